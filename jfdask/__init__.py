@@ -1,0 +1,1 @@
+"""Film recommendations for the people of a Jellyfin server, computed on Dask."""
