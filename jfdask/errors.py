@@ -14,6 +14,7 @@
     ├── StoreError
     │   ├── MissingArtifact
     │   ├── DamagedArtifact
+    │   ├── NewerArtifact
     │   ├── UntrustedModel
     │   ├── StoreTimeout
     │   └── LockHeld             exit code 75
@@ -89,6 +90,10 @@ class MissingArtifact(StoreError):
 
 class DamagedArtifact(StoreError):
     """What lies in the store is not what its manifest says."""
+
+
+class NewerArtifact(StoreError):
+    """What lies in the store was written by a newer jfdask."""
 
 
 class UntrustedModel(StoreError):

@@ -1,18 +1,13 @@
-"""Settings: a TOML file and ``JFDASK_…`` environment variables, checked by pydantic.
+"""All settings, checked by pydantic. Every key, its type, its default, what it means.
 
-A key of the file, ``[store] url = "…"``, is ``JFDASK_STORE__URL`` in the environment, which
-wins. A household can be given by environment alone: ``JFDASK_URL`` and ``JFDASK_API_KEY`` or
-``JFDASK_API_KEY_FILE``. Secrets are never values of the settings: the settings say in which
-variable or file a secret is found, and whoever uses it reads it there.
+Secrets are never values of the settings: the settings say in which variable or file a secret
+is found, and whoever uses it reads it there.
 """
 
 from __future__ import annotations
 
-import os
-import tomllib
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
@@ -20,18 +15,10 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
-    ValidationError,
     model_validator,
 )
-from pydantic_settings import BaseSettings, EnvSettingsSource
 
 from jfdask.errors import SettingsError
-
-ENV_PREFIX = "JFDASK_"
-DEFAULT_CONFIG = Path("jfdask.toml")
-
-# Variables that stand for one household, and those that hold secrets: no keys of the file.
-HOUSEHOLD_VARIABLES = ("URL", "API_KEY", "API_KEY_FILE", "USERS", "CONFIG")
 
 
 def _http_url(url: str) -> str:
@@ -105,8 +92,9 @@ class StoreSettings(_Section):
     )
     timeout_seconds: Seconds = Field(60.0, description="Deadline of one read or write.")
     single_writer: bool = Field(
-        False, description="Accept a store without exclusive create: only one night at a time, "
-        "by your own promise."
+        False,
+        description="Accept a store without exclusive create: only one night at a time, "
+        "by your own promise.",
     )
     lock_seconds: Seconds = Field(
         120.0, description="A lock not renewed for so long is taken over."
@@ -155,12 +143,11 @@ class FetchSettings(_Section):
 class FeatureSettings(_Section):
     """How movies become numbers."""
 
-    movies_per_partition: Annotated[int, Field(ge=1)] = Field(
-        1000, description="Movies a task."
-    )
+    movies_per_partition: Annotated[int, Field(ge=1)] = Field(1000, description="Movies a task.")
     text_model: str | None = Field(
-        None, description="A FastText .bin or .ftz file on the workers; none: trained on the "
-        "household's own texts."
+        None,
+        description="A FastText .bin or .ftz file on the workers; none: trained on the "
+        "household's own texts.",
     )
     text_dimensions: Annotated[int, Field(ge=2, le=300)] = Field(
         64, description="Dimensions of the text vectors when trained here."
@@ -170,7 +157,7 @@ class FeatureSettings(_Section):
         description="Components of the TruncatedSVD; none: 64, or, for the method seed, as many "
         "as the person with the longest history has training rows.",
     )
-    max_partition_seconds: Seconds = Field(
+    text_model_seconds: Seconds = Field(
         600.0, description="Longest time for the training of the text model."
     )
 
@@ -182,8 +169,9 @@ class TrainSettings(_Section):
         "affinity", description="affinity, or seed: the method of the first write-up."
     )
     search: Literal["small", "seed", "off"] | dict[str, tuple[GridValue, ...]] = Field(
-        "small", description='Hyperparameter search: "small", "seed" (20 of 768), "off", or a '
-        "table of lists of your own."
+        "small",
+        description='Hyperparameter search: "small", "seed" (20 of 768), "off", or a '
+        "table of lists of your own.",
     )
     search_per: Literal["household", "person"] = Field(
         "household", description="One search over everybody's rows together, or one each."
@@ -219,7 +207,7 @@ class RunSettings(_Section):
 
 
 class Settings(_Section):
-    """All settings. ``load_settings`` makes them of a file and the environment."""
+    """All settings; ``jfdask.configuration`` reads them."""
 
     households: tuple[Household, ...] = Field((), description="The households.")
     store: StoreSettings = StoreSettings()
@@ -244,142 +232,3 @@ class Settings(_Section):
                 return household
         known = ", ".join(h.name for h in self.households) or "none"
         raise SettingsError(f"No household {name!r} in the settings; there are: {known}.")
-
-
-class _Environment(BaseSettings, Settings):
-    """Settings as pydantic-settings sees them; used to read the environment only."""
-
-    model_config = {"env_prefix": ENV_PREFIX, "env_nested_delimiter": "__", "extra": "forbid"}
-
-
-def load_settings(
-    path: Path | None,
-    environ: Mapping[str, str] | None = None,
-    overrides: Sequence[tuple[str, object]] = (),
-) -> Settings:
-    """Read the settings of a file, the environment and the command line.
-
-    Parameters
-    ----------
-    path
-        The TOML file; None: ``JFDASK_CONFIG``, else ``jfdask.toml`` if it exists.
-    environ
-        The environment; None: ``os.environ``.
-    overrides
-        Options of the command line as ``("store.url", value)``; they win.
-
-    Raises
-    ------
-    SettingsError
-        Names every mistake at once, each with its file or variable, its key and what was
-        expected.
-    """
-    environ = os.environ if environ is None else environ
-    if path is None and environ.get(f"{ENV_PREFIX}CONFIG"):
-        path = Path(environ[f"{ENV_PREFIX}CONFIG"])
-    if path is None and DEFAULT_CONFIG.exists():
-        path = DEFAULT_CONFIG
-    from_file = _read_file(path) if path else {}
-    from_environ = _read_environ(environ)
-    from_options: dict[str, Any] = {}
-    for key, value in overrides:
-        section, _, name = key.rpartition(".")
-        from_options.setdefault(section, {})[name] = value
-    merged = _merge(_merge(from_file, from_environ), from_options)
-    problems = _unknown_variables(environ)
-    try:
-        settings = Settings.model_validate(merged)
-    except ValidationError as error:
-        problems += [
-            _describe(dict(e), path, from_environ, from_options) for e in error.errors()
-        ]
-    if problems:
-        # Neither the chain nor the message may carry input values: somebody may have put
-        # a key where its variable's name belongs.
-        raise SettingsError("\n".join(problems))
-    return settings
-
-
-def _read_file(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise SettingsError(f"{path}: no such settings file.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path}: cannot be read ({error}).") from None
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{path}: is not TOML: {error}.") from None
-
-
-def _read_environ(environ: Mapping[str, str]) -> dict[str, Any]:
-    source = EnvSettingsSource(_Environment, case_sensitive=False)
-    source.env_vars = {k.lower(): v for k, v in environ.items()}
-    found: dict[str, Any] = source()
-    url = environ.get(f"{ENV_PREFIX}URL")
-    if url and "households" not in found:
-        household: dict[str, Any] = {"name": "home", "url": url}
-        if environ.get(f"{ENV_PREFIX}API_KEY_FILE"):
-            household["api_key_file"] = environ[f"{ENV_PREFIX}API_KEY_FILE"]
-        if environ.get(f"{ENV_PREFIX}USERS"):
-            users = environ[f"{ENV_PREFIX}USERS"].split(",")
-            household["users"] = [u.strip() for u in users if u.strip()]
-        found["households"] = [household]
-    return found
-
-
-def _unknown_variables(environ: Mapping[str, str]) -> list[str]:
-    """Name variables with our prefix that stand for nothing; sections are checked as keys."""
-    known = {name.upper() for name in Settings.model_fields} | set(HOUSEHOLD_VARIABLES)
-    unknown = []
-    for variable in sorted(environ):
-        rest = variable.removeprefix(ENV_PREFIX)
-        if rest == variable or rest.split("__")[0].upper() in known:
-            continue
-        # A variable the settings file may name for a secret is the user's own choice of name.
-        if rest.endswith(("_KEY", "_KEY_FILE", "_SECRET", "_SECRET_FILE")):
-            continue
-        unknown.append(f"environment: {variable}: unknown variable; docs/settings.md lists all.")
-    return unknown
-
-
-def _merge(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(low)
-    for key, value in high.items():
-        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
-        merged[key] = _merge(merged[key], value) if both else value
-    return merged
-
-
-def _describe(
-    error: Mapping[str, Any],
-    path: Path | None,
-    from_environ: Mapping[str, Any],
-    from_options: Mapping[str, Any],
-) -> str:
-    loc = [part for part in error["loc"] if part not in ("function-after", "tagged-union")]
-    key = ".".join(str(part) for part in loc)
-    where = str(path) if path else "settings"
-    if _holds(from_environ, loc):
-        where = "environment: " + ENV_PREFIX + "__".join(str(p).upper() for p in loc)
-        return f"{where}: {_expectation(error)}"
-    if _holds(from_options, loc):
-        where = "command line"
-    return f"{where}: {key + ': ' if key else ''}{_expectation(error)}"
-
-
-def _holds(tree: Any, loc: Sequence[object]) -> bool:
-    for part in loc[:2]:
-        if isinstance(tree, Mapping) and part in tree:
-            tree = tree[part]
-        else:
-            return isinstance(tree, list)
-    return bool(loc)
-
-
-def _expectation(error: Mapping[str, Any]) -> str:
-    if error["type"] == "extra_forbidden":
-        return "unknown key; docs/settings.md lists all."
-    if error["type"] == "missing":
-        return "is missing."
-    message = str(error["msg"]).removeprefix("Value error, ")
-    return message.replace("Input should be", "expected") + "."

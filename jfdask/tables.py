@@ -116,6 +116,31 @@ ITEMS = Table(
     ),
 )
 
+#: Which copies there are, without their metadata: a cheap look at the whole library.
+ITEM_IDS = Table(
+    "item_ids",
+    "item_id",
+    (
+        Column("item_id", _TEXT, "Jellyfin's id of this copy"),
+        Column("etag", _TEXT, "changes with the metadata"),
+    ),
+)
+
+#: What one person has to do with each copy she may see; becomes PLAYS.
+ITEM_PLAYS = Table(
+    "item_plays",
+    "item_id",
+    (
+        Column("item_id", _TEXT, "Jellyfin's id of this copy"),
+        Column("played", _FLAG, "played to its end"),
+        Column("play_count", _NUMBER, "times played"),
+        Column("is_favorite", _FLAG, "marked as favourite"),
+        Column("rating", _NUMBER, "own rating, 0 to 10"),
+        Column("position_fraction", _NUMBER, "where it was left, 0 to 1; 0: not begun"),
+        Column("last_played", _TIME, "when it was last played"),
+    ),
+)
+
 #: Who made a movie; kept between nights by Etag.
 CREDITS = Table(
     "credits",
@@ -181,4 +206,4 @@ RECOMMENDATIONS = Table(
     ),
 )
 
-TABLES = (ITEMS, CREDITS, MOVIES, PLAYS, RECOMMENDATIONS)
+TABLES = (ITEMS, ITEM_IDS, ITEM_PLAYS, CREDITS, MOVIES, PLAYS, RECOMMENDATIONS)

@@ -1,0 +1,102 @@
+"""A Dask client for the length of a night."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import dask
+from distributed import Client, LocalCluster
+
+from jfdask.errors import ClusterError, SettingsError
+from jfdask.settings import ClusterSettings
+
+LOOPBACK = "127.0.0.1"
+
+_CONFIG = {
+    # A worker's thread is ours alone: a forest or a matrix product that starts threads of its
+    # own would fight with the other workers for the same cores.
+    "distributed.nanny.pre-spawn-environ.OMP_NUM_THREADS": 1,
+    "distributed.nanny.pre-spawn-environ.OPENBLAS_NUM_THREADS": 1,
+    "distributed.nanny.pre-spawn-environ.MKL_NUM_THREADS": 1,
+    # A search sends its candidates as one graph of small tasks; that is meant.
+    "distributed.admin.large-graph-warning-threshold": "50MB",
+    "distributed.comm.timeouts.connect": "30s",
+}
+
+
+@contextmanager
+def connect(settings: ClusterSettings) -> Iterator[Client]:
+    """Yield a client; a local cluster is started before and gone after.
+
+    A local cluster has worker processes of one thread each, listens on loopback only, and
+    leaves nothing behind when the block is left, also by an exception.
+
+    Raises
+    ------
+    SettingsError
+        The address is none that is known.
+    ClusterError
+        Nothing answers at the address.
+    """
+    address = settings.address
+    with dask.config.set(_CONFIG):
+        if address == "local":
+            with _local(settings) as cluster, Client(cluster) as client:
+                yield client
+        elif address.startswith(("tcp://", "tls://")):
+            with _remote(address) as client:
+                yield client
+        else:
+            raise SettingsError(
+                f"cluster.address: {address!r} is no cluster; expected local, tcp://host:port "
+                "or tls://host:port."
+            )
+
+
+def _local(settings: ClusterSettings) -> LocalCluster:
+    n_workers = settings.workers or _cores()
+    return LocalCluster(
+        n_workers=n_workers,
+        threads_per_worker=1,
+        processes=True,
+        host=LOOPBACK,
+        dashboard_address=f"{LOOPBACK}:{_free_port(settings.dashboard_port)}",
+        memory_limit=settings.memory_limit,
+        silence_logs=logging.ERROR,
+    )
+
+
+def _cores() -> int:
+    """Return how many cores this process may use; containers are often given fewer."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _free_port(wanted: int) -> int:
+    """Return the port, or 0 (any) if it is taken: two nights on one machine are no mistake."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, wanted))
+        except OSError:
+            return 0
+    return wanted
+
+
+def _remote(address: str) -> Client:
+    try:
+        client = Client(address, timeout="30s")
+    except (OSError, TimeoutError, ValueError) as error:
+        raise ClusterError(
+            f"No Dask scheduler answers at {address} ({type(error).__name__}). Start it, or "
+            "leave cluster.address away to compute on this machine."
+        ) from None
+    if not client.scheduler_info()["workers"]:
+        client.close()
+        raise ClusterError(f"The Dask scheduler at {address} has no workers. Start some first.")
+    return client

@@ -1,0 +1,163 @@
+"""Reading the settings: a TOML file, ``JFDASK_…`` environment variables, the command line.
+
+A key of the file, ``[store] url = "…"``, is ``JFDASK_STORE__URL`` in the environment, which
+wins over the file; an option of the command line wins over both. A household can be given by
+the environment alone: ``JFDASK_URL`` and ``JFDASK_API_KEY`` or ``JFDASK_API_KEY_FILE``.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_settings import BaseSettings, EnvSettingsSource
+
+from jfdask.errors import SettingsError
+from jfdask.settings import Settings
+
+ENV_PREFIX = "JFDASK_"
+DEFAULT_CONFIG = Path("jfdask.toml")
+
+# Variables that stand for one household, and those that hold secrets: no keys of the file.
+HOUSEHOLD_VARIABLES = ("URL", "API_KEY", "API_KEY_FILE", "USERS", "CONFIG")
+
+
+class _Environment(BaseSettings, Settings):
+    """Settings as pydantic-settings sees them; used to read the environment only."""
+
+    model_config = {"env_prefix": ENV_PREFIX, "env_nested_delimiter": "__", "extra": "forbid"}
+
+
+def load_settings(
+    path: Path | None,
+    environ: Mapping[str, str] | None = None,
+    overrides: Sequence[tuple[str, object]] = (),
+) -> Settings:
+    """Read the settings of a file, the environment and the command line.
+
+    Parameters
+    ----------
+    path
+        The TOML file; None: ``JFDASK_CONFIG``, else ``jfdask.toml`` if it exists.
+    environ
+        The environment; None: ``os.environ``.
+    overrides
+        Options of the command line as ``("store.url", value)``; they win.
+
+    Raises
+    ------
+    SettingsError
+        Names every mistake at once, each with its file or variable, its key and what was
+        expected.
+    """
+    environ = os.environ if environ is None else environ
+    if path is None and environ.get(f"{ENV_PREFIX}CONFIG"):
+        path = Path(environ[f"{ENV_PREFIX}CONFIG"])
+    if path is None and DEFAULT_CONFIG.exists():
+        path = DEFAULT_CONFIG
+    from_file = _read_file(path) if path else {}
+    from_environ = _read_environ(environ)
+    from_options: dict[str, Any] = {}
+    for key, value in overrides:
+        section, _, name = key.rpartition(".")
+        from_options.setdefault(section, {})[name] = value
+    merged = _merge(_merge(from_file, from_environ), from_options)
+    problems = _unknown_variables(environ)
+    try:
+        settings = Settings.model_validate(merged)
+    except ValidationError as error:
+        problems += [_describe(dict(e), path, from_environ, from_options) for e in error.errors()]
+    if problems:
+        # Neither the chain nor the message may carry input values: somebody may have put
+        # a key where its variable's name belongs.
+        raise SettingsError("\n".join(problems))
+    return settings
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(f"{path}: no such settings file.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: cannot be read ({error}).") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path}: is not TOML: {error}.") from None
+
+
+def _read_environ(environ: Mapping[str, str]) -> dict[str, Any]:
+    source = EnvSettingsSource(_Environment, case_sensitive=False)
+    source.env_vars = {k.lower(): v for k, v in environ.items()}
+    found: dict[str, Any] = source()
+    url = environ.get(f"{ENV_PREFIX}URL")
+    if url and "households" not in found:
+        household: dict[str, Any] = {"name": "home", "url": url}
+        if environ.get(f"{ENV_PREFIX}API_KEY_FILE"):
+            household["api_key_file"] = environ[f"{ENV_PREFIX}API_KEY_FILE"]
+        if environ.get(f"{ENV_PREFIX}USERS"):
+            users = environ[f"{ENV_PREFIX}USERS"].split(",")
+            household["users"] = [u.strip() for u in users if u.strip()]
+        found["households"] = [household]
+    return found
+
+
+def _unknown_variables(environ: Mapping[str, str]) -> list[str]:
+    """Name variables with our prefix that stand for nothing; sections are checked as keys."""
+    known = {name.upper() for name in Settings.model_fields} | set(HOUSEHOLD_VARIABLES)
+    unknown = []
+    for variable in sorted(environ):
+        rest = variable.removeprefix(ENV_PREFIX)
+        if rest == variable or rest.split("__")[0].upper() in known:
+            continue
+        # A variable the settings file may name for a secret is the user's own choice of name.
+        if rest.endswith(("_KEY", "_KEY_FILE", "_SECRET", "_SECRET_FILE")):
+            continue
+        unknown.append(f"environment: {variable}: unknown variable; docs/settings.md lists all.")
+    return unknown
+
+
+def _merge(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(low)
+    for key, value in high.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = _merge(merged[key], value) if both else value
+    return merged
+
+
+def _describe(
+    error: Mapping[str, Any],
+    path: Path | None,
+    from_environ: Mapping[str, Any],
+    from_options: Mapping[str, Any],
+) -> str:
+    loc = [part for part in error["loc"] if part not in ("function-after", "tagged-union")]
+    key = ".".join(str(part) for part in loc)
+    where = str(path) if path else "settings"
+    if _holds(from_environ, loc):
+        where = "environment: " + ENV_PREFIX + "__".join(str(p).upper() for p in loc)
+        return f"{where}: {_expectation(error)}"
+    if _holds(from_options, loc):
+        where = "command line"
+    return f"{where}: {key + ': ' if key else ''}{_expectation(error)}"
+
+
+def _holds(tree: Any, loc: Sequence[object]) -> bool:
+    for part in loc[:2]:
+        if isinstance(tree, Mapping) and part in tree:
+            tree = tree[part]
+        else:
+            return isinstance(tree, list)
+    return bool(loc)
+
+
+def _expectation(error: Mapping[str, Any]) -> str:
+    if error["type"] == "extra_forbidden":
+        return "unknown key; docs/settings.md lists all."
+    if error["type"] == "missing":
+        return "is missing."
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return message.replace("Input should be", "expected") + "."

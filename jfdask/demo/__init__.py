@@ -1,0 +1,1 @@
+"""A Jellyfin server and a household to try everything on: real HTTP, invented people."""

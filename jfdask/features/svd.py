@@ -1,0 +1,159 @@
+"""TruncatedSVD, the part that needs no cluster: how many components, signs, projection.
+
+U, s and V are those of Halko, Martinsson and Tropp (2011), https://arxiv.org/abs/0909.4061,
+as ``dask.array.linalg.svd_compressed`` computes them: X ≈ U · diag(s) · V. For columns on very
+different scales (years beside flags) it has to be called with ``iterator="QR"``: the power
+iteration without it raises s to the ninth power, and whatever lies below 1/50 of the first
+singular value is lost in rounding.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+#: Components with a singular value below this share of the first are rounding, not data.
+SMALLEST_SHARE = 1e-6
+
+# Singular values this close (relative) span a space without a basis of its own.
+_EQUAL = 1e-7
+
+# Entries this close to a vector's largest count as equal to it: rounding must not choose.
+_TIED = 1.0 - 1e-6
+
+
+def clip_components(n_components: int, shape: tuple[int, int]) -> int:
+    """Return how many components X of that shape can have: at most its rank can be.
+
+    Examples
+    --------
+    >>> clip_components(430, (120, 4000))
+    120
+    """
+    return max(0, min(n_components, *shape))
+
+
+def fix_signs(
+    U: NDArray[np.float64], V: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return U and V with the signs that make each right vector's largest entry positive.
+
+    Parameters
+    ----------
+    U
+        (n, k) float64 left vectors, or U · S.
+    V
+        (k, m) float64 right vectors. Of entries equally large the first decides.
+
+    Examples
+    --------
+    >>> U, V = fix_signs(np.array([[1.0], [2.0]]), np.array([[0.6, -0.8]]))
+    >>> U.ravel(), V.ravel()
+    (array([-1., -2.]), array([-0.6,  0.8]))
+    """
+    if not V.size:
+        return U, V
+    deciding = _first_largest(np.abs(V))
+    signs = np.where(V[np.arange(len(V)), deciding] < 0, -1.0, 1.0)
+    return U * signs, V * signs[:, np.newaxis]
+
+
+def settle(
+    s: NDArray[np.float64], V: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return s and V without what two computations of the same X need not agree on.
+
+    Components below ``SMALLEST_SHARE`` of the first are dropped. The right vectors of equal
+    singular values are turned, within the space they span, to those of a QR decomposition
+    with column pivoting. Signs are fixed.
+
+    Parameters
+    ----------
+    s
+        (k,) float64 singular values, the largest first.
+    V
+        (k, m) float64 right vectors.
+
+    Returns
+    -------
+    s, V
+        (j,) and (j, m) float64, j ≤ k. U · S of any rows is ``project(rows, V)``.
+
+    Examples
+    --------
+    >>> turned = np.array([[0.6, 0.8], [-0.8, 0.6]])
+    >>> s, V = settle(np.array([2.0, 2.0]), turned)
+    >>> (V + 0.0).round(12)
+    array([[1., 0.],
+           [0., 1.]])
+    """
+    kept = _above_rounding(s)
+    s, V = s[kept], V[kept]
+    if not V.size:
+        return s, V
+    starts = np.flatnonzero(np.r_[True, s[:-1] - s[1:] > _EQUAL * s[:-1]])
+    groups = [_turned(group) for group in np.split(V, starts[1:])]
+    return s, fix_signs(np.zeros((0, len(s))), np.concatenate(groups))[1]
+
+
+def project(X: csr_matrix, V: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return X · Vᵀ, (n, k) float64: U · S of rows that may or may not have been fitted.
+
+    Parameters
+    ----------
+    X
+        (n, m) float64.
+    V
+        (k, m) float64 right vectors, signs fixed.
+    """
+    projected: NDArray[np.float64] = np.asarray(X @ V.T)
+    return projected
+
+
+def comparable(U: NDArray[np.float64], s: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return U · S of the components that two computations can agree on.
+
+    Parameters
+    ----------
+    U
+        (n, k) float64 left vectors, signs fixed.
+    s
+        (k,) float64 singular values, the largest first.
+
+    Returns
+    -------
+    ndarray
+        (n, j) float64, j components with s above ``SMALLEST_SHARE`` of the first.
+
+    Examples
+    --------
+    >>> comparable(np.eye(3), np.array([10.0, 1.0, 1e-9])).shape
+    (3, 2)
+    """
+    kept = _above_rounding(s)
+    return U[:, kept] * s[kept]
+
+
+def _above_rounding(s: NDArray[np.float64]) -> NDArray[np.bool_]:
+    above: NDArray[np.bool_] = s > SMALLEST_SHARE * s.max(initial=0.0)
+    return above
+
+
+def _first_largest(sizes: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Return each row's first entry that is as large as its largest, but for rounding."""
+    return np.argmax(sizes >= _TIED * sizes.max(axis=1, keepdims=True), axis=1)
+
+
+def _turned(group: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the one basis of the space of orthonormal rows that ``settle`` describes."""
+    if len(group) == 1:
+        return group
+    turned = np.empty_like(group)
+    left = group
+    for i in range(len(group)):
+        pivot = _first_largest(np.linalg.norm(left, axis=0)[np.newaxis])[0]
+        weights = left[:, pivot] / np.linalg.norm(left[:, pivot])
+        turned[i] = weights @ left
+        left = left - np.outer(weights, turned[i])
+    return turned

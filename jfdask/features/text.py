@@ -1,0 +1,86 @@
+"""What a movie is about, as FastText vectors (block of the method `seed`)."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+from sklearn.base import BaseEstimator, TransformerMixin
+
+from jfdask.errors import TextModelError
+from jfdask.features.fasttext_file import TextModel
+from jfdask.features.incidence import cells_of
+
+# Letters and digits of any script. No underscores: FastText reads __label__x as a label.
+_WORDS = re.compile(r"[^\W_]+")
+
+
+class TextVectors(BaseEstimator, TransformerMixin):
+    """The mean of the unit vectors of the words of title, overview and taglines.
+
+    The words' vectors are a FastText model's, which is given to ``transform`` every time:
+    it does not pickle and is large. A movie without words is a row of zeros.
+
+    Parameters
+    ----------
+    n_dimensions
+        Dimensions of the model's vectors; 0 makes a block without columns.
+    """
+
+    def __init__(self, n_dimensions: int = 0) -> None:
+        self.n_dimensions = n_dimensions
+
+    def fit(self, movies: pd.DataFrame) -> TextVectors:  # noqa: ARG002
+        """Learn nothing: the model was trained before."""
+        return self
+
+    def transform(self, movies: pd.DataFrame, text_model: TextModel | None = None) -> csr_matrix:
+        """Return (n_movies, n_dimensions) float64.
+
+        Raises
+        ------
+        TextModelError
+            There is no model, it has other dimensions, or it gives values that are not finite.
+        """
+        if self.n_dimensions == 0:
+            return csr_matrix((len(movies), 0), dtype=np.float64)
+        found = text_model.n_dimensions if text_model else None
+        if text_model is None or found != self.n_dimensions:
+            raise TextModelError(
+                f"The features were fitted with a text model of {self.n_dimensions} dimensions, "
+                f"but {'none' if found is None else f'one of {found}'} was given to transform: "
+                "give the same model to both."
+            )
+        return csr_matrix(text_model.sentence_vectors(movie_texts(movies)))
+
+    def get_feature_names_out(self) -> NDArray[np.object_]:
+        """Return the names ``text__0`` and so on."""
+        return np.array([f"text__{i}" for i in range(self.n_dimensions)], dtype=object)
+
+
+def clean_text(*texts: object) -> str:
+    """Return the words of all texts, lower case, one space between; what is no text is skipped.
+
+    Examples
+    --------
+    >>> clean_text("Léon: The __label__Professional", None, "Moves without sound.")
+    'léon the label professional moves without sound'
+    """
+    given = " ".join(text for text in texts if isinstance(text, str))
+    return " ".join(_WORDS.findall(given.lower()))
+
+
+def movie_texts(movies: pd.DataFrame) -> list[str]:
+    """Return a line for each movie: cleaned title, overview and taglines.
+
+    Examples
+    --------
+    >>> movies = pd.DataFrame({"name": ["Up"], "overview": [None], "taglines": [["Fly!"]]})
+    >>> movie_texts(movies)
+    ['up fly']
+    """
+    columns = (movies["name"], movies["overview"], cells_of(movies["taglines"]))
+    return [clean_text(name, about, *lines) for name, about, lines in zip(*columns, strict=True)]

@@ -1,0 +1,170 @@
+"""Which server, and where its key is found. The key itself is read where it is used.
+
+A `Server` travels to workers and holds no secret; `connect` reads the key in the process that
+asks.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+
+from jfdask.errors import SettingsError
+from jfdask.jellyfin.client import JellyfinClient
+from jfdask.settings import FetchSettings, Household
+
+DEFAULT_KEY_VARIABLE = "JFDASK_API_KEY"
+MAX_KEY = 1024  # characters; a file longer than that holds something else
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# Jellyfin's keys are 32 hex digits. One put where its variable's name belongs is not repeated.
+_LOOKS_LIKE_A_KEY = re.compile(r"[0-9a-fA-F]{32,}")
+# Visible ASCII that cannot end the header's quoted text.
+_KEY = re.compile(r"""[^"',\\\x00-\x20\x7f-\U0010ffff]+""")
+
+
+@dataclass(frozen=True)
+class Server:
+    """A Jellyfin server, as it may be sent to a worker: picklable, without a secret."""
+
+    url: str  # with its base path, without a query
+    api_key_env: str | None = None  # variable that holds the key; NAME_FILE may name a file
+    api_key_file: str | None = None  # file that holds the key
+    ca_file: str | None = None  # certificates (PEM) trusted besides the system's
+    timeout_seconds: float = 60.0  # longest wait for one answer
+    attempts: int = 6  # tries of one request
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise SettingsError("The server's url must begin with http:// or https://host.")
+        if "@" in parts.netloc or parts.query or parts.fragment:
+            raise SettingsError("The server's url must hold no user, password, query or fragment.")
+        name = self.api_key_env
+        if name is not None and (not _VARIABLE.fullmatch(name) or _LOOKS_LIKE_A_KEY.search(name)):
+            raise SettingsError(
+                "api_key_env must be the name of an environment variable, not the key itself."
+            )
+        if self.api_key_file is not None and _LOOKS_LIKE_A_KEY.fullmatch(self.api_key_file):
+            raise SettingsError("api_key_file must be the path of a file, not the key itself.")
+
+    @property
+    def key_place(self) -> str:
+        """Where the key is found, in words."""
+        if self.api_key_file:
+            return f"file {self.api_key_file}"
+        return f"environment variable {self.api_key_env or DEFAULT_KEY_VARIABLE}"
+
+
+def server_of(household: Household, fetch: FetchSettings) -> Server:
+    """Return the server of a household's settings."""
+    return Server(
+        url=household.url.rstrip("/"),
+        api_key_env=household.api_key_env,
+        api_key_file=str(household.api_key_file) if household.api_key_file else None,
+        ca_file=str(household.ca_file) if household.ca_file else None,
+        timeout_seconds=fetch.timeout_seconds,
+        attempts=fetch.attempts,
+    )
+
+
+def connect(server: Server, *, transport: httpx.BaseTransport | None = None) -> JellyfinClient:
+    """Return a client with the key read now, in this process. No request is sent yet.
+
+    Parameters
+    ----------
+    server
+        Whom to ask.
+    transport
+        Instead of the network: a recorded server in a test.
+
+    Raises
+    ------
+    SettingsError
+        There is no usable key, or ``ca_file`` cannot be used. The key is never named.
+    """
+    _quieten()
+    return JellyfinClient(
+        server.url,
+        _read_key(server),
+        key_place=server.key_place,
+        ssl_context=_ssl_context(server),
+        timeout_seconds=server.timeout_seconds,
+        attempts=server.attempts,
+        transport=transport,
+    )
+
+
+def _read_key(server: Server) -> str:
+    if server.api_key_file:
+        return _usable(_read_file(server.api_key_file, "api_key_file"), server.key_place)
+    name = server.api_key_env or DEFAULT_KEY_VARIABLE
+    if os.environ.get(name, "").strip():
+        return _usable(os.environ[name], server.key_place)
+    path = os.environ.get(f"{name}_FILE", "").strip()
+    if path and _LOOKS_LIKE_A_KEY.fullmatch(path):
+        raise SettingsError(f"{name}_FILE must be the path of a file, not the key itself.")
+    if path:
+        return _usable(_read_file(path, f"{name}_FILE"), f"file {path}")
+    raise SettingsError(
+        f"No API key for {server.url}: set the environment variable {name}, or {name}_FILE to a "
+        "file that holds it, on the machine that reads the server. A key is made in Jellyfin "
+        "under Dashboard, API Keys."
+    )
+
+
+def _read_file(path: str, named_by: str) -> str:
+    try:
+        with Path(path).open(encoding="utf-8") as file:
+            return file.read(MAX_KEY + 2)
+    except OSError as error:
+        reason = error.strerror or "it cannot be read"
+    except UnicodeDecodeError:
+        reason = "it is not text"
+    # Outside the handler: an error that comes along would show the bytes that were read.
+    raise SettingsError(f"API key file {path} ({named_by}): {reason}.")
+
+
+def _usable(text: str, place: str) -> str:
+    key = text.strip()
+    if not key:
+        raise SettingsError(f"The API key in {place} is empty.")
+    if len(key) > MAX_KEY or not _KEY.fullmatch(key):
+        raise SettingsError(
+            f"The API key in {place} holds quotes, spaces or other characters that no key has: "
+            "put nothing but the key there."
+        )
+    return key
+
+
+def _ssl_context(server: Server) -> ssl.SSLContext:
+    """Return trust in the usual authorities, the system's and the household's own."""
+    context = httpx.create_ssl_context()
+    context.load_default_certs()
+    if server.ca_file is None:
+        return context
+    try:
+        context.load_verify_locations(cafile=server.ca_file)
+    except ssl.SSLError:
+        raise SettingsError(f"ca_file {server.ca_file} holds no certificate in PEM.") from None
+    except OSError as error:
+        raise SettingsError(f"ca_file {server.ca_file}: {error.strerror}.") from None
+    return context
+
+
+def _quieten() -> None:
+    """Keep the libraries' chatter out of logs; what matters of it we say ourselves.
+
+    httpx tells every address with its query (whose list was read), httpcore every header that
+    was received, stamina every pause without saying what failed.
+    """
+    for name in ("httpx", "httpcore"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("stamina").setLevel(logging.ERROR)

@@ -1,0 +1,173 @@
+"""P(favourite) of one person's movies: forests on out-of-fold affinities, and kernel ridge."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import check_is_fitted
+
+from jfdask.model.affinity import AFFINITY_COLUMNS
+from jfdask.model.catalogue import Catalogue, catalogue_of
+from jfdask.model.inputs import FeatureSource, Floats
+from jfdask.model.kernel import share_liked
+from jfdask.model.positions import (
+    labelled_positions,
+    plain_positions,
+    surviving,
+    without_features,
+)
+from jfdask.model.rows import scoring_rows, training_rows
+
+CLIP = 1e-3  # probabilities lie in [CLIP, 1 - CLIP]
+_RIDGE = AFFINITY_COLUMNS.index("affinity__kernel_ridge")
+
+FOREST_PARAMETERS = (
+    "n_estimators",
+    "max_depth",
+    "min_samples_split",
+    "min_samples_leaf",
+    "max_features",
+    "criterion",
+    "bootstrap",
+    "class_weight",
+)
+#: What scikit-learn itself accepts for them: checked before a search starts.
+FOREST_CONSTRAINTS: dict[str, Any] = {
+    name: RandomForestClassifier._parameter_constraints[name] for name in FOREST_PARAMETERS
+}
+
+
+class AffinityClassifier(ClassifierMixin, BaseEstimator):
+    """One person's taste. X is positions of movies in a catalogue, y liked or not.
+
+    Everything that labels teach is learned inside ``fit``: each training row's affinities come
+    from the other folds, in several repetitions with other folds and a forest each. Scores are
+    half the forests' mean, half kernel ridge regression. The order of rows does not matter.
+
+    Parameters
+    ----------
+    features
+        Loads the catalogue's features. Not part of a stored model: see ``detached``.
+    n_estimators, max_depth, min_samples_split, min_samples_leaf, max_features, criterion, \
+bootstrap, class_weight
+        As in scikit-learn's RandomForestClassifier; each repetition has a forest of
+        ``n_estimators`` trees.
+    repetitions
+        How often the training rows are made, with other folds.
+    ridge_share
+        Share of kernel ridge in the blend, 0 to 1.
+    random_state
+        Seed of folds and trees.
+
+    Attributes
+    ----------
+    classes_ : array, shape (2,)
+    movie_ids_ : array of str, shape (n_plays,)
+        The plays learned from, sorted.
+    liked_ : array of bool, shape (n_plays,)
+    forests_ : list of RandomForestClassifier
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **FOREST_CONSTRAINTS,
+        "repetitions": [Interval(Integral, 1, None, closed="left")],
+        "ridge_share": [Interval(Real, 0, 1, closed="both")],
+    }
+
+    def __init__(
+        self,
+        features: FeatureSource | None = None,
+        *,
+        n_estimators: int = 150,
+        max_depth: int | None = None,
+        min_samples_split: int | float = 2,
+        min_samples_leaf: int | float = 6,
+        max_features: str | int | float | None = "sqrt",
+        criterion: str = "gini",
+        bootstrap: bool = True,
+        class_weight: str | None = "balanced_subsample",
+        repetitions: int = 2,
+        ridge_share: float = 0.5,
+        random_state: int = 42,
+    ) -> None:
+        self.features = features
+        self.n_estimators = n_estimators
+        self.max_depth = max_depth
+        self.min_samples_split = min_samples_split
+        self.min_samples_leaf = min_samples_leaf
+        self.max_features = max_features
+        self.criterion = criterion
+        self.bootstrap = bootstrap
+        self.class_weight = class_weight
+        self.repetitions = repetitions
+        self.ridge_share = ridge_share
+        self.random_state = random_state
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> AffinityClassifier:
+        """Learn from plays.
+
+        Parameters
+        ----------
+        X
+            Positions of the plays, shape (n_plays,) or (n_plays, 1), each once.
+        y
+            Liked or not, shape (n_plays,).
+
+        Raises
+        ------
+        NotEnoughPlays
+            All plays are of one class.
+        """
+        catalogue = self._catalogue()
+        positions, liked, self.classes_ = labelled_positions(X, y, catalogue.n_movies)
+        self.movie_ids_ = catalogue.movie_ids[positions]
+        self.liked_ = liked
+        self.forests_ = []
+        for repetition in range(self.repetitions):
+            rows = training_rows(catalogue, positions, liked, repetition, self.random_state)
+            forest = forest_of(self, self.random_state + repetition)
+            self.forests_.append(forest.fit(rows, liked))
+        return self
+
+    def predict_proba(self, X: ArrayLike) -> Floats:
+        """Return P(other) and P(liked) of positions, shape (n, 2), within [.001, .999]."""
+        check_is_fitted(self, "forests_")
+        catalogue = self._catalogue()
+        query = plain_positions(X, catalogue.n_movies)
+        plays = surviving(catalogue.movie_ids, self.movie_ids_, self.liked_)
+        rows = scoring_rows(catalogue, query, *plays)
+        forests = [forest.predict_proba(rows)[:, 1] for forest in self.forests_]
+        ridge = rows[:, _RIDGE] + share_liked(self.liked_)
+        share = self.ridge_share
+        blend = (1 - share) * clipped(np.mean(forests, axis=0)) + share * clipped(ridge)
+        return np.column_stack([1 - blend, blend])
+
+    def predict(self, X: ArrayLike) -> Any:
+        """Return the likelier class of each position, shape (n,)."""
+        return self.classes_[(self.predict_proba(X)[:, 1] >= 0.5).astype(int)]
+
+    def detached(self) -> AffinityClassifier:
+        """Return the fitted model without its features: what is stored."""
+        return without_features(self)
+
+    def _catalogue(self) -> Catalogue:
+        if self.features is None:
+            raise ValueError("The model has no features: set_params(features=…) attaches them.")
+        return catalogue_of(self.features.load())
+
+
+def forest_of(settings: object, seed: int) -> RandomForestClassifier:
+    """Return an unfitted forest with the settings that an estimator of this room carries."""
+    values = {name: getattr(settings, name) for name in FOREST_PARAMETERS}
+    return RandomForestClassifier(**values, random_state=seed % 2**32, n_jobs=1)
+
+
+def clipped(probability: Floats) -> Floats:
+    """Return probabilities within [CLIP, 1 - CLIP]."""
+    return np.clip(probability, CLIP, 1 - CLIP)

@@ -1,0 +1,80 @@
+"""One person's history, as positions in a catalogue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from jfdask.model.inputs import Bools, Ints, Texts
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """What one person has to do with the movies she may see. Positions are ascending."""
+
+    user_id: str
+    played: Ints  # (n_played,)
+    liked: Bools  # (n_played,) marked as favourite
+    visible: Ints  # (n_visible,) all that she may see, played or not
+    item_ids: Texts  # (n_visible,) the copy of each that she may see
+    in_progress: Ints  # begun, not played to the end
+    favorite_unplayed: Ints  # marked as favourite without having been played
+
+    @property
+    def n_liked(self) -> int:
+        """Favourites among the played movies."""
+        return int(self.liked.sum())
+
+    @property
+    def unplayed(self) -> Ints:
+        """Visible and not played."""
+        return np.setdiff1d(self.visible, self.played)
+
+    def without(self, hidden: Bools) -> History:
+        """Return the history as if some plays were movies not yet played.
+
+        Parameters
+        ----------
+        hidden
+            Which of ``played``, shape (n_played,).
+        """
+        return History(
+            self.user_id,
+            self.played[~hidden],
+            self.liked[~hidden],
+            self.visible,
+            self.item_ids,
+            self.in_progress,
+            self.favorite_unplayed,
+        )
+
+
+def history_of(user_id: str, plays: pd.DataFrame, movie_ids: Texts) -> History:
+    """Return a person's history.
+
+    Parameters
+    ----------
+    user_id
+        The person.
+    plays
+        Her PLAYS frame, in any order.
+    movie_ids
+        The catalogue's ids, sorted. Movies that are not in it are left out.
+    """
+    known = plays[plays["movie_id"].isin(movie_ids)].sort_values("movie_id")
+    visible = np.searchsorted(movie_ids, known["movie_id"].to_numpy(dtype=str)).astype(np.int64)
+    played = known["played"].to_numpy(dtype=bool)
+    favorite = known["is_favorite"].to_numpy(dtype=bool)
+    # A server forgets the position of what was hardly begun or played to the end.
+    begun = known["position_fraction"].fillna(0.0).to_numpy(dtype=float) > 0.0
+    return History(
+        user_id=user_id,
+        played=visible[played],
+        liked=favorite[played],
+        visible=visible,
+        item_ids=known["item_id"].to_numpy(dtype=str),
+        in_progress=visible[begun & ~played],
+        favorite_unplayed=visible[favorite & ~played],
+    )

@@ -1,0 +1,75 @@
+"""The kernel between movies, and ridge regression on it.
+
+k(i, j) = Σ_b w_b ⟨block_b(i), block_b(j)⟩ + Σ_x w_x exp(-(x_i - x_j)² / 2) + Σ_x v_x x_i x_j
+
+Blocks have rows of length 1 a kind of token; numbers x are standardised. Only rows against a
+person's plays are ever computed, never movies x movies.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from jfdask.model.catalogue import NUMBER_KERNEL, TEXT_KERNEL_WEIGHT, Catalogue
+from jfdask.model.inputs import Bools, Floats, Ints
+
+
+@dataclass(frozen=True, eq=False)
+class Similarity:
+    """Query rows against reference rows."""
+
+    kernel: Floats  # (n_query, n_reference)
+    radial: Floats  # (4, n_query, n_reference) exp(-d²/2) of NUMBER_KERNEL's numbers
+
+
+def similarity(catalogue: Catalogue, query: Ints, reference: Ints) -> Similarity:
+    """Return the kernel of query rows against reference rows.
+
+    Parameters
+    ----------
+    query, reference
+        Positions, shapes (n_query,) and (n_reference,). The result has their product: give
+        long queries in chunks.
+    """
+    kernel = _product(catalogue.kernel_tokens, query, reference)
+    kernel += TEXT_KERNEL_WEIGHT * _product(catalogue.text, query, reference)
+    radial = np.empty((len(NUMBER_KERNEL), len(query), len(reference)))
+    for column, (radial_weight, linear_weight) in enumerate(NUMBER_KERNEL.values()):
+        x, z = catalogue.scaled[query, column], catalogue.scaled[reference, column]
+        np.exp(-0.5 * (x[:, None] - z[None, :]) ** 2, out=radial[column])
+        kernel += radial_weight * radial[column]
+        if linear_weight:
+            kernel += linear_weight * x[:, None] * z[None, :]
+    return Similarity(kernel, radial)
+
+
+def _product(matrix: object, query: Ints, reference: Ints) -> Floats:
+    rows, columns = matrix[query], matrix[reference]  # type: ignore[index]
+    return np.asarray((rows @ columns.T).toarray(), dtype=np.float64)
+
+
+def ridge_weights(kernel: Floats, residuals: Floats, penalty: float) -> Floats:
+    """Return a with (K + penalty·I) a = residuals.
+
+    Parameters
+    ----------
+    kernel
+        The reference rows against themselves, shape (n, n).
+    residuals
+        What is to be explained, shape (n,): liked or not, less the share of liked.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> ridge_weights(np.eye(2), np.array([1.0, -1.0]), penalty=1.0)
+    array([ 0.5, -0.5])
+    """
+    lifted = kernel + penalty * np.eye(len(kernel))
+    return np.asarray(np.linalg.solve(lifted, residuals), dtype=np.float64)
+
+
+def share_liked(liked: Bools) -> float:
+    """Return (favourites + 1) / (plays + 2): the share of liked plays, never 0 or 1."""
+    return float((liked.sum() + 1) / (len(liked) + 2))

@@ -1,0 +1,69 @@
+"""A bounded memory of pure results: the same question is answered once a process.
+
+Questions are told apart by content (a digest of every input), so that an answer never depends
+on who asked before: nothing of one fold can reach another through it.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from hashlib import blake2b
+from threading import Lock
+
+import numpy as np
+
+from jfdask.model.inputs import Floats
+
+
+class Memo:
+    """Arrays by key, forgotten from the least recently used on.
+
+    Parameters
+    ----------
+    max_bytes
+        How much is kept.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self.max_bytes = max_bytes
+        self._kept: OrderedDict[bytes, tuple[object, Floats]] = OrderedDict()
+        self._n_bytes = 0
+        self._lock = Lock()
+
+    def recall(self, owner: object, key: bytes, compute: Callable[[], Floats]) -> Floats:
+        """Return the array of this key, computing it if it is not kept; read-only.
+
+        Parameters
+        ----------
+        owner
+            The object that the key's positions refer to. It is kept with the array and
+            compared by identity, so that two catalogues are never mistaken for one another.
+        """
+        with self._lock:
+            found = self._kept.get(key)
+            if found is not None and found[0] is owner:
+                self._kept.move_to_end(key)
+                return found[1]
+        array = compute()
+        array.flags.writeable = False
+        with self._lock:
+            replaced = self._kept.pop(key, None)
+            self._n_bytes += array.nbytes - (replaced[1].nbytes if replaced else 0)
+            self._kept[key] = (owner, array)
+            while self._n_bytes > self.max_bytes and len(self._kept) > 1:
+                self._n_bytes -= self._kept.popitem(last=False)[1][1].nbytes
+        return array
+
+
+def digest(*parts: object) -> bytes:
+    """Return a digest of arrays and plain values, types and shapes included."""
+    total = blake2b(digest_size=16)
+    for part in parts:
+        if isinstance(part, np.ndarray):
+            total.update(f"{part.dtype.str}{part.shape}".encode())
+            total.update(np.ascontiguousarray(part).tobytes())
+        else:
+            total.update(f"{type(part).__name__}:{part!r}".encode())
+        total.update(b"\0")
+    return total.digest()

@@ -1,0 +1,217 @@
+"""One person's night: learn from her history, measure it, make her list."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from jfdask.model.catalogue import Catalogue, catalogue_of
+from jfdask.model.facts import Facts
+from jfdask.model.fallback import newcomer_reasons, newcomer_scores
+from jfdask.model.forest import AffinityClassifier, clipped
+from jfdask.model.history import History
+from jfdask.model.holdout import stable_seed
+from jfdask.model.inputs import Features, Floats, InMemory, Ints
+from jfdask.model.metrics import Metrics
+from jfdask.model.played import PlayedClassifier
+from jfdask.model.ranking import candidates_of, rank
+from jfdask.model.reasons import Reason, evidence_of, explain
+from jfdask.model.seed import SeedClassifier
+from jfdask.model.validation import validate
+from jfdask.tables import RECOMMENDATIONS
+
+Method = Literal["affinity", "seed"]
+Kind = Literal["affinity", "seed", "played-only", "newcomer"]
+
+#: Plays from which on P(played) is learned.
+MIN_PLAYS = 5
+
+SCORE_MEANINGS: Mapping[Kind, str] = {
+    "affinity": "logit P(played) + logit P(favourite): above 0 is likelier than not on balance",
+    "seed": "P(favourite) by the original method's forest, 0 to 1",
+    "played-only": "P(played), 0 to 1: there are too few favourites to learn P(favourite)",
+    "newcomer": "rating out of 10, shrunk to the library's mean: nothing is known of the taste",
+}
+
+
+@dataclass(frozen=True)
+class LearnOptions:
+    """How a person's taste is learned."""
+
+    method: Method = "affinity"
+    params: Mapping[str, Any] = field(default_factory=dict)  # of the classifier, by a search
+    min_favorites: int = 10  # favourites, and plays that are none, that P(favourite) needs
+    held_out: float = 0.2  # share of plays that the held-out figures are measured on
+    n_folds: int = 5
+    random_state: int = 42
+
+
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """What was learned of a person, and how good it is."""
+
+    user_id: str
+    kind: Kind
+    notice: str | None  # why it is not more, for the person
+    favorite: AffinityClassifier | SeedClassifier | None  # with features attached
+    played: PlayedClassifier | None
+    metrics: Mapping[str, Mapping[str, Metrics]]  # out_of_fold, held_out -> method -> figures
+
+
+def learn(
+    history: History,
+    features: Features,
+    options: LearnOptions,
+    *,
+    vectors: Floats | None = None,
+) -> Learned:
+    """Learn what a person likes and plays. The models are fitted on all her plays.
+
+    Parameters
+    ----------
+    history
+        Hers.
+    features
+        The catalogue's label-free features.
+    options
+        Plain values.
+    vectors
+        U·S of the SVD, shape (n_movies, n_components): needed by the method seed.
+
+    Raises
+    ------
+    ValueError
+        The method is seed, and there are no vectors.
+    """
+    if options.method == "seed" and vectors is None:
+        raise ValueError("The method seed learns from the SVD's vectors: give vectors.")
+    catalogue = catalogue_of(features)
+    n_other = len(history.played) - history.n_liked
+    enough = min(history.n_liked, n_other) >= max(options.min_favorites, 2)
+    if not enough:
+        played = _fit_played(history, features, options)
+        kind: Kind = "played-only" if played else "newcomer"
+        notice = _notice(history, n_other, options.min_favorites, kind)
+        return Learned(history.user_id, kind, notice, None, played, {})
+    source = InMemory(vectors if options.method == "seed" else features)
+    model = new_classifier(options).set_params(features=source)
+    metrics = validate(
+        history,
+        catalogue,
+        model,
+        held_out=options.held_out,
+        n_folds=options.n_folds,
+        random_state=options.random_state,
+    )
+    model.fit(history.played, history.liked)
+    played = _fit_played(history, features, options) if options.method == "affinity" else None
+    return Learned(history.user_id, options.method, None, model, played, metrics)
+
+
+def recommend(
+    learned: Learned,
+    history: History,
+    features: Features,
+    facts: Facts,
+    *,
+    max_per_collection: int = 2,
+    n_reasons: int = 3,
+) -> tuple[pd.DataFrame, str]:
+    """Return a person's list, all candidates of it, and what its score means.
+
+    Parameters
+    ----------
+    learned
+        What ``learn`` returned; models read from a store need their features attached.
+    max_per_collection
+        Movies of one collection in the first ten.
+    n_reasons
+        Reasons a movie at most.
+
+    Returns
+    -------
+    RECOMMENDATIONS, str
+    """
+    catalogue = catalogue_of(features)
+    candidates = candidates_of(history, facts)
+    scores = _scores(learned, catalogue, facts, candidates)
+    order = rank(candidates, scores, facts, max_per_collection)
+    candidates, scores = candidates[order], scores[order]
+    if learned.kind == "newcomer":
+        reasons = newcomer_reasons(candidates, facts)
+    else:
+        evidence = evidence_of(catalogue, history, uses_kernel=learned.kind == "affinity")
+        reasons = explain(catalogue, facts, evidence, candidates, n_reasons)
+    frame = _frame(history, facts, candidates, scores, reasons)
+    return frame, SCORE_MEANINGS[learned.kind]
+
+
+def new_classifier(options: LearnOptions) -> AffinityClassifier | SeedClassifier:
+    """Return the method's unfitted classifier with the searched parameters."""
+    classes = {"affinity": AffinityClassifier, "seed": SeedClassifier}
+    return classes[options.method](random_state=options.random_state).set_params(**options.params)
+
+
+def _fit_played(
+    history: History, features: Features, options: LearnOptions
+) -> PlayedClassifier | None:
+    if len(history.played) < MIN_PLAYS or not len(history.unplayed):
+        return None
+    seed = stable_seed(f"played of {history.user_id}", options.random_state)
+    model = PlayedClassifier(InMemory(features), random_state=seed)
+    return model.fit(history.played, history.liked, others=history.unplayed)
+
+
+def _notice(history: History, n_other: int, needed: int, kind: Kind) -> str:
+    if kind == "newcomer":
+        return (
+            f"{len(history.played)} movies played: the list is of well rated and well known ones."
+        )
+    return (
+        f"{history.n_liked} favourites and {n_other} other plays; P(favourite) needs {needed} of "
+        "either: the list goes by what was played."
+    )
+
+
+def _scores(learned: Learned, catalogue: Catalogue, facts: Facts, candidates: Ints) -> Floats:
+    if learned.kind == "newcomer":
+        return newcomer_scores(catalogue, facts)[candidates]
+    if not len(candidates):
+        return np.empty(0)
+    favorite = learned.favorite.predict_proba(candidates)[:, 1] if learned.favorite else None
+    played = learned.played.predict_proba(candidates)[:, 1] if learned.played else None
+    if favorite is None or played is None:
+        return np.asarray(played if favorite is None else favorite)
+    return _logit(clipped(played)) + _logit(clipped(favorite))
+
+
+def _logit(probability: Floats) -> Floats:
+    return np.asarray(np.log(probability / (1.0 - probability)), dtype=np.float64)
+
+
+def _frame(
+    history: History,
+    facts: Facts,
+    candidates: Ints,
+    scores: Floats,
+    reasons: list[list[Reason]],
+) -> pd.DataFrame:
+    copies = history.item_ids[np.searchsorted(history.visible, candidates)]
+    rows = [
+        {
+            "rank": i + 1,
+            "movie_id": str(facts.movie_ids[p]),
+            "item_id": str(copies[i]),
+            "name": facts.titles[p],
+            "production_year": facts.years[p],
+            "score": float(scores[i]),
+            "reasons": [r.text for r in reasons[i]],
+            "reason_kinds": [r.kind for r in reasons[i]],
+        }
+        for i, p in enumerate(candidates.tolist())
+    ]
+    return RECOMMENDATIONS.frame(rows)

@@ -1,0 +1,137 @@
+"""P(played): what a person picks at all, learned from her plays against movies she left."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.utils.validation import check_is_fitted
+
+from jfdask.errors import NotEnoughPlays
+from jfdask.model.catalogue import Catalogue, catalogue_of
+from jfdask.model.forest import clipped
+from jfdask.model.holdout import stable_fractions
+from jfdask.model.inputs import FeatureSource, Floats, Ints
+from jfdask.model.positions import plain_positions, surviving, without_features
+from jfdask.model.rows import INNER_FOLDS, contrast_rows, inner_folds, scoring_rows
+
+_FOREST = RandomForestClassifier._parameter_constraints
+_FEWEST, _MOST = 400, 1500  # movies left that plays are held against
+
+
+class PlayedClassifier(ClassifierMixin, BaseEstimator):
+    """Tells what a person plays from what she leaves.
+
+    ``fit`` takes the plays with what was liked of them, and the movies not played that
+    negatives are sampled from. Both the plays' and the negatives' affinities come from four
+    fifths of the plays: a negative that had seen all of them would be told by its counts.
+
+    Parameters
+    ----------
+    features
+        Loads the catalogue's features. Not part of a stored model: see ``detached``.
+    n_estimators, min_samples_leaf, max_features
+        As in scikit-learn's RandomForestClassifier.
+    random_state
+        Seed of the sample, the folds and the trees; give each person one of her own.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        name: _FOREST[name] for name in ("n_estimators", "min_samples_leaf", "max_features")
+    }
+
+    def __init__(
+        self,
+        features: FeatureSource | None = None,
+        *,
+        n_estimators: int = 60,
+        min_samples_leaf: int | float = 5,
+        max_features: str | int | float | None = 0.25,
+        random_state: int = 42,
+    ) -> None:
+        self.features = features
+        self.n_estimators = n_estimators
+        self.min_samples_leaf = min_samples_leaf
+        self.max_features = max_features
+        self.random_state = random_state
+
+    def fit(self, X: ArrayLike, y: ArrayLike, *, others: ArrayLike) -> PlayedClassifier:
+        """Learn from plays and from what was left.
+
+        Parameters
+        ----------
+        X
+            Positions of the plays, shape (n_plays,), each once, in any order.
+        y
+            Liked or not, shape (n_plays,); one class alone is fine.
+        others
+            Positions not played, shape (n_others,), to sample negatives from. Held-out plays
+            belong here too: leaving them out would tell them apart.
+
+        Raises
+        ------
+        NotEnoughPlays
+            Fewer than two plays, or nothing that was not played.
+        """
+        catalogue = self._catalogue()
+        positions = plain_positions(X, catalogue.n_movies)
+        order = np.argsort(positions)
+        positions, liked = positions[order], np.asarray(y, dtype=np.bool_)[order]
+        left = np.setdiff1d(plain_positions(others, catalogue.n_movies), positions)
+        if len(positions) < 2 or not len(left):
+            raise NotEnoughPlays(
+                f"{len(positions)} plays against {len(left)} movies not played: P(played) needs "
+                "two plays and something not played."
+            )
+        self.classes_ = np.array([0, 1])
+        self.movie_ids_, self.liked_ = catalogue.movie_ids[positions], liked
+        negatives, negative_folds = self._negatives(catalogue, left, len(positions))
+        folds = inner_folds(catalogue, positions, 0, self.random_state)
+        rows = contrast_rows(catalogue, positions, liked, folds, negatives, negative_folds)
+        labels = np.r_[np.ones(len(positions), dtype=int), np.zeros(len(negatives), dtype=int)]
+        self.forest_ = RandomForestClassifier(
+            n_estimators=self.n_estimators,
+            min_samples_leaf=self.min_samples_leaf,
+            max_features=self.max_features,
+            random_state=self.random_state,
+            n_jobs=1,
+        ).fit(rows, labels)
+        return self
+
+    def predict_proba(self, X: ArrayLike) -> Floats:
+        """Return P(left) and P(played) of positions, shape (n, 2), within [.001, .999].
+
+        They are relative to the share of plays in the training sample, not to the library.
+        """
+        check_is_fitted(self, "forest_")
+        catalogue = self._catalogue()
+        query = plain_positions(X, catalogue.n_movies)
+        plays = surviving(catalogue.movie_ids, self.movie_ids_, self.liked_)
+        rows = scoring_rows(catalogue, query, *plays)
+        rows = np.hstack([rows, catalogue.completeness[query]])
+        played = clipped(self.forest_.predict_proba(rows)[:, 1])
+        return np.column_stack([1 - played, played])
+
+    def detached(self) -> PlayedClassifier:
+        """Return the fitted model without its features: what is stored."""
+        return without_features(self)
+
+    def _negatives(self, catalogue: Catalogue, left: Ints, n_plays: int) -> tuple[Ints, Ints]:
+        """Return sampled positions, sorted, and the fold whose rest each is compared with."""
+        wanted = min(_MOST, max(_FEWEST, 2 * n_plays), len(left))
+        # By hash, not by position: a movie added to the library moves no other in or out.
+        order = np.argsort(
+            stable_fractions(f"negatives {self.random_state}", catalogue.movie_ids[left]),
+            kind="stable",
+        )[:wanted]
+        folds = np.arange(wanted, dtype=np.int64) % INNER_FOLDS
+        by_position = np.argsort(left[order])
+        return left[order][by_position], folds[by_position]
+
+    def _catalogue(self) -> Catalogue:
+        if self.features is None:
+            raise ValueError("The model has no features: set_params(features=…) attaches them.")
+        return catalogue_of(self.features.load())

@@ -1,0 +1,240 @@
+"""Why a movie is recommended: one to three sentences from what moved its score.
+
+A movie's score is a sum over its tokens and over the plays it resembles, as far as kernel
+ridge goes; the forest's half goes by the tokens' affinities. A token's weight is half of
+each. Only what the person's own plays bear out is told, with their counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from jfdask.model.affinity import CHUNK, RIDGE_PENALTY
+from jfdask.model.catalogue import TEXT_KERNEL_WEIGHT, TOKEN_BLOCKS, Catalogue
+from jfdask.model.facts import Facts
+from jfdask.model.history import History
+from jfdask.model.inputs import Floats, Ints
+from jfdask.model.kernel import ridge_weights, share_liked, similarity
+
+#: How a sentence begins, for the kinds of tokens that make one.
+OPENINGS = {
+    "director": "Directed by {}",
+    "actor": "With {}",
+    "writer": "Written by {}",
+    "collection": "Part of {}",
+    "studio": "From {}",
+    "genre": "{}",
+    "decade": "From the {}s",
+}
+_SPEAKING = np.array([b.name in OPENINGS for b in TOKEN_BLOCKS])
+# One play of a genre says nothing; one of a director is a fact worth telling.
+_FEWEST_PLAYS = np.array([1 if b.shrinkage <= 2.0 else 3 for b in TOKEN_BLOCKS])
+_LEAST_SIMILARITY = 0.12  # of the texts of two movies that are called alike
+_MOST_SHARED = 2
+
+
+@dataclass(frozen=True)
+class Reason:
+    """A reason, as a sentence."""
+
+    kind: str  # director, actor, ..., similar, favorite, rating, general
+    text: str
+    weight: float  # by which reasons are ordered; of the score's own kind, not comparable
+
+
+# Kind, weight, and how to tell it of what: most are never told.
+_Option = tuple[str, float, Callable[..., str], tuple[int, ...]]
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What a person's plays say of tokens and of likeness."""
+
+    history: History
+    affinity: Floats  # (t,) shrunken mean of liked less p̄; by plays alone: of lift
+    ridge: Floats  # (t,) weight of each token in kernel ridge; 0 without
+    n_plays: Floats  # (t,)
+    n_liked: Floats  # (t,)
+    pull: Floats  # (n_played,) weight of each play in kernel ridge; 0 without
+    by_plays_alone: bool  # favourites say nothing: tokens are told by what was played
+
+
+def evidence_of(catalogue: Catalogue, history: History, *, uses_kernel: bool) -> Evidence:
+    """Return the evidence of a person's plays.
+
+    Parameters
+    ----------
+    uses_kernel
+        Whether the model has kernel ridge in it; else only lift over the person's own share
+        of favourites counts.
+    """
+    tokens = catalogue.tokens[history.played]
+    present = (tokens != 0).astype(np.float64)
+    n_plays = np.asarray(present.sum(axis=0)).ravel()
+    n_liked = np.asarray(present[history.liked].sum(axis=0)).ravel()
+    shrinkage = np.array([b.shrinkage for b in TOKEN_BLOCKS])[catalogue.block_of_token]
+    if not history.liked.any():
+        n_movies = np.asarray((catalogue.tokens != 0).sum(axis=0)).ravel()
+        expected = n_movies * len(history.played) / max(catalogue.n_movies, 1)
+        lift = np.log((n_plays + 1.0) / (expected + 1.0))
+        nothing = np.zeros(len(history.played))
+        return Evidence(history, lift, np.zeros_like(lift), n_plays, n_liked, nothing, True)
+    residual = np.asarray(history.liked - share_liked(history.liked), dtype=np.float64)
+    affinity = (present.T @ residual) / (n_plays + shrinkage)
+    pull = np.zeros(len(history.played))
+    if uses_kernel:
+        own = similarity(catalogue, history.played, history.played).kernel
+        pull = ridge_weights(own, residual, RIDGE_PENALTY)
+    ridge = np.asarray(catalogue.kernel_tokens[history.played].T @ pull)
+    return Evidence(history, affinity, ridge, n_plays, n_liked, pull, False)
+
+
+def explain(
+    catalogue: Catalogue, facts: Facts, evidence: Evidence, candidates: Ints, n_reasons: int
+) -> list[list[Reason]]:
+    """Return one to ``n_reasons`` reasons for each candidate, the weightiest first.
+
+    At most one of each kind; a person is named once. If nothing personal holds, one general
+    reason stands there.
+    """
+    favorites = set(evidence.history.favorite_unplayed.tolist())
+    sentences = _Sentences(catalogue, facts, evidence)
+    found = []
+    for start in range(0, len(candidates), CHUNK):
+        query = candidates[start : start + CHUNK]
+        of_tokens = _by_token(catalogue, evidence, query)
+        alike, likeness = _most_alike(catalogue, evidence, query)
+        for row, position in enumerate(query.tolist()):
+            options: list[_Option] = sentences.of_tokens(of_tokens[row])
+            if alike[row] >= 0:
+                pair = (position, int(alike[row]))
+                options.append(("similar", float(likeness[row]), sentences.likeness, pair))
+            if position in favorites:
+                options.append(("favorite", np.inf, sentences.favorite, ()))
+            options.sort(key=lambda option: -option[1])
+            reasons = [Reason(kind, tell(*of), w) for kind, w, tell, of in options[:n_reasons]]
+            found.append(reasons or [_general(facts, position)])
+    return found
+
+
+def _by_token(
+    catalogue: Catalogue, evidence: Evidence, query: Ints
+) -> list[list[tuple[int, float]]]:
+    """Return, for each movie, the best speaking token of each kind, (token, weight)."""
+    rows, kernel = catalogue.tokens[query], catalogue.kernel_tokens[query]
+    row_of = np.repeat(np.arange(len(query)), np.diff(rows.indptr))
+    token, block = rows.indices, catalogue.block_of_token[rows.indices]
+    weight = rows.data * evidence.affinity[token]
+    if evidence.ridge.any():
+        weight = 0.5 * weight + 0.5 * _at(kernel, row_of, token) * evidence.ridge[token]
+    counted = evidence.n_plays if evidence.by_plays_alone else evidence.n_liked
+    told = (
+        _SPEAKING[block]
+        & (evidence.n_plays[token] >= _FEWEST_PLAYS[block])
+        & (counted[token] >= 1)
+        & (evidence.affinity[token] > 0)
+        & (weight > 0)
+    )
+    best: list[list[tuple[int, float]]] = [[] for _ in query]
+    chosen = np.flatnonzero(told)
+    chosen = chosen[np.lexsort((token[chosen], -weight[chosen], block[chosen], row_of[chosen]))]
+    cell = row_of[chosen] * len(TOKEN_BLOCKS) + block[chosen]
+    first = np.r_[True, cell[1:] != cell[:-1]] if len(cell) else np.empty(0, dtype=np.bool_)
+    for entry in chosen[first].tolist():
+        best[row_of[entry]].append((int(token[entry]), float(weight[entry])))
+    return best
+
+
+def _at(matrix: csr_matrix, rows: Ints, columns: Ints) -> Floats:
+    """Return single entries of a sparse matrix, shape (n_entries,)."""
+    if not len(rows):
+        return np.empty(0)
+    return np.asarray(matrix[rows, columns], dtype=np.float64).ravel()
+
+
+def _most_alike(catalogue: Catalogue, evidence: Evidence, query: Ints) -> tuple[Ints, Floats]:
+    """Return the position of the liked play whose text is most alike, or -1, and its weight."""
+    nobody = np.full(len(query), -1, dtype=np.int64)
+    liked = evidence.history.played[evidence.history.liked]
+    if not len(liked):
+        return nobody, np.zeros(len(query))
+    texts = np.asarray((catalogue.text[query] @ catalogue.text[liked].T).toarray())
+    pull = evidence.pull[evidence.history.liked]
+    # Without a kernel in the model, likeness alone decides, and comes after tokens.
+    pulled = texts * (pull if pull.any() else np.full(len(liked), 0.1))
+    best = pulled.argmax(axis=1)
+    rows = np.arange(len(query))
+    holds = (texts[rows, best] >= _LEAST_SIMILARITY) & (pulled[rows, best] > 0)
+    return np.where(holds, liked[best], nobody), 0.5 * TEXT_KERNEL_WEIGHT * pulled[rows, best]
+
+
+class _Sentences:
+    """Words for what was found; each token's are made once."""
+
+    def __init__(self, catalogue: Catalogue, facts: Facts, evidence: Evidence) -> None:
+        self._catalogue, self._facts, self._evidence = catalogue, facts, evidence
+        self._told: dict[int, str] = {}
+        # The plays of a token, for naming the only one there is.
+        self._plays = catalogue.tokens[evidence.history.played].tocsc()
+
+    def of_tokens(self, found: list[tuple[int, float]]) -> list[_Option]:
+        """Return options, leaving out a person who is named for something else already."""
+        options: list[_Option] = []
+        named = set()
+        for token, weight in sorted(found, key=lambda f: (-f[1], f[0])):
+            kind, key = self._kind_and_key(token)
+            if key not in named:
+                named.add(key)
+                options.append((kind, weight, self.token, (token,)))
+        return options
+
+    def token(self, token: int) -> str:
+        if token not in self._told:
+            kind, key = self._kind_and_key(token)
+            name = self._facts.name_of.get(key, key)
+            self._told[token] = f"{OPENINGS[kind].format(name)}{self._record(token)}"
+        return self._told[token]
+
+    def likeness(self, position: int, play: int) -> str:
+        title = self._facts.titles[play]
+        shared = self._catalogue.text[position].multiply(self._catalogue.text[play]).tocsr()
+        order = np.argsort(-shared.data, kind="stable")[:_MOST_SHARED]
+        words = [f"'{self._catalogue.text_names[i]}'" for i in shared.indices[order]]
+        words = [word.replace("tfidf__", "") for word in words]
+        return f"Because you liked {title}: both descriptions mention {' and '.join(words)}."
+
+    def favorite(self) -> str:
+        return "You marked it as a favourite and have not played it."
+
+    def _kind_and_key(self, token: int) -> tuple[str, str]:
+        block = TOKEN_BLOCKS[self._catalogue.block_of_token[token]]
+        name = str(self._catalogue.token_names[token])
+        return block.name, name.removeprefix(block.prefix)
+
+    def _record(self, token: int) -> str:
+        n, liked = int(self._evidence.n_plays[token]), int(self._evidence.n_liked[token])
+        if n == 1:
+            only = self._plays.indices[self._plays.indptr[token]]
+            title = self._facts.titles[self._evidence.history.played[only]]
+            what = "which is a favourite of yours" if liked else "which you have seen"
+            return f", like {title}, {what}."
+        if self._evidence.by_plays_alone:
+            return f": you have seen {n} of those."
+        if liked == n:
+            return f": all {n} you have seen are favourites."
+        are = "is a favourite" if liked == 1 else "are favourites"
+        return f": {liked} of the {n} you have seen {are}."
+
+
+def _general(facts: Facts, position: int) -> Reason:
+    rating, known = facts.community_rating[position], facts.community_rating
+    if not np.isfinite(rating):
+        return Reason("general", "Little in your history speaks for or against it.", 0.0)
+    if rating >= np.nanmedian(known):
+        return Reason("rating", f"Well rated: {rating:.1f} of 10.", 0.0)
+    text = f"Little in your history speaks for or against it; rated {rating:.1f} of 10."
+    return Reason("general", text, 0.0)

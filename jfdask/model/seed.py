@@ -1,0 +1,99 @@
+"""The method this project grew from: a random forest on the SVD's vectors, as it was found."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
+
+from jfdask.model.forest import FOREST_CONSTRAINTS, forest_of
+from jfdask.model.inputs import FeatureSource, Floats
+from jfdask.model.positions import labelled_positions, plain_positions, without_features
+
+
+class SeedClassifier(ClassifierMixin, BaseEstimator):
+    """Random forest on U·S of a truncated SVD. X is positions of movies, y liked or not.
+
+    As many components are used as there are training rows, which the original found to help.
+    The defaults are the best settings of its own search. The order of rows does not matter.
+
+    Parameters
+    ----------
+    features
+        Loads U·S, a dense array (n_movies, n_components). Not part of a stored model.
+    n_estimators, max_depth, min_samples_split, min_samples_leaf, max_features, criterion, \
+bootstrap, class_weight, random_state
+        As in scikit-learn's RandomForestClassifier.
+
+    Attributes
+    ----------
+    classes_ : array, shape (2,)
+    n_components_ : int
+        Components used: min(training rows, components there are).
+    forest_ : RandomForestClassifier
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = FOREST_CONSTRAINTS
+
+    def __init__(
+        self,
+        features: FeatureSource | None = None,
+        *,
+        n_estimators: int = 200,
+        max_depth: int | None = 20,
+        min_samples_split: int | float = 2,
+        min_samples_leaf: int | float = 8,
+        max_features: str | int | float | None = "sqrt",
+        criterion: str = "entropy",
+        bootstrap: bool = True,
+        class_weight: str | None = "balanced",
+        random_state: int = 42,
+    ) -> None:
+        self.features = features
+        self.n_estimators = n_estimators
+        self.max_depth = max_depth
+        self.min_samples_split = min_samples_split
+        self.min_samples_leaf = min_samples_leaf
+        self.max_features = max_features
+        self.criterion = criterion
+        self.bootstrap = bootstrap
+        self.class_weight = class_weight
+        self.random_state = random_state
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> SeedClassifier:
+        """Learn from plays: positions (n_plays,) or (n_plays, 1), and liked or not.
+
+        Raises
+        ------
+        NotEnoughPlays
+            All plays are of one class.
+        """
+        vectors = self._vectors()
+        positions, liked, self.classes_ = labelled_positions(X, y, len(vectors))
+        self.n_components_ = min(len(positions), vectors.shape[1])
+        rows = vectors[positions, : self.n_components_]
+        self.forest_ = forest_of(self, self.random_state).fit(rows, liked)
+        return self
+
+    def predict_proba(self, X: ArrayLike) -> Floats:
+        """Return P(other) and P(liked) of positions, shape (n, 2)."""
+        check_is_fitted(self, "forest_")
+        vectors = self._vectors()
+        rows = vectors[plain_positions(X, len(vectors)), : self.n_components_]
+        return np.asarray(self.forest_.predict_proba(rows), dtype=np.float64)
+
+    def predict(self, X: ArrayLike) -> Any:
+        """Return the likelier class of each position, shape (n,)."""
+        return self.classes_[(self.predict_proba(X)[:, 1] >= 0.5).astype(int)]
+
+    def detached(self) -> SeedClassifier:
+        """Return the fitted model without its features: what is stored."""
+        return without_features(self)
+
+    def _vectors(self) -> Floats:
+        if self.features is None:
+            raise ValueError("The model has no features: set_params(features=…) attaches them.")
+        return np.asarray(self.features.load())

@@ -1,0 +1,91 @@
+"""Stage featurize: movies become one sparse matrix of named columns, and its TruncatedSVD."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from jfdask.features.matrix import LABEL_FREE_BLOCKS, SEED_BLOCKS
+from jfdask.settings import Settings
+from jfdask.stages.featurize import tasks
+from jfdask.stages.featurize.svd import reduce_rows
+from jfdask.stages.featurize.text_model import TextModelRequest, ensure_text_model
+from jfdask.stages.places import Place
+from jfdask.stages.units import Draft, Night, Plan, UnitReport, run_units
+from jfdask.stages.window import Call, Work, values
+
+NAME = "featurize"
+BLOCKS = SEED_BLOCKS + LABEL_FREE_BLOCKS
+#: The method affinity takes the text blocks alone, reduced to so many columns; the method
+#: seed takes all of its blocks, reduced to as many as there are training rows.
+TEXT_COMPONENTS = 10
+_IN_FLIGHT = 64
+
+
+def run(night: Night, fetched: Mapping[str, UnitReport]) -> dict[str, UnitReport]:
+    """Make features for every household that was fetched."""
+    return run_units(
+        night,
+        NAME,
+        fetched,
+        plan=partial(_plan, settings=night.settings),
+        work=partial(_work, settings=night.settings),
+        in_flight=_IN_FLIGHT,
+    )
+
+
+def _plan(place: Place, *, settings: Settings) -> Work[Plan]:
+    request = TextModelRequest(
+        settings.features.text_model,
+        settings.features.text_dimensions,
+        settings.train.random_state,
+        settings.features.text_model_seconds,
+    )
+    asked = [
+        Call(ensure_text_model, (place, request), "text models"),
+        Call(tasks.longest_history, (place,), "households"),
+    ]
+    text_model, longest = values((yield asked))
+    is_seed = settings.train.method == "seed"
+    return Plan(
+        stage=NAME,
+        inputs=(("fetch", "movies.parquet"),),
+        settings={
+            "blocks": BLOCKS,
+            "reduced_blocks": SEED_BLOCKS if is_seed else ("text",),
+            "n_components": settings.features.n_components
+            or (longest if is_seed else TEXT_COMPONENTS),
+            "random_state": settings.train.random_state,
+        },
+        extra={} if text_model is None else {"text_model": text_model},
+    )
+
+
+def _work(place: Place, planned: Plan, *, settings: Settings) -> Work[Draft]:
+    text_model = planned.extra.get("text_model")
+    [fitted] = values((yield [Call(tasks.fit, (place, BLOCKS, text_model), "households")]))
+    size = settings.features.movies_per_partition
+    bounds = [(a, min(a + size, fitted.n_movies)) for a in range(0, fitted.n_movies, size)]
+    parts = values(
+        (
+            yield [
+                Call(tasks.transform, (place, i, a, b, text_model), "movies", b - a)
+                for i, (a, b) in enumerate(bounds)
+            ]
+        )
+    )
+    reduced, n_components = yield from reduce_rows(
+        place,
+        rows=tuple(b - a for a, b in bounds),
+        columns=fitted.spans(planned.settings["reduced_blocks"]),
+        n_components=planned.settings["n_components"],
+        random_state=planned.settings["random_state"],
+    )
+    summary = {
+        "n_movies": fitted.n_movies,
+        "n_columns": fitted.n_columns,
+        "n_components": n_components,
+        "n_partitions": len(bounds),
+    }
+    problems = () if text_model else ("No movie has a text: there are no text vectors.",)
+    return Draft([fitted.receipt, *parts, *reduced], summary, problems)

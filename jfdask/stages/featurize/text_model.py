@@ -1,0 +1,152 @@
+"""The household's FastText model: trained in a child process, or loaded from a given file.
+
+It is kept in the household's state and trained again only when a tenth of the library is new:
+a library that grows by a film a night would otherwise give every movie other vectors, and
+everything computed from them would have to be done again.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from jfdask.errors import DamagedArtifact, MissingArtifact, TextModelError
+from jfdask.features.fasttext_file import TextModel, load_text_model, text_dimensions
+from jfdask.features.text import movie_texts
+from jfdask.stages.places import Place
+from jfdask.stages.units import reader
+from jfdask.store.filesystem import StoreAddress, open_store, sha256_of
+from jfdask.store.keys import state_key
+from jfdask.store.state import read_state, write_state
+from jfdask.tables import MOVIES
+
+VERSION = 1
+DOCUMENT, MODEL = "text_model.json", "text_model.bin"
+#: Share of the library that may be new before the model is trained again.
+LARGEST_NEWS = 0.1
+#: Models a worker process keeps loaded, some 20 MB each.
+KEPT_MODELS = 4
+#: glibc's: without it FastText computes with uninitialised memory.
+CHILD_ENVIRONMENT = {"MALLOC_MMAP_THRESHOLD_": "65536", "OMP_NUM_THREADS": "1"}
+
+
+@dataclass(frozen=True)
+class TextModelRequest:
+    """Which model is wanted."""
+
+    path: str | None  # a .bin or .ftz file on the workers; None: train one
+    dimensions: int
+    seed: int
+    timeout_seconds: float
+
+
+def ensure_text_model(place: Place, request: TextModelRequest) -> str | None:
+    """Have the household's model in its state; return its checksum.
+
+    Returns
+    -------
+    str or None
+        SHA-256 of the model's bytes; None if no movie has a single word.
+
+    Raises
+    ------
+    TextModelError
+        The given file is no model, or the training failed or took too long.
+    """
+    movies = reader(place, "fetch").table(
+        "movies.parquet", MOVIES, ["movie_id", "name", "overview", "taglines"]
+    )
+    wanted: dict[str, object] = {
+        "path": request.path,
+        "dimensions": request.dimensions,
+        "seed": request.seed,
+    }
+    if request.path is not None:
+        return _keep(place, _read_file(request.path), wanted, [])
+    texts = movie_texts(movies)
+    if not any(texts):
+        return None
+    movie_ids = list(movies["movie_id"])
+    known = read_state(place.store, place.household, DOCUMENT, version=VERSION)
+    if known and known["wanted"] == wanted:
+        n_new = len(set(movie_ids) - set(known["movie_ids"]))
+        if n_new <= LARGEST_NEWS * len(movie_ids) and _is_whole(place, known["sha256"]):
+            return str(known["sha256"])
+    return _keep(place, train(texts, request), wanted, movie_ids)
+
+
+def train(texts: Sequence[str], request: TextModelRequest) -> bytes:
+    """Train a model in a child process; return its bytes.
+
+    FastText holds the interpreter's lock for seconds, and needs glibc's allocator to be set
+    before the process starts.
+    """
+    with tempfile.TemporaryDirectory(prefix="jfdask-") as folder:
+        source, target = Path(folder, "texts.txt"), Path(folder, "model.bin")
+        source.write_text("\n".join(texts) + "\n", encoding="utf-8")
+        command = [
+            sys.executable, "-m", "jfdask.features.text_training", str(source), str(target),
+            "--dimensions", str(request.dimensions), "--seed", str(request.seed),
+        ]  # fmt: skip
+        try:
+            done = subprocess.run(
+                command,
+                env={**os.environ, **CHILD_ENVIRONMENT},
+                capture_output=True,
+                text=True,
+                timeout=request.timeout_seconds,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise TextModelError(
+                f"Training the text model took longer than {request.timeout_seconds:.0f} s. Raise "
+                "features.text_model_seconds, or give a model in features.text_model."
+            ) from None
+        if done.returncode:
+            said = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
+            raise TextModelError(f"The text model could not be trained: {said[0]}")
+        return target.read_bytes()
+
+
+@lru_cache(maxsize=KEPT_MODELS)
+def loaded_text_model(address: StoreAddress, household: str, sha256: str) -> TextModel:
+    """Return the household's model, loaded once a process; its bytes are read once, too."""
+    return load_text_model(text_model_bytes(address, household, sha256))
+
+
+def text_model_bytes(address: StoreAddress, household: str, sha256: str) -> bytes:
+    """Return the bytes of the household's model; DamagedArtifact if they are others."""
+    return open_store(address).read_checked(state_key(household, MODEL), sha256)
+
+
+def _is_whole(place: Place, sha256: str) -> bool:
+    try:
+        text_model_bytes(place.address, place.household, sha256)
+    except (MissingArtifact, DamagedArtifact):
+        return False
+    return True
+
+
+def _read_file(path: str) -> bytes:
+    try:
+        data = Path(path).expanduser().read_bytes()
+    except OSError as error:
+        raise TextModelError(
+            f"features.text_model: {path} cannot be read on the worker ({error.strerror})."
+        ) from None
+    text_dimensions(data)
+    return data
+
+
+def _keep(place: Place, data: bytes, wanted: dict[str, object], movie_ids: list[str]) -> str:
+    sha256 = sha256_of(data)
+    place.store.write(state_key(place.household, MODEL), data)
+    document = {"wanted": wanted, "sha256": sha256, "movie_ids": movie_ids}
+    write_state(place.store, place.household, DOCUMENT, document, version=VERSION)
+    return sha256

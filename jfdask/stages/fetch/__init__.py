@@ -1,0 +1,59 @@
+"""Stage fetch: a household's movies, collections and histories become tables."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from jfdask.jellyfin.connection import server_of
+from jfdask.settings import Household
+from jfdask.stages.fetch.reading import read_household
+from jfdask.stages.places import Place
+from jfdask.stages.units import (
+    Draft,
+    Night,
+    Plan,
+    UnitReport,
+    done_in_this_run,
+    run_units,
+)
+from jfdask.stages.window import Work
+
+NAME = "fetch"
+
+
+def run(night: Night, *, accept_loss: bool = False) -> dict[str, UnitReport]:
+    """Read every household.
+
+    Parameters
+    ----------
+    accept_loss
+        Learn from a library of which much is missing since last night: it is meant.
+    """
+    households = {h.name: h for h in night.settings.households}
+    return run_units(
+        night,
+        NAME,
+        {name: UnitReport(name, "done") for name in households},
+        plan=partial(_plan, households=households),
+        work=partial(_work, night=night, households=households, accept_loss=accept_loss),
+        in_flight=night.settings.fetch.requests_in_flight,
+        find=done_in_this_run,
+    )
+
+
+def _plan(place: Place, *, households: dict[str, Household]) -> Work[Plan]:
+    yield from ()
+    household = households[place.household]
+    # What a server says tonight has no checksum beforehand: only a run that was broken off
+    # can tell that it has been read.
+    return Plan(NAME, (), household.model_dump(include={"url", "users", "exclude_users"}))
+
+
+def _work(
+    place: Place, _: Plan, *, night: Night, households: dict[str, Household], accept_loss: bool
+) -> Work[Draft]:
+    household = households[place.household]
+    fetch = night.settings.fetch
+    return (
+        yield from read_household(place, household, server_of(household, fetch), fetch, accept_loss)
+    )

@@ -1,0 +1,143 @@
+"""What was read, made into tables: copies of a film made one, people and collections joined."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from jfdask.tables import MOVIES, PLAYS
+
+DAYS_PER_YEAR = 365.25
+
+
+@dataclass(frozen=True)
+class Collection:
+    """A collection as the server tells it."""
+
+    collection_id: str
+    name: str
+    item_ids: tuple[str, ...]
+
+
+def film_ids(items: pd.DataFrame) -> pd.Series:
+    """Return what makes copies one film: the Tmdb id, else the Imdb id, else the item itself.
+
+    Examples
+    --------
+    >>> items = pd.DataFrame(
+    ...     {"item_id": ["a", "b"], "tmdb_id": ["7", None], "imdb_id": ["t1", "t2"]}
+    ... )
+    >>> list(film_ids(items))
+    ['tmdb:7', 'imdb:t2']
+    """
+    film = "item:" + items["item_id"].astype(str)
+    film = film.mask(items["imdb_id"].notna(), "imdb:" + items["imdb_id"].astype(str))
+    return film.mask(items["tmdb_id"].notna(), "tmdb:" + items["tmdb_id"].astype(str))
+
+
+def movies_of(
+    items: pd.DataFrame, credits: pd.DataFrame, collections: Sequence[Collection]
+) -> pd.DataFrame:
+    """Return the MOVIES table of a household.
+
+    Of several copies the one with the smallest id speaks for the film. Of several collections
+    a film is in the one with the fewest films: the series rather than the universe.
+
+    Parameters
+    ----------
+    items
+        ITEMS, shape (n_items, …).
+    credits
+        CREDITS; an item that is missing there has no people.
+    collections
+        With their members, which may be items that are unknown here.
+    """
+    items = items.sort_values("item_id").assign(film_id=film_ids)
+    movies = items.drop_duplicates("film_id").rename(columns={"item_id": "movie_id"})
+    people = credits.drop(columns="etag").rename(columns={"item_id": "movie_id"})
+    movies = movies.merge(people, on="movie_id", how="left")
+    for column in ("person_ids", "person_names", "person_types"):
+        lists = [
+            v if isinstance(v, np.ndarray) else np.empty(0, dtype=object) for v in movies[column]
+        ]
+        movies[column] = pd.Series(lists, index=movies.index, dtype=object)
+    movies = movies.join(_membership(movies, items, collections), on="movie_id")
+    movies["in_collection"] = movies["collection_id"].notna()
+    movies["first_in_collection"] = movies["collection_order"] == 1
+    return MOVIES.from_arrow(MOVIES.to_arrow(movies[[c.name for c in MOVIES.columns]]))
+
+
+def movie_of_items(items: pd.DataFrame) -> dict[str, str]:
+    """Return which movie each copy is: the smallest id of the copies of its film."""
+    first = items["item_id"].groupby(film_ids(items)).transform("min")
+    return dict(zip(items["item_id"], first, strict=True))
+
+
+def _membership(
+    movies: pd.DataFrame, items: pd.DataFrame, collections: Sequence[Collection]
+) -> pd.DataFrame:
+    """Return the collection columns, indexed by movie_id, for movies that are in one."""
+    movie_of_item = movie_of_items(items)
+    when = movies.set_index("movie_id")["premiere_date"]
+    year = movies.set_index("movie_id")["production_year"]
+    # A film of which just the year is known stands at the end of June.
+    mid_year = pd.to_datetime(
+        year.map(lambda y: f"{int(y):04d}-06-30" if 1 <= y <= 9999 else None), errors="coerce"
+    ).astype("datetime64[us]")
+    when = when.fillna(mid_year)
+    members = {
+        c.collection_id: sorted({movie_of_item[i] for i in c.item_ids if i in movie_of_item})
+        for c in collections
+    }
+    names = {c.collection_id: c.name for c in collections}
+    rows: dict[str, dict[str, object]] = {}
+    # Largest first: what is set last, by the smallest, stays.
+    for collection_id in sorted(members, key=lambda c: (-len(members[c]), c)):
+        ordered = sorted(members[collection_id], key=lambda m: (pd.isna(when[m]), when[m], m))
+        years = [(when[m] - pd.Timestamp(0)).days / DAYS_PER_YEAR for m in ordered]
+        for order, movie_id in enumerate(ordered):
+            rows[movie_id] = {
+                "collection_id": collection_id,
+                "collection_name": names[collection_id],
+                "collection_size": float(len(ordered)),
+                "collection_order": order + 1.0,
+                "collection_age_years": float(np.nanmax(years) - np.nanmin(years))
+                if np.isfinite(years).any()
+                else np.nan,
+                "years_since_previous": years[order] - years[order - 1] if order else np.nan,
+            }
+    columns = [
+        "collection_id", "collection_name", "collection_size", "collection_order",
+        "collection_age_years", "years_since_previous",
+    ]  # fmt: skip
+    frame = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+    return frame.astype(dict.fromkeys(columns[:2], "str") | dict.fromkeys(columns[2:], "float64"))
+
+
+def plays_of(item_plays: pd.DataFrame, movie_of_item: Mapping[str, str]) -> pd.DataFrame:
+    """Return the PLAYS table of one person: her copies of a film made one.
+
+    Parameters
+    ----------
+    item_plays
+        ITEM_PLAYS of one person, a row for every copy she may see.
+    movie_of_item
+        Which movie each copy is; copies not in it are left out.
+    """
+    known = item_plays[item_plays["item_id"].isin(movie_of_item.keys())].sort_values("item_id")
+    by_movie = known.groupby(known["item_id"].map(movie_of_item), sort=True)
+    frame = pd.DataFrame(
+        {
+            "item_id": by_movie["item_id"].first(),
+            "played": by_movie["played"].any(),
+            "play_count": by_movie["play_count"].sum(),
+            "is_favorite": by_movie["is_favorite"].any(),
+            "rating": by_movie["rating"].max(),
+            "position_fraction": by_movie["position_fraction"].max(),
+            "last_played": by_movie["last_played"].max(),
+        }
+    )
+    return PLAYS.from_arrow(PLAYS.to_arrow(frame.rename_axis("movie_id").reset_index()))

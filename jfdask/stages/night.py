@@ -1,0 +1,207 @@
+"""A night: which run, under the lock, stage after stage, and what came of it."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from types import ModuleType
+
+from jfdask.cluster.connect import connect
+from jfdask.errors import MissingArtifact, SettingsError
+from jfdask.settings import Settings
+from jfdask.stages import featurize, fetch, recommend, train
+from jfdask.stages.units import Night, Progress, UnitReport, report_of
+from jfdask.store.filesystem import Store, address_of, open_store, sha256_of
+from jfdask.store.keys import stage_manifest_key
+from jfdask.store.lock import Lock, hold_lock
+from jfdask.store.manifests import close_stage, load_stage, load_unit
+from jfdask.store.reuse import copy_unit
+from jfdask.store.runs import latest_run, new_run_id, prune, seal_run, unfinished_run
+
+#: In this order; each stage works on what the one before stored.
+STAGES: dict[str, ModuleType] = {
+    module.NAME: module for module in (fetch, featurize, train, recommend)
+}
+FAILED, IN_PART = 1, 3
+
+
+@dataclass
+class Summary:
+    """What came of a night, for the person who started it."""
+
+    run_id: str
+    store_url: str
+    seconds: dict[str, float] = field(default_factory=dict)  # by stage
+    reports: dict[str, dict[str, UnitReport]] = field(default_factory=dict)  # stage → household
+    is_latest: bool = False  # readers read this run now
+    pruned: tuple[str, ...] = ()
+
+    @property
+    def problems(self) -> list[str]:
+        """What went wrong, a sentence each, the first stage's first."""
+        told: dict[str, None] = {}
+        for reports in self.reports.values():
+            for report in reports.values():
+                for problem in report.problems:
+                    told[f"{report.household}: {problem}"] = None
+        return list(told)
+
+    @property
+    def exit_code(self) -> int:
+        """0 all well, 1 nothing came of it, 3 done in part."""
+        last = list(self.reports.values())[-1] if self.reports else {}
+        if last and all(report.status == "failed" for report in last.values()):
+            return FAILED
+        whole = all(r.status == "done" for rs in self.reports.values() for r in rs.values())
+        return 0 if whole else IN_PART
+
+
+def run_stages(
+    settings: Settings,
+    stages: Sequence[str],
+    progress: Progress,
+    *,
+    accept_loss: bool = False,
+) -> Summary:
+    """Do some stages, one after the other, for all households of the settings.
+
+    Beginning with fetch this is a new run, or the one that was broken off; beginning with a
+    later stage it goes on from what the stage before it stored last.
+
+    Raises
+    ------
+    SettingsError
+        No household, or a grid that cannot be searched.
+    LockHeld
+        Another night is at work on this store.
+    MissingArtifact
+        The stage before has not been done.
+    """
+    if not settings.households:
+        raise SettingsError(
+            "No household in the settings: add [[households]] with name and url to jfdask.toml, "
+            "or set JFDASK_URL and JFDASK_API_KEY."
+        )
+    train.check(settings)
+    store = open_store(address_of(settings.store))
+    owner = f"jfdask {' '.join(stages)} on {socket.gethostname()}"
+    with hold_lock(store, owner, settings.store.lock_seconds) as lock:
+        run_id, previous = _choose_run(settings, store, stages)
+        summary = Summary(run_id, store.url)
+        with connect(settings.cluster) as client:
+            progress.say(f"Run {run_id}; dashboard: {client.dashboard_link}")
+            night = Night(settings, store, client, run_id, previous, progress)
+            _do_stages(night, stages, summary, accept_loss)
+        if stages[-1] == recommend.NAME and summary.exit_code != FAILED:
+            _seal(store, lock, summary)
+            summary.pruned = tuple(prune(store, settings.store.keep))
+    return summary
+
+
+def _do_stages(night: Night, stages: Sequence[str], summary: Summary, accept_loss: bool) -> None:
+    reports = _earlier_reports(night, stages[0])
+    for name in stages:
+        began = time.monotonic()
+        if name == fetch.NAME:
+            reports = fetch.run(night, accept_loss=accept_loss)
+        else:
+            reports = STAGES[name].run(night, reports)
+        summary.seconds[name] = time.monotonic() - began
+        summary.reports[name] = reports
+
+
+def _choose_run(settings: Settings, store: Store, stages: Sequence[str]) -> tuple[str, str | None]:
+    """Return the run to work in, and the one that readers read."""
+    now = datetime.now(UTC)
+    latest = latest_run(store)
+    begun = unfinished_run(store, now - timedelta(hours=settings.run.resume_hours))
+    if begun is not None and _can_go_on(settings, store, stages, begun):
+        return begun, latest
+    run_id = new_run_id(now)
+    if stages[0] != fetch.NAME:
+        _inherit(settings, store, stages[0], latest, run_id)
+    return run_id, latest
+
+
+def _can_go_on(settings: Settings, store: Store, stages: Sequence[str], run_id: str) -> bool:
+    """Tell whether a run that was broken off is one to go on with."""
+    first = stages[0]
+    if first == fetch.NAME:
+        # Who asks for fetch alone wants the server read anew, not a reading of before.
+        return len(stages) > 1 or not _has_stage(store, run_id, first)
+    before = _stage_before(first)
+    return all(_has_unit(store, run_id, before, h.name) for h in settings.households)
+
+
+def _has_stage(store: Store, run_id: str, stage: str) -> bool:
+    try:
+        load_stage(store, run_id, stage)
+    except MissingArtifact:
+        return False
+    return True
+
+
+def _stage_before(stage: str) -> str:
+    names = list(STAGES)
+    return names[names.index(stage) - 1]
+
+
+def _has_unit(store: Store, run_id: str, stage: str, household: str) -> bool:
+    try:
+        load_unit(store, run_id, stage, household)
+    except MissingArtifact:
+        return False
+    return True
+
+
+def _inherit(settings: Settings, store: Store, first: str, latest: str | None, run_id: str) -> None:
+    """Have in a new run what the latest one's earlier stages stored."""
+    for stage in list(STAGES)[: list(STAGES).index(first)]:
+        units = []
+        for household in settings.households:
+            if latest is None or not _has_unit(store, latest, stage, household.name):
+                raise MissingArtifact(
+                    f"Nothing to work on for household {household.name!r}: stage {stage} has not "
+                    f"been done. Run: jfdask {stage}, or the whole night: jfdask run."
+                )
+            unit = load_unit(store, latest, stage, household.name)
+            units.append(copy_unit(store, unit, run_id))
+        close_stage(store, stage, units, run_id, datetime.now(UTC))
+
+
+def _earlier_reports(night: Night, first: str) -> dict[str, UnitReport]:
+    if first == fetch.NAME:
+        return {}
+    before = _stage_before(first)
+    return {
+        household.name: report_of(
+            load_unit(night.store, night.run_id, before, household.name), reused=True
+        )
+        for household in night.settings.households
+    }
+
+
+def _seal(store: Store, lock: Lock, summary: Summary) -> None:
+    """Write the run's manifest; from then on readers read this run."""
+    stages: dict[str, str] = {}
+    for stage in STAGES:
+        stages[stage] = sha256_of(store.read(stage_manifest_key(summary.run_id, stage)))
+    seal_run(
+        store,
+        summary.run_id,
+        stages,
+        lock,
+        datetime.now(UTC),
+        status="part" if summary.exit_code else "done",
+        summary={
+            "seconds": {stage: round(s, 2) for stage, s in summary.seconds.items()},
+            "problems": summary.problems,
+            "households": {
+                name: report.status for name, report in summary.reports[recommend.NAME].items()
+            },
+        },
+    )
+    summary.is_latest = True

@@ -1,0 +1,95 @@
+"""What workers do to make lists. Every function is one Dask task."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jfdask.errors import JfdaskError
+from jfdask.model.inputs import InMemory
+from jfdask.model.personal import Learned, recommend
+from jfdask.settings import RecommendSettings
+from jfdask.stages.household import facts, features, history, vectors
+from jfdask.stages.places import Place
+from jfdask.stages.train.tasks import FAVORITE, METRICS, PLAYED, PersonReport
+from jfdask.stages.units import reader
+from jfdask.store.keys import PEOPLE, person
+from jfdask.store.units import UnitReader, UnitWriter
+from jfdask.tables import RECOMMENDATIONS
+
+logger = logging.getLogger(__name__)
+
+TABLE, DOCUMENT = "recommendations.parquet", "recommendations.json"
+
+
+def who_was_learned(place: Place) -> tuple[str, ...]:
+    """Return the ids of the people who have a model, or a notice why not."""
+    names = reader(place, "train").names(f"{PEOPLE}/")
+    return tuple(sorted({name.split("/")[1] for name in names if name.endswith(METRICS)}))
+
+
+def recommend_to(
+    place: Place, user_ids: Sequence[str], settings: RecommendSettings
+) -> list[PersonReport]:
+    """Write the lists of some people; one that fails stops nobody else."""
+    reports = []
+    for user_id in user_ids:
+        try:
+            reports.append(_recommend_to(place, user_id, settings))
+        except Exception as error:
+            logger.exception("A list could not be made")
+            what = str(error) if isinstance(error, JfdaskError) else type(error).__name__
+            reports.append(PersonReport(user_id, problem=f"User {user_id}: no list: {what}"))
+    return reports
+
+
+def _recommend_to(place: Place, user_id: str, settings: RecommendSettings) -> PersonReport:
+    trained = reader(place, "train")
+    measured = trained.json(person(user_id, METRICS))
+    matrix = features(place)
+    learned = Learned(
+        user_id=user_id,
+        kind=measured["kind"],
+        notice=measured["notice"],
+        favorite=_model(trained, person(user_id, FAVORITE), place, measured["kind"]),
+        played=_model(trained, person(user_id, PLAYED), place, "played"),
+        metrics={},
+    )
+    frame, meaning = recommend(
+        learned,
+        history(place, user_id),
+        matrix,
+        facts(place),
+        max_per_collection=settings.max_per_collection,
+        n_reasons=settings.reasons,
+    )
+    writer = UnitWriter(place.store, place.run_id, "recommend", place.household)
+    writer.table(person(user_id, TABLE), RECOMMENDATIONS, frame)
+    document = {
+        "household": place.household,
+        **reader(place, "fetch").json(person(user_id, "user.json")),
+        "kind": learned.kind,
+        "notice": learned.notice,
+        "score_meaning": meaning,
+        "recommendations": [_plain(row) for row in frame.to_dict("records")],
+    }
+    writer.json(person(user_id, DOCUMENT), document)
+    return PersonReport(user_id, writer.receipts, {"kind": learned.kind, "n": len(frame)})
+
+
+def _model(trained: UnitReader, name: str, place: Place, kind: str) -> Any:
+    if name not in trained.manifest.files:
+        return None
+    source = vectors(place) if kind == "seed" else features(place)
+    return trained.model(name).set_params(features=InMemory(source))
+
+
+def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
+    year = row["production_year"]
+    return {
+        **row,
+        "production_year": int(year) if isinstance(year, float) and year == year else None,
+        "reasons": list(row["reasons"]),
+        "reason_kinds": list(row["reason_kinds"]),
+    }

@@ -1,0 +1,89 @@
+"""Stage train: what each person likes, learned and measured; the search is dask-ml's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from jfdask.model.grid import plan_search, validate_grid
+from jfdask.model.personal import LearnOptions, new_classifier
+from jfdask.settings import Settings, TrainSettings
+from jfdask.stages.places import Place
+from jfdask.stages.train import tasks
+from jfdask.stages.train.parameters import parameters
+from jfdask.stages.units import Draft, Night, Plan, UnitReport, run_units
+from jfdask.stages.window import Call, Work, values
+
+NAME = "train"
+_IN_FLIGHT = 64
+#: Tasks a worker gets of one household, so that nobody waits long for the last one.
+TASKS_PER_WORKER = 4
+
+
+def check(settings: Settings) -> None:
+    """Look whether a search can begin; SettingsError names all that is wrong with its grid."""
+    searched = plan_search(settings.train.search, settings.train.method)
+    if searched is not None:
+        validate_grid(searched.grid, new_classifier(options_of(settings.train)))
+
+
+def options_of(settings: TrainSettings) -> LearnOptions:
+    """Return the settings as plain values for the model room."""
+    return LearnOptions(
+        method=settings.method,
+        min_favorites=settings.min_favorites,
+        held_out=settings.held_out,
+        n_folds=settings.folds,
+        random_state=settings.random_state,
+    )
+
+
+def run(night: Night, featurized: Mapping[str, UnitReport]) -> dict[str, UnitReport]:
+    """Learn everybody's taste."""
+    check(night.settings)
+    return run_units(
+        night,
+        NAME,
+        featurized,
+        plan=partial(_plan, settings=night.settings.train),
+        work=partial(_work, night=night),
+        in_flight=_IN_FLIGHT,
+    )
+
+
+def _plan(place: Place, *, settings: TrainSettings) -> Work[Plan]:  # noqa: ARG001
+    yield from ()
+    matters = settings.model_dump(exclude={"people_per_task"})
+    return Plan(NAME, (("fetch", "people/"), ("featurize", "")), matters)
+
+
+def _work(place: Place, _: Plan, *, night: Night) -> Work[Draft]:
+    settings = night.settings.train
+    [people] = values((yield [Call(tasks.who_learns, (place,), "households")]))
+    searched = yield from parameters(place, people, night)
+    n_workers = max(1, len(night.client.scheduler_info(n_workers=-1)["workers"]))
+    size = -(-len(people) // (n_workers * TASKS_PER_WORKER))
+    size = max(1, min(size, settings.people_per_task))
+    chunks = [people[i : i + size] for i in range(0, len(people), size)]
+    learned = values(
+        (
+            yield [
+                Call(
+                    tasks.learn_people,
+                    (place, chunk, options_of(settings), searched.of(chunk)),
+                    "people",
+                    len(chunk),
+                )
+                for chunk in chunks
+            ]
+        )
+    )
+    reports = [report for chunk in learned for report in chunk]
+    summary: dict[str, Any] = {
+        "method": settings.method,
+        "search": searched.summary,
+        "people": {r.user_id: r.summary for r in reports if r.problem is None},
+    }
+    problems = tuple(r.problem for r in reports if r.problem is not None)
+    return Draft([r.receipt for r in reports], summary, (*searched.problems, *problems))

@@ -1,0 +1,175 @@
+"""What workers do to learn. Every function is one Dask task."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from jfdask.errors import JfdaskError, MissingArtifact
+from jfdask.model.personal import Learned, LearnOptions, learn
+from jfdask.stages.household import RowsSource, features, history, people_of, vectors
+from jfdask.stages.places import Place
+from jfdask.stages.units import reader
+from jfdask.store.filesystem import sha256_of
+from jfdask.store.keys import person, run_key
+from jfdask.store.manifests import Receipt, settings_fingerprint
+from jfdask.store.state import read_state, write_state
+from jfdask.store.tables import encode_json, read_json
+from jfdask.store.units import UnitWriter
+from jfdask.version import code_version
+
+logger = logging.getLogger(__name__)
+
+VERSION = 1
+PARAMETERS = "parameters.json"
+#: Growth of the histories after which parameters are searched for again.
+GROWTH = 1.1
+FAVORITE, PLAYED, METRICS, LEARNED = (
+    "favorite.skops", "played.skops", "metrics.json", "learned.json",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class PersonReport:
+    """What became of a person."""
+
+    user_id: str
+    receipt: Receipt = field(default_factory=dict)
+    summary: Mapping[str, Any] = field(default_factory=dict)
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class KnownParameters:
+    """What is known before a search."""
+
+    n_rows: int
+    params: Mapping[str, Any] | None  # None: to be searched for
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What a search found, as it is kept."""
+
+    wanted: str  # digest of the settings it was made for
+    n_rows: int
+    params: Mapping[str, Any]
+    score: float
+
+
+def who_learns(place: Place) -> tuple[str, ...]:
+    """Return the ids of the people whose history was fetched."""
+    return tuple(people_of(place))
+
+
+def known_parameters(source: RowsSource, owner: str | None, wanted: str) -> KnownParameters:
+    """Return the parameters that an earlier night found, if they still hold."""
+    n_rows = len(source.load())
+    place = source.place
+    kept = read_state(place.store, place.household, PARAMETERS, version=VERSION, user_id=owner)
+    if kept is None or kept["wanted"] != wanted or n_rows > GROWTH * kept["n_rows"]:
+        return KnownParameters(n_rows, None)
+    return KnownParameters(n_rows, kept["params"])
+
+
+def keep_parameters(place: Place, owner: str | None, found: SearchResult) -> None:
+    """Keep what a search found for the nights to come."""
+    data = {"wanted": found.wanted, "n_rows": found.n_rows, "params": dict(found.params)}
+    data["score"] = found.score
+    write_state(place.store, place.household, PARAMETERS, data, version=VERSION, user_id=owner)
+
+
+def learn_people(
+    place: Place,
+    user_ids: Sequence[str],
+    options: LearnOptions,
+    params: Mapping[str, Mapping[str, Any]],
+) -> list[PersonReport]:
+    """Learn the taste of some people, one after the other; one that fails stops nobody else."""
+    reports = []
+    for user_id in user_ids:
+        try:
+            reports.append(_learn_person(place, user_id, replace(options, params=params[user_id])))
+        except Exception as error:
+            logger.exception("A model could not be trained")
+            what = str(error) if isinstance(error, JfdaskError) else f"{type(error).__name__}"
+            reports.append(PersonReport(user_id, problem=f"User {user_id}: no model: {what}"))
+    return reports
+
+
+def _learn_person(place: Place, user_id: str, options: LearnOptions) -> PersonReport:
+    wanted = _wanted(place, user_id, options)
+    done = _done_before(place, user_id, wanted)
+    if done is not None:
+        return done
+    matrix = features(place)
+    reduced = vectors(place) if options.method == "seed" else None
+    learned = learn(history(place, user_id), matrix, options, vectors=reduced)
+    writer = UnitWriter(place.store, place.run_id, "train", place.household)
+    if learned.favorite is not None:
+        writer.model(person(user_id, FAVORITE), learned.favorite.detached())
+    if learned.played is not None:
+        writer.model(person(user_id, PLAYED), learned.played.detached())
+    writer.json(person(user_id, METRICS), metrics_document(learned, options))
+    summary = summary_of(learned)
+    files = {name: [file.sha256, file.size] for name, file in writer.receipts.items()}
+    # Last: who finds it finds the rest.
+    writer.json(
+        person(user_id, LEARNED), {"wanted": wanted, "files": files, "summary": dict(summary)}
+    )
+    return PersonReport(user_id, writer.receipts, summary)
+
+
+def metrics_document(learned: Learned, options: LearnOptions) -> dict[str, Any]:
+    """Return what is stored of how good a person's model is."""
+    return {
+        "kind": learned.kind,
+        "notice": learned.notice,
+        "params": dict(options.params),
+        "metrics": {
+            which: {method: figures.to_dict() for method, figures in methods.items()}
+            for which, methods in learned.metrics.items()
+        },
+    }
+
+
+def summary_of(learned: Learned) -> dict[str, Any]:
+    """Return the few figures that a run's summary tells of a person."""
+    out_of_fold = learned.metrics.get("out_of_fold", {})
+    summary: dict[str, Any] = {"kind": learned.kind}
+    for method, figures in out_of_fold.items():
+        summary[method] = {"n": figures.n, "auc": figures.auc, "f1": figures.f1, "ap": figures.ap}
+    return summary
+
+
+def _wanted(place: Place, user_id: str, options: LearnOptions) -> str:
+    """Return the digest of all that a person's model comes of."""
+    plays = reader(place, "fetch").manifest.files[person(user_id, "plays.parquet")].sha256
+    made_of = {
+        "plays": plays,
+        "features": reader(place, "featurize").manifest.checksums(),
+        "options": settings_fingerprint(options),
+        "code": code_version(),
+    }
+    return sha256_of(encode_json(made_of))
+
+
+def _done_before(place: Place, user_id: str, wanted: str) -> PersonReport | None:
+    """Take over a model of this run, broken off, or of the run before, if it is of the same."""
+    for run_id in filter(None, (place.run_id, place.previous)):
+        key = run_key(run_id, "train", place.household, person(user_id, LEARNED))
+        try:
+            learned = read_json(place.store, key)
+        except MissingArtifact:
+            continue
+        if learned["wanted"] != wanted:
+            continue
+        writer = UnitWriter(place.store, place.run_id, "train", place.household)
+        for name, (sha256, _) in learned["files"].items():
+            stored = run_key(run_id, "train", place.household, name)
+            writer.bytes(name, place.store.read_checked(stored, sha256))
+        writer.json(person(user_id, LEARNED), learned)
+        return PersonReport(user_id, writer.receipts, learned["summary"])
+    return None

@@ -1,0 +1,249 @@
+"""A stage is done household by household; this is what all stages have in common.
+
+What was done for the same inputs, settings and code is taken over; what fails costs its
+household only, which then keeps yesterday's result; the manifest is written last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from distributed import Client
+
+from jfdask.errors import JfdaskError, MissingArtifact
+from jfdask.settings import Settings
+from jfdask.stages.places import Place
+from jfdask.stages.window import Call, Work, drive, values
+from jfdask.store.filesystem import Store
+from jfdask.store.manifests import (
+    Listing,
+    Manifest,
+    Receipt,
+    fingerprint,
+    load_unit,
+    save_listing,
+)
+from jfdask.store.reuse import copy_unit, reuse_unit
+from jfdask.store.runs import run_ids
+from jfdask.store.units import UnitReader, UnitWriter
+from jfdask.version import code_version
+
+
+class Progress(Protocol):
+    """Is told how far the night is."""
+
+    def stage(self, name: str) -> None:
+        """Begin a stage."""
+
+    def advance(self, household: str, kind: str, done: int, total: int) -> None:
+        """Tell how many pages, movies, people or candidates of a household are done."""
+
+    def say(self, text: str) -> None:
+        """Say something that stays."""
+
+
+@dataclass(frozen=True)
+class Night:
+    """What every stage of a run is given."""
+
+    settings: Settings
+    store: Store
+    client: Client
+    run_id: str
+    previous: str | None  # the run that readers read
+    progress: Progress
+
+    def place(self, household: str) -> Place:
+        """Return the household's part of this run."""
+        return Place(self.store.address, self.run_id, household, self.previous)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a stage is about to do for a household: enough to tell whether it is done."""
+
+    stage: str
+    inputs: tuple[tuple[str, str], ...]  # (stage, prefix of its files)
+    settings: Mapping[str, Any]  # those that matter to the result
+    extra: Mapping[str, str] = field(default_factory=dict)  # further checksums
+
+
+@dataclass(frozen=True)
+class UnitReport:
+    """What became of a household in a stage."""
+
+    household: str
+    status: str  # done, part, kept, failed
+    sha256: str = ""  # of the unit's manifest; "" if there is none
+    problems: tuple[str, ...] = ()
+    reused: bool = False
+    summary: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A unit whose files are written and whose manifest is not."""
+
+    receipts: Sequence[Receipt]
+    summary: Mapping[str, Any]
+    problems: tuple[str, ...] = ()
+
+
+def run_units(
+    night: Night,
+    stage: str,
+    earlier: Mapping[str, UnitReport],
+    plan: Callable[[Place], Work[Plan]],
+    work: Callable[[Place, Plan], Work[Draft]],
+    in_flight: int,
+    find: Callable[[Place, Plan], UnitReport | None] | None = None,
+) -> dict[str, UnitReport]:
+    """Do a stage for every household that the stage before has a result of.
+
+    Parameters
+    ----------
+    plan, work
+        What is about to be done for a household, and doing it; both may call workers.
+    earlier
+        What became of each household in the stage before. One that kept yesterday's result
+        keeps it here, too; one that failed is failed.
+    in_flight
+        Tasks of one household under way at once.
+    find
+        The task that looks whether it is done; None: `take_over`.
+    """
+    night.progress.stage(stage)
+    works = {
+        name: _unit(night, report, stage, plan, work, find or take_over)
+        for name, report in earlier.items()
+        if report.status != "failed"
+    }
+    outcomes = drive(night.client, works, in_flight, night.progress.advance)
+    reports = {
+        name: outcome
+        if isinstance(outcome, UnitReport)
+        else UnitReport(name, "failed", problems=(str(outcome),))
+        for name, outcome in outcomes.items()
+    }
+    reports = {name: reports.get(name, report) for name, report in earlier.items()}
+    close(night, stage, reports)
+    return reports
+
+
+def close(night: Night, stage: str, reports: Mapping[str, UnitReport]) -> None:
+    """Write the stage's manifest over its units."""
+    members = {r.household: r.sha256 for r in reports.values() if r.sha256}
+    statuses = {r.household: r.status for r in reports.values()}
+    finished = datetime.now(UTC).isoformat()
+    summary = {"households": statuses}
+    save_listing(night.store, Listing(night.run_id, members, finished, stage, summary=summary))
+
+
+def _unit(
+    night: Night,
+    earlier: UnitReport,
+    stage: str,
+    plan: Callable[[Place], Work[Plan]],
+    work: Callable[[Place, Plan], Work[Draft]],
+    find: Callable[[Place, Plan], UnitReport | None],
+) -> Work[UnitReport]:
+    place = night.place(earlier.household)
+    if earlier.status == "kept":
+        return (yield from keep(place, stage, earlier.problems))
+    started = datetime.now(UTC)
+    try:
+        planned = yield from plan(place)
+        [report] = values((yield [Call(find, (place, planned), "looked up")]))
+        if report is None:
+            draft = yield from work(place, planned)
+            ended = Call(finish, (place, planned, draft, started), "households")
+            [report] = values((yield [ended]))
+    except JfdaskError as error:
+        return (yield from keep(place, stage, (str(error),)))
+    return report
+
+
+def keep(place: Place, stage: str, problems: tuple[str, ...]) -> Work[UnitReport]:
+    """Let yesterday's result stand in for tonight's; failed if there is none."""
+    if place.previous is not None:
+        [kept] = yield [Call(take_yesterdays, (place, stage, problems), "kept")]
+        if isinstance(kept, UnitReport):
+            return kept
+        if not isinstance(kept, MissingArtifact):
+            problems = (*problems, str(kept))
+    return UnitReport(place.household, "failed", problems=problems)
+
+
+# -- tasks ---------------------------------------------------------------------------------
+
+
+def take_over(place: Place, plan: Plan) -> UnitReport | None:
+    """Look for a unit that did the same work and have it in this run."""
+    wanted = fingerprint(_inputs(place, plan), plan.settings, code_version())
+    newest_first = run_ids(place.store)
+    unit = reuse_unit(place.store, plan.stage, place.household, wanted, place.run_id, newest_first)
+    return None if unit is None else report_of(unit, reused=True)
+
+
+def done_in_this_run(place: Place, plan: Plan) -> UnitReport | None:
+    """Look whether this run, which was broken off, has done it already."""
+    try:
+        unit = load_unit(place.store, place.run_id, plan.stage, place.household)
+    except MissingArtifact:
+        return None
+    same = unit.fingerprint == fingerprint(_inputs(place, plan), plan.settings, code_version())
+    return report_of(unit, reused=True) if same and unit.status in ("done", "part") else None
+
+
+def take_yesterdays(place: Place, stage: str, problems: tuple[str, ...]) -> UnitReport:
+    """Copy the household's unit of the previous run."""
+    if place.previous is None:
+        raise MissingArtifact("There is no earlier run.")
+    unit = load_unit(place.store, place.previous, stage, place.household)
+    summary = {**unit.summary, "problems": list(problems)}
+    kept = copy_unit(place.store, unit, place.run_id, status="kept", summary=summary)
+    return report_of(kept, reused=True)
+
+
+def finish(place: Place, plan: Plan, draft: Draft, started: datetime) -> UnitReport:
+    """Write the manifest of a unit."""
+    writer = UnitWriter(place.store, place.run_id, plan.stage, place.household)
+    unit = writer.close(
+        receipts=draft.receipts,
+        inputs=_inputs(place, plan),
+        settings=plan.settings,
+        code_version=code_version(),
+        started=started,
+        finished=datetime.now(UTC),
+        status="part" if draft.problems else "done",
+        summary={**draft.summary, "problems": list(draft.problems)},
+    )
+    return report_of(unit)
+
+
+def reader(place: Place, stage: str) -> UnitReader:
+    """Return what reads the household's files of an earlier stage of this run."""
+    return UnitReader(place.store, load_unit(place.store, place.run_id, stage, place.household))
+
+
+def report_of(unit: Manifest, *, reused: bool = False) -> UnitReport:
+    """Return the report on a unit that is in the store."""
+    return UnitReport(
+        household=unit.household,
+        status=unit.status,
+        sha256=unit.sha256,
+        problems=tuple(unit.summary.get("problems", ())),
+        reused=reused,
+        summary={k: v for k, v in unit.summary.items() if k not in ("people", "problems")},
+    )
+
+
+def _inputs(place: Place, plan: Plan) -> dict[str, str]:
+    inputs = dict(plan.extra)
+    for stage, prefix in plan.inputs:
+        unit = load_unit(place.store, place.run_id, stage, place.household)
+        inputs |= unit.checksums(prefix)
+    return inputs

@@ -1,0 +1,228 @@
+"""Many households at once, each with a bounded number of calls under way.
+
+What is done for a household is a generator: it yields lists of calls and is sent their
+results, so that its logic reads from top to bottom. `drive` runs many of them side by side.
+The window is held here, by the client that submits, so that no worker waits behind a slow
+server and no scheduler holds more than `MAX_LIVE` tasks.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from distributed import Client, Future, KilledWorker, as_completed
+
+from jfdask.errors import ClusterError, JfdaskError
+
+T = TypeVar("T")
+
+MAX_LIVE = 5_000
+
+
+@dataclass(frozen=True)
+class Call:
+    """One task: a function of jfdask and its small arguments."""
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    kind: str  # what the progress counts: pages, movies, people, …
+    n: int = 1  # how many of them
+
+    def submit(self, client: Client) -> Future[Any]:
+        """Send it to the cluster."""
+        return client.submit(self.function, *self.args, pure=False)
+
+
+@dataclass(frozen=True)
+class Compute:
+    """One result of a dask collection or delayed object."""
+
+    collection: Any
+    kind: str
+    n: int = 1
+
+    def submit(self, client: Client) -> Future[Any]:
+        """Send its graph to the cluster."""
+        return client.compute(self.collection)
+
+
+#: Yields calls, is sent a result or a `JfdaskError` for each in the same order, returns T.
+Work = Generator[Sequence[Call | Compute], list[Any], T]
+#: Called with household, kind, how many are done, how many are known of.
+Advance = Callable[[str, str, int, int], None]
+
+
+@dataclass
+class _Running(Generic[T]):
+    """A household under way."""
+
+    work: Work[T]
+    waiting: deque[tuple[int, Call | Compute]] = field(default_factory=deque)
+    results: list[Any] = field(default_factory=list)
+    n_live: int = 0
+    done: dict[str, int] = field(default_factory=dict)
+    known: dict[str, int] = field(default_factory=dict)
+
+    def begin(self, batch: Sequence[Call | Compute]) -> None:
+        self.waiting = deque(enumerate(batch))
+        self.results = [None] * len(batch)
+        for call in batch:
+            self.known[call.kind] = self.known.get(call.kind, 0) + call.n
+
+    def take(self, index: int, call: Call | Compute, result: Any) -> None:
+        self.results[index] = result
+        self.n_live -= 1
+        self.done[call.kind] = self.done.get(call.kind, 0) + call.n
+
+
+def drive(
+    client: Client, works: Mapping[str, Work[T]], in_flight: int, advance: Advance
+) -> dict[str, T | JfdaskError]:
+    """Run every household's work; return its result, or the error that ended it.
+
+    Parameters
+    ----------
+    client
+        The cluster.
+    works
+        Generators by name of household.
+    in_flight
+        Calls of one household under way at once.
+    advance
+        Is told of every call that is done.
+
+    Returns
+    -------
+    dict
+        By name, in the order of ``works``. An exception that is no `JfdaskError` is a
+        mistake of ours and is raised.
+    """
+    driven = _Drive(client, deque(works.items()), in_flight, advance)
+    try:
+        driven.run()
+    finally:
+        driven.close()
+    return {name: driven.outcomes[name] for name in works}
+
+
+class _Drive(Generic[T]):
+    """Works under way: which calls are at the cluster, and whose they are."""
+
+    def __init__(
+        self, client: Client, queue: deque[tuple[str, Work[T]]], in_flight: int, advance: Advance
+    ) -> None:
+        self.outcomes: dict[str, T | JfdaskError] = {}
+        self._client, self._queue, self._advance = client, queue, advance
+        self._in_flight = in_flight
+        self._running: dict[str, _Running[T]] = {}
+        self._live: dict[Future[Any], tuple[str, int, Call | Compute]] = {}
+        self._completed = as_completed([])
+
+    def run(self) -> None:
+        self._start()
+        while self._live:
+            future = next(self._completed)
+            name, index, call = self._live.pop(future)
+            household = self._running[name]
+            household.take(index, call, _result(future, call))
+            done, known = household.done[call.kind], household.known[call.kind]
+            self._advance(name, call.kind, done, known)
+            if household.waiting:
+                self._submit(name)
+            elif household.n_live == 0:
+                self._step(name, household.results)
+            self._start()
+
+    def close(self) -> None:
+        for future in list(self._live):
+            future.cancel()
+        for household in self._running.values():
+            household.work.close()
+
+    def _start(self) -> None:
+        """Begin with households while there is room for all of their calls."""
+        while self._queue and len(self._running) < max(1, MAX_LIVE // self._in_flight):
+            name, work = self._queue.popleft()
+            self._running[name] = _Running(work)
+            self._step(name, None)
+
+    def _step(self, name: str, send: list[Any] | None) -> None:
+        """Let a household go on to its next calls, or to its end."""
+        household = self._running[name]
+        try:
+            batch = next(household.work) if send is None else household.work.send(send)
+            while not batch:
+                batch = household.work.send([])
+        except StopIteration as stop:
+            self.outcomes[name] = stop.value
+            del self._running[name]
+        except JfdaskError as error:
+            self.outcomes[name] = error
+            del self._running[name]
+        else:
+            household.begin(batch)
+            self._submit(name)
+
+    def _submit(self, name: str) -> None:
+        household = self._running[name]
+        while household.waiting and household.n_live < self._in_flight:
+            index, call = household.waiting.popleft()
+            future = call.submit(self._client)
+            household.n_live += 1
+            self._live[future] = (name, index, call)
+            self._completed.add(future)
+
+
+def together(works: Sequence[Work[Any]]) -> Work[list[Any]]:
+    """Do several works of one household side by side.
+
+    Returns
+    -------
+    list
+        What each returned, or the `JfdaskError` that ended it, in the same order.
+    """
+    results: list[Any] = [None] * len(works)
+    sends: dict[int, list[Any] | None] = dict.fromkeys(range(len(works)))
+    while sends:
+        batches = {}
+        for i, send in sends.items():
+            try:
+                batches[i] = next(works[i]) if send is None else works[i].send(send)
+            except StopIteration as stop:
+                results[i] = stop.value
+            except JfdaskError as error:
+                results[i] = error
+        answers = yield [call for batch in batches.values() for call in batch]
+        sends = {}
+        for i, batch in batches.items():
+            sends[i], answers = answers[: len(batch)], answers[len(batch) :]
+    return results
+
+
+def values(answers: Sequence[Any]) -> list[Any]:
+    """Return the answers to a list of calls; raise the first `JfdaskError` among them."""
+    for answer in answers:
+        if isinstance(answer, JfdaskError):
+            raise answer
+    return list(answers)
+
+
+def _result(future: Future[Any], call: Call | Compute) -> Any:
+    """Return what a task returned, or the JfdaskError it ended with."""
+    if future.status == "cancelled":
+        return ClusterError("The cluster dropped a task; is its scheduler still there?")
+    error = future.exception()
+    if error is None:
+        return future.result()
+    if isinstance(error, JfdaskError):
+        return error
+    if isinstance(error, KilledWorker):
+        what = getattr(getattr(call, "function", None), "__name__", "a computation")
+        return ClusterError(
+            f"Workers died again and again while doing {what}: most likely they ran out of "
+            "memory. Give them more (cluster.memory_limit) or use fewer (cluster.workers)."
+        )
+    raise error

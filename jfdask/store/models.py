@@ -1,0 +1,131 @@
+"""Models as skops files: nothing in them is run, and their types are looked at first."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import json
+import zipfile
+from typing import Any
+
+import skops.io
+
+from jfdask.errors import DamagedArtifact, UntrustedModel
+from jfdask.store.filesystem import Store
+
+# Beside what skops itself holds for safe (numpy, scipy and scikit-learn's own estimators).
+_TRUSTED = frozenset({"sklearn.tree._tree.Tree"})
+_OURS = ("jfdask.features.", "jfdask.model.")
+_SCHEMA = "schema.json"
+_FIXED_TIME = (1980, 1, 1, 0, 0, 0)
+
+
+def write_model(store: Store, key: str, estimator: object) -> None:
+    """Write an estimator."""
+    store.write(key, encode_model(estimator))
+
+
+def read_model(store: Store, key: str) -> Any:
+    """Return an estimator.
+
+    Raises
+    ------
+    UntrustedModel
+        The file holds types that jfdask never writes; they are named.
+    MissingArtifact, DamagedArtifact
+        The key is not there, or holds no model.
+    """
+    return decode_model(store.read(key), key)
+
+
+def encode_model(estimator: object) -> bytes:
+    """Return an estimator as a skops file; the same estimator gives the same bytes."""
+    with zipfile.ZipFile(io.BytesIO(skops.io.dumps(estimator))) as archive:
+        schema = json.loads(archive.read(_SCHEMA))
+        names = _renumber(schema)
+        files = {new: archive.read(old) for old, new in names.items()}
+    files[_SCHEMA] = json.dumps(schema, separators=(",", ":")).encode()
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in sorted(files):
+            entry = zipfile.ZipInfo(name, _FIXED_TIME)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, files[name])
+    return buffer.getvalue()
+
+
+def decode_model(data: bytes, key: str) -> Any:
+    """Return the estimator of a skops file's bytes; ``key`` is named in errors."""
+    # A skops file that was tampered with fails in any of a hundred ways.
+    try:
+        found = skops.io.get_untrusted_types(data=data)
+    except Exception as error:
+        raise _damaged(key, error) from error
+    foreign = sorted(name for name in found if not _is_trusted(name))
+    if foreign:
+        raise UntrustedModel(
+            f"The model {key!r} holds types that jfdask does not write: {', '.join(foreign)}. It "
+            "was not loaded. Delete it and train again; ask who else writes to the store."
+        )
+    try:
+        return skops.io.loads(data, trusted=found)
+    except Exception as error:
+        raise _damaged(key, error) from error
+
+
+def _damaged(key: str, error: Exception) -> DamagedArtifact:
+    return DamagedArtifact(
+        f"{key!r} is not a model that can be loaded ({type(error).__name__}: {error}). Train "
+        "again, or restore the file."
+    )
+
+
+def _is_trusted(name: str) -> bool:
+    """Tell whether a type's full name is on the list, or a class that we define ourselves.
+
+    The name alone is not enough: ``jfdask.model.forest.os`` would lead out of our modules.
+    """
+    if name in _TRUSTED:
+        return True
+    if not name.startswith(_OURS):
+        return False
+    module_name, _, class_name = name.rpartition(".")
+    try:
+        found = getattr(importlib.import_module(module_name), class_name)
+    except (ImportError, AttributeError):
+        return False
+    return isinstance(found, type) and f"{found.__module__}.{found.__qualname__}" == name
+
+
+def _renumber(schema: dict[str, Any]) -> dict[str, str]:
+    """Replace addresses in memory, which skops uses for ids, by numbers in order of appearance.
+
+    Values that cannot change (numbers, texts) are one if they are equal: whether they happen
+    to be one object differs between a model that was fitted here and one sent by a worker.
+
+    Returns
+    -------
+    dict
+        Name of each file in the archive: its new name.
+    """
+    numbers: dict[object, int] = {}
+    names: dict[str, str] = {}
+
+    def walk(node: Any) -> None:
+        if isinstance(node, dict):
+            if "__id__" in node:
+                value = (node.get("__loader__"), node.get("__class__"), node.get("content"))
+                same = value if node.get("__loader__") == "JsonNode" else node["__id__"]
+                node["__id__"] = numbers.setdefault(same, len(numbers) + 1)
+            file = node.get("file")
+            if isinstance(file, str) and "__loader__" in node:
+                _, dot, suffix = file.rpartition(".")
+                node["file"] = names.setdefault(file, f"{len(names) + 1}{dot}{suffix}")
+            for child in node.values():
+                walk(child)
+        elif isinstance(node, list):
+            for child in node:
+                walk(child)
+
+    walk(schema)
+    return names

@@ -1,0 +1,183 @@
+"""Runs: their ids, which have ended, which one readers read, which are removed."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from jfdask.errors import DamagedArtifact, LockHeld, MissingArtifact, NewerArtifact
+from jfdask.store.documents import read_json, write_json
+from jfdask.store.filesystem import Store
+from jfdask.store.keys import LATEST, RUNS, run_key, run_manifest_key
+from jfdask.store.lock import Lock
+from jfdask.store.manifests import Listing, load_run, save_listing
+
+_TIME = "%Y%m%dT%H%M%SZ"
+_RUN_ID = re.compile(r"(\d{8}T\d{6}Z)-[0-9a-f]{6}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """A run, as a list of runs shows it."""
+
+    run_id: str
+    is_finished: bool  # its manifest is there
+    is_latest: bool  # readers read it
+    started: datetime  # UTC, to the second
+    finished: str = ""  # ISO 8601, UTC
+    status: str = ""  # of the run's manifest
+    stages: tuple[str, ...] = ()
+    summary: Mapping[str, Any] = field(default_factory=dict)
+
+
+def new_run_id(now: datetime) -> str:
+    """Return an id that sorts by time: UTC and six random hex digits.
+
+    Examples
+    --------
+    >>> from datetime import datetime, timezone
+    >>> new_run_id(datetime(2026, 8, 1, 3, tzinfo=timezone.utc))[:17]
+    '20260801T030000Z-'
+    """
+    return f"{now.astimezone(UTC).strftime(_TIME)}-{secrets.token_hex(3)}"
+
+
+def started_at(run_id: str) -> datetime:
+    """Return the time in a run's id, UTC; ValueError if it is no run's id."""
+    match = _RUN_ID.fullmatch(run_id)
+    if not match:
+        raise ValueError(f"{run_id!r} is no run's id, such as 20260801T030000Z-0a1b2c.")
+    return datetime.strptime(match[1], _TIME).replace(tzinfo=UTC)
+
+
+def run_ids(store: Store) -> list[str]:
+    """Return the ids of all runs, ended or not, newest first; one call."""
+    names = store.children(RUNS)
+    return sorted((name for name in names if _RUN_ID.fullmatch(name)), reverse=True)
+
+
+def latest_run(store: Store) -> str | None:
+    """Return the id of the run that readers read; None before the first night has ended."""
+    try:
+        document = read_json(store, LATEST)
+    except MissingArtifact:
+        return None
+    run_id = document.get("run_id") if isinstance(document, dict) else None
+    if not isinstance(run_id, str) or not _RUN_ID.fullmatch(run_id):
+        raise DamagedArtifact(
+            f"{LATEST!r} in the store {store.url} names no run. Delete it; the next night writes "
+            "it anew."
+        )
+    return run_id
+
+
+def list_runs(store: Store) -> list[RunInfo]:
+    """Return all runs, newest first; one read a run."""
+    latest = latest_run(store)
+
+    def look(run_id: str) -> RunInfo:
+        started = started_at(run_id)
+        try:
+            run = load_run(store, run_id)
+        except MissingArtifact:
+            return RunInfo(run_id, False, run_id == latest, started)
+        except (DamagedArtifact, NewerArtifact) as error:
+            return RunInfo(
+                run_id, False, run_id == latest, started, "", "damaged", (), {"error": str(error)}
+            )
+        return RunInfo(
+            run_id,
+            True,
+            run_id == latest,
+            started,
+            run.finished,
+            run.status,
+            tuple(run.members),
+            run.summary,
+        )
+
+    return store.together(look, run_ids(store))
+
+
+def unfinished_run(store: Store, not_before: datetime) -> str | None:
+    """Return the newest run, if it was broken off and began at ``not_before`` or later.
+
+    A run that is older than one that has ended is not gone on with.
+    """
+    for run_id in run_ids(store):
+        if started_at(run_id) < not_before.replace(microsecond=0):
+            return None
+        return None if store.exists(run_manifest_key(run_id)) else run_id
+    return None
+
+
+def seal_run(
+    store: Store,
+    run_id: str,
+    stages: Mapping[str, str],
+    lock: Lock,
+    finished: datetime,
+    *,
+    status: str = "done",
+    summary: Mapping[str, Any] | None = None,
+) -> None:
+    """Write a run's manifest and let readers read the run.
+
+    Parameters
+    ----------
+    stages
+        Stage: checksum of its manifest, as ``close_stage`` returns it.
+    lock
+        The lock that this night holds; it is looked at before each of the two writes.
+    status
+        "done", or "part" if something failed that the summary names.
+
+    Raises
+    ------
+    LockHeld
+        The lock was lost: another night has taken over. ``latest`` stays as it is.
+    """
+    _require(lock, run_id)
+    listing = Listing(
+        run_id, dict(stages), finished.isoformat(), status=status, summary=summary or {}
+    )
+    save_listing(store, listing)
+    _require(lock, run_id)
+    write_json(store, LATEST, {"run_id": run_id, "moved": finished.isoformat()})
+
+
+def prune(store: Store, keep: int) -> list[str]:
+    """Remove old runs; return their ids. Call it with the lock held.
+
+    The newest ``keep`` runs that have ended stay, and the latest one; runs broken off stay if
+    they are newer than the newest that has ended. A run's manifest goes first: broken off, this
+    leaves a run that counts as unfinished, and the next call removes the rest.
+    """
+    if keep < 1:
+        raise ValueError("At least one run must be kept.")
+    runs = list_runs(store)
+    # A manifest that cannot be read is somebody's to look at, not ours to remove.
+    runs = [run for run in runs if run.status != "damaged"]
+    finished = [run.run_id for run in runs if run.is_finished]
+    newest = finished[0] if finished else ""
+    removed = []
+    for run in runs:
+        if run.is_latest or run.run_id in finished[:keep] or run.run_id >= newest:
+            continue
+        store.delete(run_manifest_key(run.run_id))
+        store.delete_all(run_key(run.run_id))
+        removed.append(run.run_id)
+    store.sweep()
+    return removed
+
+
+def _require(lock: Lock, run_id: str) -> None:
+    if not lock.still_held():
+        raise LockHeld(
+            f"Run {run_id} lost the lock to another night while it worked (was this machine "
+            "asleep?). Its results are not published; the other night's will be."
+        )

@@ -1,0 +1,27 @@
+"""`jfdask check`: whether everything is there that a night needs."""
+
+from __future__ import annotations
+
+import click
+
+from jfdask.stages.check import findings
+from jobs.options import Chosen, cluster_options, settings_options
+
+
+@click.command()
+@settings_options
+@cluster_options
+def check(chosen: Chosen) -> int:
+    r"""Look at settings, servers, keys, users, store and cluster: one line each.
+
+    A settings file with mistakes is told all of them at once.
+
+    \b
+    Example: jfdask check --config jfdask.toml
+    """
+    all_good = True
+    for finding in findings(chosen.settings):
+        all_good &= finding.is_good
+        mark = click.style("good", fg="green") if finding.is_good else click.style("BAD ", fg="red")
+        click.echo(f"{mark}  {finding.what}: {finding.told}")
+    return 0 if all_good else 1

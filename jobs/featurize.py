@@ -1,0 +1,20 @@
+"""`jfdask featurize`: one stage alone."""
+
+from __future__ import annotations
+
+import click
+
+from jobs.options import Chosen, cluster_options, settings_options
+from jobs.summary import do_stages
+
+
+@click.command()
+@settings_options
+@cluster_options
+def featurize(chosen: Chosen) -> int:
+    r"""Turn the movies that were fetched into features.
+
+    \b
+    Example: jfdask featurize
+    """
+    return do_stages(chosen, ("featurize",))

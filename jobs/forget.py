@@ -1,0 +1,30 @@
+"""`jfdask forget`: erase a person."""
+
+from __future__ import annotations
+
+import click
+
+from jfdask.stages.forget import forget_user
+from jobs.options import Chosen, settings_options
+
+
+@click.command()
+@click.argument("user")
+@settings_options
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def forget(chosen: Chosen, user: str, yes: bool) -> None:
+    r"""Erase all that is stored of USER (name or id): history, models, lists, in every run.
+
+    The next night reads this person again unless the settings leave her out (exclude_users).
+
+    \b
+    Example: jfdask forget anna
+    """
+    if not yes:
+        click.confirm(f"Erase everything of {user} in {chosen.settings.store.url}?", abort=True)
+    forgotten = forget_user(chosen.settings, user, chosen.households)
+    click.echo(
+        f"Erased {forgotten.n_files} files of {user}; {forgotten.n_manifests} manifests were "
+        "written anew without her. To keep the next night from reading her again, add "
+        f'exclude_users = ["{user}"] to the household.'
+    )

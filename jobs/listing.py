@@ -1,0 +1,75 @@
+"""A person's list and figures as text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from jfdask.stages.lists import PersonalList
+
+_FIGURES = ("auc", "ap", "f1", "precision", "recall", "accuracy")
+_TITLES = {
+    "out_of_fold": "measured on all plays, out of fold",
+    "held_out": "measured on plays that no search has seen",
+}
+
+
+def print_list(found: PersonalList, number: int, figures: Mapping[str, Any]) -> None:
+    """Print the first movies of a list, and how good the model behind it is."""
+    console = Console(highlight=False)
+    document = found.document
+    console.print(
+        f"\n[bold]{_plain(found.name)}[/bold], household {_plain(found.household)}, "
+        f"night of {found.run_id[:4]}-{found.run_id[4:6]}-{found.run_id[6:8]}"
+    )
+    if document["notice"]:
+        console.print(Text(document["notice"], style="italic"))
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("", justify="right")
+    table.add_column("score", justify="right")
+    table.add_column("title", max_width=36)
+    table.add_column("year", justify="right")
+    table.add_column("because", overflow="fold")
+    for row in document["recommendations"][:number]:
+        table.add_row(
+            str(row["rank"]),
+            f"{row['score']:.2f}",
+            Text(row["name"]),
+            str(row["production_year"] or ""),
+            Text(row["reasons"][0] if row["reasons"] else ""),
+        )
+    console.print(table)
+    console.print(Text(f"score: {document['score_meaning']}", style="dim"))
+    print_figures(console, figures)
+
+
+def print_figures(console: Console, figures: Mapping[str, Any]) -> None:
+    """Print a person's figures beside the simple rules."""
+    for which, title in _TITLES.items():
+        methods = figures["metrics"].get(which)
+        if not methods:
+            continue
+        n = next(iter(methods.values()))["n"]
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        table.add_column(f"{title}, n={n}")
+        for name in _FIGURES:
+            table.add_column(name, justify="right")
+        for method, values in methods.items():
+            interval = values["intervals"].get("auc")
+            cells = [_number(values[name]) for name in _FIGURES]
+            if interval:
+                cells[0] += f" ({interval[0]:.2f} to {interval[1]:.2f})"
+            table.add_row(method.replace("_", " "), *cells)
+        console.print(table)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _plain(text: str) -> str:
+    return text.replace("[", "\\[")

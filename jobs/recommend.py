@@ -1,0 +1,20 @@
+"""`jfdask recommend`: one stage alone."""
+
+from __future__ import annotations
+
+import click
+
+from jobs.options import Chosen, cluster_options, settings_options
+from jobs.summary import do_stages
+
+
+@click.command()
+@settings_options
+@cluster_options
+def recommend(chosen: Chosen) -> int:
+    r"""Rank what each person has not watched, and let readers read it.
+
+    \b
+    Example: jfdask recommend
+    """
+    return do_stages(chosen, ("recommend",))

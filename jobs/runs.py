@@ -1,0 +1,43 @@
+"""`jfdask runs`: past runs."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import click
+
+from jfdask.store.filesystem import address_of, open_store
+from jfdask.store.runs import RunInfo, list_runs
+from jobs.options import Chosen, settings_options
+
+
+@click.command()
+@settings_options
+@click.option("--json", "as_json", is_flag=True, help="Print them as JSON.")
+def runs(chosen: Chosen, as_json: bool) -> None:
+    r"""List past runs, the newest first; * is the one that is read.
+
+    \b
+    Example: jfdask runs
+    """
+    found = list_runs(open_store(address_of(chosen.settings.store)))
+    if as_json:
+        rows = [dataclasses.asdict(run) for run in found]
+        click.echo(json.dumps(rows, default=str, indent=2))
+        return
+    if not found:
+        click.echo("No run yet.")
+    for run in found:
+        click.echo(_line(run))
+        for problem in run.summary.get("problems", ()):
+            click.echo(f"      {problem}")
+
+
+def _line(run: RunInfo) -> str:
+    mark = "*" if run.is_latest else " "
+    seconds = sum(run.summary.get("seconds", {}).values())
+    households = run.summary.get("households", {})
+    status = run.status if run.is_finished else "not finished"
+    told = f"{seconds:7.1f} s  {len(households)} households" if run.is_finished else ""
+    return f"{mark} {run.run_id}  {run.started:%Y-%m-%d %H:%M}  {status:<12} {told}".rstrip()

@@ -1,0 +1,37 @@
+"""`jfdask show`: a person's list."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from jfdask.stages.lists import figures_of, list_of
+from jfdask.store.filesystem import address_of, open_store
+from jobs.listing import print_list
+from jobs.options import Chosen, settings_options
+
+
+@click.command()
+@click.argument("user")
+@settings_options
+@click.option("-n", "--number", default=10, show_default=True, help="How many movies.")
+@click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
+def show(chosen: Chosen, user: str, number: int, as_json: bool) -> None:
+    r"""Show the list of USER (name or id) in the terminal.
+
+    \b
+    Example: jfdask show anna
+             jfdask show anna --json -n 50
+    """
+    store = open_store(address_of(chosen.settings.store))
+    found = list_of(store, user, chosen.households)
+    if as_json:
+        document = {
+            "run_id": found.run_id,
+            **found.document,
+            "recommendations": found.document["recommendations"][:number],
+        }
+        click.echo(json.dumps(document, ensure_ascii=False, indent=2))
+        return
+    print_list(found, number, figures_of(store, found))

@@ -1,0 +1,42 @@
+"""Do stages with progress, and say what came of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+from rich.console import Console
+
+from jfdask.stages.night import Summary, run_stages
+from jobs.options import Chosen
+from jobs.progress import NightProgress
+
+
+def do_stages(chosen: Chosen, stages: Sequence[str], *, accept_loss: bool = False) -> int:
+    """Do some stages and print their summary to stderr; return the exit code."""
+    console = Console(stderr=True, soft_wrap=True)
+    with NightProgress(console) as progress:
+        summary = run_stages(chosen.settings, stages, progress, accept_loss=accept_loss)
+    print_summary(summary)
+    return summary.exit_code
+
+
+def print_summary(summary: Summary) -> None:
+    """Say how long each stage took, what was taken over, and what went wrong."""
+    for stage, reports in summary.reports.items():
+        n = len(reports)
+        counts = {
+            "as before": sum(r.reused and r.status != "kept" for r in reports.values()),
+            "kept from an earlier night": sum(r.status == "kept" for r in reports.values()),
+            "failed": sum(r.status == "failed" for r in reports.values()),
+        }
+        told = "".join(f", {count} {what}" for what, count in counts.items() if count)
+        seconds = summary.seconds.get(stage, 0.0)
+        households = f"{n} household{'s' if n != 1 else ''}"
+        click.echo(f"{stage:<10} {seconds:7.1f} s  {households}{told}", err=True)
+    click.echo(f"{'total':<10} {sum(summary.seconds.values()):7.1f} s", err=True)
+    for problem in summary.problems:
+        click.echo(f"problem: {problem}", err=True)
+    where = f"{summary.store_url}/runs/{summary.run_id}"
+    read_now = "" if summary.is_latest else " (not the run that is read)"
+    click.echo(f"artifacts: {where}{read_now}", err=True)

@@ -1,0 +1,20 @@
+"""`jfdask train`: one stage alone."""
+
+from __future__ import annotations
+
+import click
+
+from jobs.options import Chosen, cluster_options, settings_options
+from jobs.summary import do_stages
+
+
+@click.command()
+@settings_options
+@cluster_options
+def train(chosen: Chosen) -> int:
+    r"""Learn what each person likes, from what featurize stored.
+
+    \b
+    Example: jfdask train --workers 4
+    """
+    return do_stages(chosen, ("train",))

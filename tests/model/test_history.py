@@ -1,0 +1,36 @@
+import numpy as np
+
+
+def test_a_history_is_positions(library):
+    n = len(library.movies)
+    fraction = np.zeros(n)
+    fraction[[3, 5]] = 0.4, 0.6
+    favorite = np.isin(np.arange(n), [3, 9])
+    history = library.history(
+        "anna", [3, 4], [True, False], position_fraction=fraction, is_favorite=favorite
+    )
+    assert history.played.tolist() == [3, 4]
+    assert history.liked.tolist() == [True, False]
+    assert history.n_liked == 1
+    assert history.in_progress.tolist() == [5]  # 3 is being seen again
+    assert history.favorite_unplayed.tolist() == [9]
+    assert history.item_ids[3] == "m0003-copy"
+    assert len(history.unplayed) == n - 2
+
+
+def test_what_the_catalogue_lacks_is_left_out(library):
+    from jfdask.model.history import history_of
+
+    plays = library.plays(np.array([3, 4]), np.array([True, False]))
+    fewer = np.delete(library.features.movie_ids, [0, 3])
+    history = history_of("anna", plays.sample(frac=1, random_state=0), fewer)
+    assert fewer[history.played].tolist() == ["m0004"]
+    assert len(history.visible) == len(fewer)
+
+
+def test_hidden_plays_are_as_if_not_played(library):
+    history = library.history("anna", [3, 4, 8], [True, False, True])
+    seen = history.without(np.array([True, False, False]))
+    assert seen.played.tolist() == [4, 8]
+    assert seen.liked.tolist() == [False, True]
+    assert 3 in seen.unplayed

@@ -1,0 +1,137 @@
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from jfdask.model.inputs import InMemory
+from jfdask.model.personal import SCORE_MEANINGS, LearnOptions, learn, recommend
+from jfdask.tables import RECOMMENDATIONS
+
+QUICK = {"n_estimators": 15, "repetitions": 1}
+
+
+def options(**changes):
+    return LearnOptions(**{"params": QUICK, **changes})
+
+
+def listed(library, history, learned, **changes):
+    return recommend(learned, history, library.features, library.facts, **changes)
+
+
+def test_a_taste_is_learned_and_fills_the_top_of_the_list(library, planted):
+    history, directors = planted
+    learned = learn(history, library.features, options())
+    assert (learned.kind, learned.notice) == ("affinity", None)
+    frame, meaning = listed(library, history, learned)
+    assert meaning == SCORE_MEANINGS["affinity"]
+    top = np.searchsorted(library.features.movie_ids, frame["movie_id"][:8].to_numpy(dtype=str))
+    assert np.isin(library.director[top], directors).mean() >= 0.85
+    assert all(k[0] == "director" for k in frame["reason_kinds"][:5])
+
+
+def test_the_list_is_a_whole_and_valid_table(library, planted):
+    history, _ = planted
+    frame, _ = listed(library, history, learn(history, library.features, options()), n_reasons=2)
+    RECOMMENDATIONS.to_arrow(frame)
+    assert frame["rank"].tolist() == list(range(1, len(frame) + 1))
+    assert not frame["movie_id"].duplicated().any()
+    assert not set(frame["movie_id"]) & set(library.features.movie_ids[history.played])
+    assert (frame["item_id"] == frame["movie_id"] + "-copy").all()
+    assert frame["score"].is_monotonic_decreasing
+    assert set(frame["reasons"].map(len)) <= {1, 2}
+    assert (frame["reasons"].map(len) == frame["reason_kinds"].map(len)).all()
+
+
+def test_the_same_again(library, planted):
+    history, _ = planted
+    one, two = (
+        listed(library, history, learn(history, library.features, options()))[0] for _ in range(2)
+    )
+    assert one.to_json() == two.to_json()
+
+
+def test_models_that_were_stored_give_the_same_list(library, planted):
+    from dataclasses import replace
+
+    history, _ = planted
+    learned = learn(history, library.features, options())
+    source = InMemory(library.features)
+    stored = replace(
+        learned,
+        favorite=learned.favorite.detached().set_params(features=source),
+        played=learned.played.detached().set_params(features=source),
+    )
+    assert listed(library, history, stored)[0].equals(listed(library, history, learned)[0])
+
+
+def test_too_few_favourites_leave_the_list_to_what_is_played(library):
+    theirs = np.flatnonzero(np.isin(library.director, [3, 4, 5]))
+    played = theirs[::2]
+    history = library.history("ben", played, np.arange(len(played)) < 3)
+    learned = learn(history, library.features, options())
+    assert learned.kind == "played-only"
+    assert "3 favourites" in learned.notice
+    assert learned.favorite is None
+    assert learned.metrics == {}
+    frame, meaning = listed(library, history, learned)
+    assert "P(played)" in meaning
+    top = np.searchsorted(library.features.movie_ids, frame["movie_id"][:8].to_numpy(dtype=str))
+    assert np.isin(top, theirs).mean() > 0.7
+
+
+def test_nothing_played_gives_the_well_rated(library):
+    history = library.history("cora", np.array([], dtype=int), [])
+    learned = learn(history, library.features, options())
+    assert learned.kind == "newcomer"
+    frame, _ = listed(library, history, learned)
+    assert len(frame) == len(library.movies) - 3  # of the collection the first part only
+    ratings = library.movies.set_index("movie_id")["community_rating"]
+    assert ratings[frame["movie_id"][:20]].mean() > ratings.mean() + 0.8
+    assert all("you have played nothing" in r[0] for r in frame["reasons"])
+
+
+def test_everything_played_gives_an_empty_list(library):
+    everything = np.arange(len(library.movies))
+    liked = library.director < 10
+    learned = learn(library.history("dora", everything, liked), library.features, options())
+    frame, _ = listed(library, library.history("dora", everything, liked), learned)
+    assert len(frame) == 0
+    RECOMMENDATIONS.to_arrow(frame)
+
+
+def test_the_seeds_method(library, planted):
+    history, directors = planted
+    vectors = (library.director[:, None] == np.arange(42)[None, :]).astype(float)
+    learned = learn(
+        history,
+        library.features,
+        options(method="seed", params={"n_estimators": 30, "min_samples_leaf": 2}),
+        vectors=vectors,
+    )
+    assert (learned.kind, learned.played) == ("seed", None)
+    frame, meaning = listed(library, history, learned)
+    assert "original" in meaning
+    assert frame["score"].between(0, 1).all()
+    top = np.searchsorted(library.features.movie_ids, frame["movie_id"][:8].to_numpy(dtype=str))
+    assert np.isin(library.director[top], directors).all()
+    with pytest.raises(ValueError, match="vectors"):
+        learn(history, library.features, options(method="seed"))
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.integers(0, 12), st.integers(0, 12), st.integers(0, 400), st.integers(0, 5))
+def test_any_history_gives_a_list(library, n_liked, n_other, n_hidden, seed):
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(420)
+    played = np.sort(order[: n_liked + n_other])
+    liked = np.isin(played, order[:n_liked])
+    plays = library.plays(played, liked)
+    from jfdask.model.history import history_of
+
+    visible = np.sort(np.r_[played, order[n_liked + n_other : 420 - n_hidden]])
+    history = history_of("eve", plays.iloc[visible], library.features.movie_ids)
+    learned = learn(history, library.features, options(min_favorites=5))
+    frame, _ = listed(library, history, learned)
+    assert set(frame["movie_id"]) <= set(library.features.movie_ids[visible])
+    assert frame["score"].notna().all()
+    assert (frame["reasons"].map(len) >= 1).all()

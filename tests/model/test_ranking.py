@@ -1,0 +1,85 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from jfdask.model.ranking import candidates_of, rank
+
+PARTS = [7, 19, 53, 111]  # of the one collection, in order
+
+
+def candidates(library, played, **columns):
+    history = library.history("anna", played, np.zeros(len(played), dtype=bool), **columns)
+    return candidates_of(history, library.facts)
+
+
+@pytest.mark.parametrize(
+    ("played", "next_part"),
+    [
+        ([0], 7),
+        ([7], 19),
+        ([7, 19], 53),
+        ([19, 53], 7),  # a first part that was left out comes before the rest
+        ([7, 53], 19),
+        ([7, 19, 53, 111], None),
+    ],
+)
+def test_of_a_collection_only_the_next_unseen_part(library, played, next_part):
+    found = np.intersect1d(candidates(library, played), PARTS).tolist()
+    assert found == ([] if next_part is None else [next_part])
+
+
+def test_parts_that_she_may_not_see_do_not_hold_back_the_rest(library):
+    plays = library.plays(np.array([0]), np.array([False]))
+    plays = plays[plays["movie_id"] != "m0007"]
+    from jfdask.model.history import history_of
+
+    history = history_of("anna", plays, library.features.movie_ids)
+    found = candidates_of(history, library.facts)
+    assert np.intersect1d(found, PARTS).tolist() == [19]
+    assert 7 not in found
+
+
+def test_what_is_played_or_begun_is_left_out(library):
+    fraction = np.zeros(len(library.movies))
+    fraction[[5, 7]] = 0.5
+    found = candidates(library, [3, 4], position_fraction=fraction)
+    assert np.intersect1d(found, [3, 4, 5]).size == 0
+    # The first part is under way: neither it nor what comes after it.
+    assert np.intersect1d(found, PARTS).size == 0
+    assert len(found) == len(library.movies) - 3 - len(PARTS)
+
+
+def test_a_favourite_not_played_may_be_recommended(library):
+    favorite = np.isin(np.arange(len(library.movies)), [9])
+    assert 9 in candidates(library, [3], is_favorite=favorite)
+
+
+def test_order_is_by_score_then_by_id(library):
+    positions = np.array([2, 5, 9, 30])
+    scores = np.array([0.5, 0.7, 0.5, 0.5 + 1e-13])
+    assert positions[rank(positions, scores, library.facts, 2)].tolist() == [5, 2, 9, 30]
+
+
+def crowded(library):
+    facts = replace(
+        library.facts,
+        collection_ids=np.where(np.arange(420) < 30, "c1", "").astype(object),
+        collection_order=np.full(420, np.nan),
+    )
+    positions = np.arange(60)
+    return facts, positions, -positions.astype(float)
+
+
+def test_at_most_two_of_a_collection_in_the_first_ten(library):
+    facts, positions, scores = crowded(library)
+    order = rank(positions, scores, facts, 2)
+    assert order[:10].tolist() == [0, 1, *range(30, 38)]
+    # The rest keep the order of their scores, and nobody is lost.
+    assert order[10:].tolist() == [*range(2, 30), *range(38, 60)]
+
+
+def test_a_list_too_short_to_avoid_them_holds_all(library):
+    facts, positions, scores = crowded(library)
+    assert rank(positions[:5], scores[:5], facts, 2).tolist() == [0, 1, 2, 3, 4]
+    assert rank(positions[:0], scores[:0], facts, 2).tolist() == []

@@ -1,0 +1,157 @@
+import re
+
+import numpy as np
+import pytest
+
+from jfdask.model.reasons import evidence_of, explain
+
+
+def reasons_of(library, history, candidates, n=3, uses_kernel=True):
+    evidence = evidence_of(library.catalogue, history, uses_kernel=uses_kernel)
+    return explain(library.catalogue, library.facts, evidence, np.asarray(candidates), n)
+
+
+@pytest.mark.parametrize("uses_kernel", [True, False])
+def test_the_planted_cause_is_named_first(library, planting, uses_kernel):
+    named = total = 0
+    for seed in range(10):
+        history, directors = planting(f"user{seed}", seed)
+        loved = history.unplayed[np.isin(library.director[history.unplayed], directors)]
+        found = reasons_of(library, history, loved, uses_kernel=uses_kernel)
+        for position, reasons in zip(loved, found, strict=True):
+            total += 1
+            name = f"Name of d{library.director[position]:03}"
+            named += reasons[0].kind == "director" and name in reasons[0].text
+    assert total >= 100
+    assert named / total >= 0.95
+
+
+def members(library, kind, name):
+    """Tell, from the table alone, which movies have a token."""
+    movies = library.movies
+    if kind in ("director", "actor"):
+        wanted = {"director": "Director", "actor": "Actor"}[kind]
+        return np.array(
+            [
+                any(n == name and t == wanted for n, t in zip(*people, strict=True))
+                for people in zip(movies["person_names"], movies["person_types"], strict=True)
+            ]
+        )
+    if kind == "decade":
+        return (movies["production_year"] // 10 * 10 == float(name)).to_numpy()
+    if kind == "collection":
+        return (movies["collection_name"] == name).to_numpy()
+    column = {"genre": "genres", "studio": "studio_names"}[kind]
+    return np.array([name in own for own in movies[column]])
+
+
+SENTENCES = {
+    "director": "Directed by (.+?)",
+    "actor": "With (.+?)",
+    "collection": "Part of (.+?)",
+    "studio": "From (.+?)",
+    "decade": "From the (.+?)s",
+    "genre": "(.+?)",
+}
+
+
+def test_every_sentence_is_true(library, planted):
+    history, _ = planted
+    liked = np.isin(np.arange(len(library.movies)), history.played[history.liked])
+    seen = np.isin(np.arange(len(library.movies)), history.played)
+    checked = set()
+    found = reasons_of(library, history, history.unplayed)
+    for position, reasons in zip(history.unplayed, found, strict=True):
+        assert 1 <= len(reasons) <= 3
+        for reason in reasons:
+            if reason.kind not in SENTENCES:
+                continue
+            start = SENTENCES[reason.kind]
+            some = re.fullmatch(f"{start}: (?:all )?(\\d+)(?: of the (\\d+))? you .*", reason.text)
+            one = re.fullmatch(f"{start}, like (.+), which is a favourite .*", reason.text)
+            name = (some or one)[1]
+            has = members(library, reason.kind, name)
+            assert has[position], reason
+            if some:
+                assert (liked & has).sum() == int(some[2])
+                assert (seen & has).sum() == int(some[3] or some[2])
+            else:
+                assert library.facts.titles[np.flatnonzero(liked & has)].tolist() == [one[2]]
+                assert (seen & has).sum() == 1
+            checked.add((reason.kind, bool(some)))
+    assert {k for k, _ in checked} >= {"director", "actor", "studio", "genre", "decade"}
+    assert ("director", True) in checked
+    assert any(not is_count for _, is_count in checked)
+
+
+def test_texts_are_called_alike_only_with_words_that_both_have(library, planted):
+    history, _ = planted
+    liked_titles = set(library.facts.titles[history.played[history.liked]])
+    n_found = 0
+    for position, reasons in zip(
+        history.unplayed, reasons_of(library, history, history.unplayed, n=9), strict=True
+    ):
+        for reason in (r for r in reasons if r.kind == "similar"):
+            title = re.match("Because you liked (.+): both", reason.text)[1]
+            assert title in liked_titles
+            play = library.facts.titles.tolist().index(title)
+            for word in re.findall("'(.+?)'", reason.text):
+                for movie in (position, play):
+                    text = f"{library.movies['name'][movie]} {library.movies['overview'][movie]}"
+                    assert word in text.lower()
+                n_found += 1
+    assert n_found > 0
+
+
+def test_each_kind_once_and_the_weightiest_first(library, planted):
+    history, _ = planted
+    for reasons in reasons_of(library, history, history.unplayed):
+        kinds = [r.kind for r in reasons]
+        assert len(set(kinds)) == len(kinds)
+        weights = [r.weight for r in reasons]
+        assert weights == sorted(weights, reverse=True)
+
+
+def test_at_most_as_many_as_asked_for(library, planted):
+    history, _ = planted
+    found = reasons_of(library, history, history.unplayed, n=1)
+    assert {len(r) for r in found} == {1}
+    three = reasons_of(library, history, history.unplayed, n=3)
+    assert [r[0] for r in three] == [r[0] for r in found]
+
+
+def test_a_favourite_not_played_says_so_first(library):
+    favorite = np.isin(np.arange(len(library.movies)), [9, 3, 4])
+    history = library.history("a", [3, 4, 5], [True, True, False], is_favorite=favorite)
+    reasons = reasons_of(library, history, [9])[0]
+    assert reasons[0].kind == "favorite"
+
+
+def test_without_favourites_plays_alone_are_told(library):
+    theirs = np.flatnonzero(library.director == 3)
+    played = np.sort(np.r_[theirs[:5], 100, 200, 300])
+    history = library.history("a", played, np.zeros(len(played), dtype=bool))
+    reasons = reasons_of(library, history, theirs[5:])
+    seen = int((library.director[played] == 3).sum())
+    for found in reasons:
+        assert found[0].text == f"Directed by Name of d003: you have seen {seen} of those."
+        assert all("favourite" not in r.text and "liked" not in r.text for r in found)
+
+
+def test_when_nothing_personal_holds_it_says_so(library):
+    history = library.history("a", [3, 4], [False, False])
+    genres = {g for p in (3, 4) for g in library.movies["genres"][p]}
+    strangers = [
+        p
+        for p in history.unplayed
+        if not genres & set(library.movies["genres"][p])
+        and not {library.director[3], library.director[4]} & {library.director[p]}
+    ]
+    texts = [r[0].text for r in reasons_of(library, history, strangers)]
+    general = [t for t in texts if t.startswith(("Well rated", "Little in your history"))]
+    assert len(general) > len(texts) / 2
+    rating = library.movies["community_rating"]
+    for position, text in zip(strangers, texts, strict=True):
+        if text.startswith("Well rated"):
+            assert rating[position] >= rating.median()
+            assert f"{rating[position]:.1f}" in text

@@ -1,0 +1,58 @@
+import json
+
+import numpy as np
+import pytest
+
+from jfdask.model.forest import AffinityClassifier
+from jfdask.model.validation import validate
+
+OPTIONS = {"held_out": 0.2, "n_folds": 5, "random_state": 42}
+
+
+def figures(library, history, **changes):
+    model = AffinityClassifier(library.source, n_estimators=10, repetitions=1)
+    return validate(history, library.catalogue, model, **{**OPTIONS, **changes})
+
+
+def test_planted_taste_is_measured_beside_two_rules(library, planted):
+    history, _ = planted
+    found = figures(library, history)
+    assert set(found) == {"held_out", "out_of_fold"}
+    for part in found.values():
+        assert part["model"].auc > 0.9
+        assert part["model"].auc > part["community_rating"].auc
+        assert part["always_true"].auc == 0.5
+        assert len({m.n for m in part.values()}) == 1
+    assert found["held_out"]["model"].n + found["out_of_fold"]["model"].n == len(history.played)
+    json.dumps({k: {m: v.to_dict() for m, v in p.items()} for k, p in found.items()})
+
+
+def test_random_labels_measure_a_half(library):
+    areas = []
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        played = np.sort(rng.choice(420, 150, replace=False))
+        history = library.history(f"user{seed}", played, rng.random(150) < 0.5)
+        areas.append(figures(library, history)["out_of_fold"]["model"].auc)
+    assert abs(np.mean(areas) - 0.5) < 4 * np.std(areas) / np.sqrt(6) + 0.01
+
+
+def test_held_out_labels_do_not_reach_the_figures_of_the_others(library, planted):
+    history, _ = planted
+    from jfdask.model.holdout import is_held_out
+
+    hidden = is_held_out("anna", library.features.movie_ids[history.played], 0.2)
+    flipped = library.history("anna", history.played, history.liked ^ hidden)
+    assert figures(library, flipped)["out_of_fold"] == figures(library, history)["out_of_fold"]
+
+
+@pytest.mark.parametrize("held_out", [0.0, 0.95])
+def test_too_few_on_either_side(library, planted, held_out):
+    history, _ = planted
+    found = figures(library, history, held_out=held_out)
+    assert "held_out" not in found
+
+
+def test_it_repeats(library, planted):
+    history, _ = planted
+    assert figures(library, history) == figures(library, history)

@@ -1,0 +1,167 @@
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from jfdask.errors import DamagedArtifact, LockHeld, MissingArtifact
+from jfdask.store.filesystem import Store
+from jfdask.store.lock import hold_lock
+from jfdask.store.manifests import load_run
+from jfdask.store.runs import (
+    latest_run,
+    list_runs,
+    new_run_id,
+    prune,
+    run_ids,
+    seal_run,
+    started_at,
+    unfinished_run,
+)
+from jfdask.store.verify import verify_run
+
+NOW = datetime(2026, 8, 1, 3, tzinfo=UTC)
+WriteRun = Callable[..., None]
+
+
+def name(day: int) -> str:
+    return f"202608{day:02}T030000Z-00000{day % 10}"
+
+
+def test_run_ids_sort_by_time() -> None:
+    later = NOW + timedelta(seconds=1)
+    assert new_run_id(NOW) < new_run_id(later)
+    assert new_run_id(NOW) != new_run_id(NOW)
+    assert started_at(new_run_id(later)) == later
+    elsewhere = NOW.astimezone(tz=None)
+    assert started_at(new_run_id(elsewhere)) == NOW
+    with pytest.raises(ValueError, match="no run's id"):
+        started_at("latest")
+
+
+def test_before_the_first_night(store: Store) -> None:
+    assert latest_run(store) is None
+    assert list_runs(store) == []
+    assert prune(store, 1) == []
+    with pytest.raises(MissingArtifact):
+        load_run(store, name(1))
+
+
+def test_the_first_night(store: Store, write_run: WriteRun) -> None:
+    write_run(store, name(1))
+    write_run(store, name(2), seal=False)
+    assert latest_run(store) == name(1)
+    second, first = list_runs(store)
+    assert (first.run_id, first.is_finished, first.is_latest) == (name(1), True, True)
+    assert (first.stages, first.status) == (("train",), "done")
+    assert (second.is_finished, second.is_latest) == (False, False)
+    assert verify_run(store, name(1)) == []
+
+
+def test_verify_goes_down_the_chain(folder: Store, write_run: WriteRun) -> None:
+    write_run(folder, name(1))
+    good = {key: folder.read(key) for key in folder.list("runs")}
+    for key in good:
+        if key.count("/") == 2:
+            continue  # the run's own manifest: nothing stands above it
+        folder.write(key, good[key] + b" ")
+        problems = verify_run(folder, name(1))
+        assert len(problems) == 1, key
+        assert key in problems[0]
+        folder.write(key, good[key])
+    folder.write(f"runs/{name(1)}/manifest.json", b"{}")
+    with pytest.raises(DamagedArtifact):
+        verify_run(folder, name(1))
+
+
+def test_latest_moves_only_while_the_lock_is_held(folder: Store, write_run: WriteRun) -> None:
+    write_run(folder, name(1))
+    with hold_lock(folder, "a", 60) as lock:
+        folder.write("lock", folder.read("lock").replace(lock.token.encode(), b"0" * 32))
+        with pytest.raises(LockHeld, match="lost the lock"):
+            seal_run(folder, name(2), {}, lock, NOW)
+    assert latest_run(folder) == name(1)
+    assert run_ids(folder) == [name(1)]
+
+
+def test_a_lock_lost_between_the_two_writes(
+    folder: Store, monkeypatch: pytest.MonkeyPatch, write_run: WriteRun
+) -> None:
+    write_run(folder, name(1))
+    with hold_lock(folder, "a", 60) as lock:
+        answers = iter([True, False])
+        monkeypatch.setattr(lock, "still_held", lambda: next(answers))
+        with pytest.raises(LockHeld):
+            seal_run(folder, name(2), {}, lock, NOW)
+    assert latest_run(folder) == name(1)
+
+
+def test_a_latest_that_names_no_run(folder: Store) -> None:
+    folder.write("latest", b'{"run_id": "../x"}')
+    with pytest.raises(DamagedArtifact, match="names no run"):
+        latest_run(folder)
+
+
+def test_prune_keeps_the_newest_the_latest_and_what_is_under_way(
+    store: Store, write_run: WriteRun
+) -> None:
+    for day in (1, 2, 4, 5):
+        write_run(store, name(day))
+    write_run(store, name(3), seal=False)
+    write_run(store, name(6), seal=False)
+    store.write("state/home/playlists.json", b"{}")
+    store.write("latest", f'{{"run_id": "{name(1)}"}}'.encode())
+    assert prune(store, 2) == [name(3), name(2)]
+    assert run_ids(store) == [name(6), name(5), name(4), name(1)]
+    assert store.exists("state/home/playlists.json")
+    assert prune(store, 2) == []
+    assert prune(store, 1) == [name(4)]
+    with pytest.raises(ValueError, match="At least one"):
+        prune(store, 0)
+
+
+def test_without_a_finished_run_nothing_is_pruned(folder: Store, write_run: WriteRun) -> None:
+    for day in (1, 2):
+        write_run(folder, name(day), seal=False)
+    assert prune(folder, 1) == []
+
+
+def test_a_prune_broken_off_is_harmless(
+    folder: Store, write_run: WriteRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for day in (1, 2):
+        write_run(folder, name(day))
+
+    def die(self: Store, prefix: str) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Store, "delete_all", die)
+    with pytest.raises(KeyboardInterrupt):
+        prune(folder, 1)
+    monkeypatch.undo()
+    second, first = list_runs(folder)
+    assert (second.is_finished, first.is_finished) == (True, False)
+    assert prune(folder, 1) == [name(1)]
+    assert run_ids(folder) == [name(2)]
+    assert verify_run(folder, name(2)) == []
+
+
+def test_a_damaged_run_is_listed_and_left_alone(folder: Store, write_run: WriteRun) -> None:
+    for day in (1, 2):
+        write_run(folder, name(day))
+    folder.write(f"runs/{name(1)}/manifest.json", b"{")
+    assert [run.status for run in list_runs(folder)] == ["done", "damaged"]
+    assert prune(folder, 1) == []
+
+
+def test_what_is_no_run_is_not_listed(folder: Store) -> None:
+    folder.write("runs/notes.txt", b"mine")
+    assert run_ids(folder) == []
+
+
+def test_the_unfinished_run_to_go_on_with(folder: Store, write_run: WriteRun) -> None:
+    assert unfinished_run(folder, NOW) is None
+    write_run(folder, name(1), seal=False)
+    assert unfinished_run(folder, NOW) == name(1)
+    assert unfinished_run(folder, NOW + timedelta(hours=1)) is None
+    write_run(folder, name(2))
+    assert unfinished_run(folder, NOW) is None
