@@ -46,7 +46,7 @@ def demo(context: click.Context, folder: Path, cluster: str | None, workers: int
         return 0
     folder.mkdir(parents=True, exist_ok=True)
     key_file = _key_file(folder)
-    with start_demo(key_file=key_file) as server:
+    with start_demo(api_key=key_file.read_text(encoding="ascii").strip()) as server:
         settings = _settings(folder, server.url, key_file, cluster, workers)
         with NightProgress() as progress:
             progress.say(f"The demo server runs at {server.url}")

@@ -24,7 +24,7 @@ class Answer:
     kind: str = "other"  # plain, fields or user_data: what a listing cost on a real server
 
 
-class Refused(Exception):  # noqa: N818  (it is an answer, not an error of ours)
+class Refused(Exception):
     """Leaves a handler at once with an answer."""
 
     def __init__(self, answer: Answer) -> None:

@@ -82,10 +82,13 @@ def playlist_details(members: list[Item], item: Item, is_12: bool, saved: str) -
 
 
 _DETAIL_FIELDS = frozenset(
-    """candelete candownload externalurls mediasources mediastreams productionlocations
-    enablemediasourcedisplay playaccess remotetrailers parentid localtrailercount
-    specialfeaturecount displaypreferencesid chapters trickplay width height settings""".split()
-)
+    {
+        "candelete", "candownload", "externalurls", "mediasources", "mediastreams",
+        "productionlocations", "enablemediasourcedisplay", "remotetrailers", "parentid",
+        "localtrailercount", "specialfeaturecount", "displaypreferencesid", "chapters",
+        "trickplay", "width", "height", "settings", "playaccess",
+    }
+)  # fmt: skip
 
 
 def _source(item: Item, is_12: bool, constants: dict[str, Any]) -> dict[str, Any]:

@@ -124,9 +124,7 @@ def demo_household(seed: int = 0) -> DemoHousehold:
     return household
 
 
-def _play_one_copy(
-    household: DemoHousehold, movies: list[Item], copy: Item, fan: User
-) -> None:
+def _play_one_copy(household: DemoHousehold, movies: list[Item], copy: Item, fan: User) -> None:
     """Let one user have seen a film in one of its two copies only."""
     original = next(m for m in movies if m.name == copy.name)
     for user_id in household.tastes:

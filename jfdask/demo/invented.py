@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 
@@ -20,8 +21,9 @@ ZIPF_EXPONENT = 1.05
 
 _CERTIFICATES = ("G", "PG", "PG-13", "R", None)
 _CERTIFICATE_SHARES = (0.08, 0.22, 0.3, 0.35, 0.05)
-_ONSETS = "b br c d dr f g h k l m n p pr r s st t tr v w".split()
-_VOWELS = "a e i o u ai ea ou".split()
+_ONSETS = ["b", "br", "c", "d", "dr", "f", "g", "h", "k", "l", "m",
+           "n", "p", "pr", "r", "s", "st", "t", "tr", "v", "w"]  # fmt: skip
+_VOWELS = ["a", "e", "i", "o", "u", "ai", "ea", "ou"]
 _CODAS = ["", "n", "r", "l", "s", "nd", "th", "m"]
 
 Series = list[tuple[str, list[Item]]]
@@ -32,16 +34,18 @@ def invent_words(n: int, rng: np.random.Generator) -> list[str]:
     words: dict[str, None] = {}
     for syllables, quota in ((1, n // 20), (2, n // 2), (3, n)):
         while len(words) < quota:
-            onsets, vowels, codas = (
-                rng.integers(0, len(sounds), (n, syllables)).tolist()
-                for sounds in (_ONSETS, _VOWELS, _CODAS)
-            )
-            for word in zip(onsets, vowels, codas, strict=True):
-                spoken = (_ONSETS[o] + _VOWELS[v] + _CODAS[c] for o, v, c in zip(*word, strict=True))
-                words["".join(spoken)] = None
+            drawn = rng.random((n, syllables, 3)).tolist()
+            for word in drawn:
+                words["".join(_syllable(*sounds) for sounds in word)] = None
                 if len(words) >= quota:
                     break
     return list(words)[:n]
+
+
+def _syllable(onset: float, vowel: float, coda: float) -> str:
+    """Return a syllable for three numbers in [0, 1)."""
+    parts = zip((_ONSETS, _VOWELS, _CODAS), (onset, vowel, coda), strict=True)
+    return "".join(sounds[int(share * len(sounds))] for sounds, share in parts)
 
 
 def invent_library(
@@ -106,16 +110,14 @@ def _texts(words: list[str], n: int, rng: np.random.Generator) -> list[str]:
 def _names(words: list[str], n: int, offset: int) -> list[str]:
     # Two coprime strides through the vocabulary: all names differ.
     size = len(words)
-    return [
-        f"{words[(7 * i + offset) % size]} {words[(11 * i + 5 * offset + i // size) % size]}".title()
-        for i in range(n)
-    ]
+    firsts = (words[(7 * i + offset) % size] for i in range(n))
+    lasts = (words[(11 * i + 5 * offset + i // size) % size] for i in range(n))
+    return [f"{first} {last}".title() for first, last in zip(firsts, lasts, strict=True)]
 
 
-def _busy(n: int, shape: tuple[int, ...], rng: np.random.Generator) -> list[list[int]]:
-    """Return positions below ``n`` where small ones occur more often, as with real casts."""
-    drawn: list[list[int]] = np.floor(n * rng.random(shape) ** 2.2).astype(int).tolist()
-    return drawn
+def _busy(n: int, shape: tuple[int, ...], rng: np.random.Generator) -> Any:
+    """Return lists of positions below ``n``; small ones occur more often, as in real casts."""
+    return np.floor(n * rng.random(shape) ** 2.2).astype(int).tolist()
 
 
 class _Numbers:

@@ -13,18 +13,24 @@ from jfdask.demo.world import SortSpec, World
 
 KNOWN_TYPES = {
     name.lower(): name
-    for name in """AggregateFolder Audio AudioBook Book BoxSet Channel CollectionFolder Episode
-    Folder Genre ManualPlaylistsFolder Movie MusicAlbum MusicArtist MusicGenre MusicVideo Person
-    Photo PhotoAlbum Playlist PlaylistsFolder Season Series Studio Trailer UserRootFolder
-    UserView Video Year""".split()
-}
+    for name in (
+        "AggregateFolder", "Audio", "AudioBook", "Book", "BoxSet", "Channel", "CollectionFolder",
+        "Episode", "Folder", "Genre", "ManualPlaylistsFolder", "Movie", "MusicAlbum",
+        "MusicArtist", "MusicGenre", "MusicVideo", "Person", "Photo", "PhotoAlbum", "Playlist",
+        "PlaylistsFolder", "Season", "Series", "Studio", "Trailer", "UserRootFolder", "UserView",
+        "Video", "Year",
+    )
+}  # fmt: skip
 _BY_NAME: SortSpec = (("sortname", False),)
 _BY_PREMIERE: SortSpec = (("premieredate", False), ("sortname", False))
 
 #: Filters that need a user. An unknown name is dropped, so that more is answered, not less.
 _USER_FILTERS = frozenset(
-    "isplayed isunplayed isfavorite likes dislikes isfavoriteorlikes isresumable".split()
-)
+    {
+        "isplayed", "isunplayed", "isfavorite", "likes", "dislikes", "isfavoriteorlikes",
+        "isresumable",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -29,9 +29,7 @@ class Route:
         return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", self.path.lower()))
 
 
-def find_route(
-    routes: Iterable[Route], method: str, path: str
-) -> tuple[Route, dict[str, str]]:
+def find_route(routes: Iterable[Route], method: str, path: str) -> tuple[Route, dict[str, str]]:
     """Return the first route for a path, with what its names stand for.
 
     Raises

@@ -27,7 +27,7 @@ def public_info(world: World) -> dict[str, Any]:
     }
 
 
-def read_public_info(world: World, call: Call) -> Answer:
+def read_public_info(world: World, _call: Call) -> Answer:
     """Answer version and name; no token is needed."""
     return json_answer(public_info(world))
 
@@ -38,7 +38,7 @@ def read_info(world: World, call: Call) -> Answer:
     return json_answer({**CONSTANTS["system_info"], **public_info(world)})
 
 
-def read_health(world: World, call: Call) -> Answer:
+def read_health(_world: World, _call: Call) -> Answer:
     """Answer that the server is well."""
     return health("Healthy", {"Vary": "Accept-Encoding"})
 
@@ -49,7 +49,7 @@ def health(word: str, headers: dict[str, str]) -> Answer:
     return Answer(200, word.encode(), "text/plain", caching)
 
 
-def ping(world: World, call: Call) -> Answer:
+def ping(_world: World, _call: Call) -> Answer:
     """Answer the product's name."""
     return json_answer("Jellyfin Server")
 
@@ -65,7 +65,7 @@ def list_tasks(world: World, call: Call) -> Answer:
     return json_answer([t for t in tasks if hidden is None or t["IsHidden"] == hidden])
 
 
-def list_plugins(world: World, call: Call) -> Answer:
+def list_plugins(_world: World, call: Call) -> Answer:
     """Answer that there are no plugins."""
     call.needs_admin()
     return json_answer([])

@@ -45,7 +45,7 @@ def shape_user(world: World, user: User) -> dict[str, Any]:
     return {k: v for k, v in shape.items() if v is not None}
 
 
-def list_users(world: World, call: Call) -> Answer:
+def list_users(world: World, _call: Call) -> Answer:
     """Answer all users, by name; anybody who is logged in may ask."""
     users = sorted(world.household.users, key=lambda u: u.name.lower())
     return json_answer([shape_user(world, u) for u in users])
@@ -94,9 +94,8 @@ def list_virtual_folders(world: World, call: Call) -> Answer:
     call.needs_admin()
     options = CONSTANTS["library_options"]
     if not world.is_12:
-        kept = ("Type", "MetadataFetchers", "MetadataFetcherOrder", "ImageFetchers")
-        kept += ("ImageFetcherOrder", "ImageOptions")
-        types = [{k: t[k] for k in kept} for t in options["TypeOptions"]]
+        new = ("SimilarItemProviders", "SimilarItemProviderOrder")
+        types = [{k: v for k, v in t.items() if k not in new} for t in options["TypeOptions"]]
         options = {**options, "TypeOptions": types}
     folders = [
         {

@@ -81,7 +81,11 @@ def shape_folder(
             "ItemId": folder_id,
         }
     shape = {k: v for k, v in shape.items() if v is not None}
-    return {**shape, "ChannelId": None, "ParentId": None if item_type == "UserRootFolder" else parent}
+    return {
+        **shape,
+        "ChannelId": None,
+        "ParentId": None if item_type == "UserRootFolder" else parent,
+    }
 
 
 def shape_library(world: World, folder: Folder, user: User | None) -> dict[str, Any]:

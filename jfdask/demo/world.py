@@ -57,12 +57,12 @@ class World:
         if user is not None:
             items = [i for i in items if household.may_see(user, i)]
         for name, descending in reversed(sort):
-            self._sort(items, name, descending, user)
+            self._sort(items, name, descending)
         if not any(name == "random" for name, _ in sort):
             self._kept[key] = items
         return items
 
-    def _sort(self, items: list[Item], name: str, descending: bool, user: User | None) -> None:
+    def _sort(self, items: list[Item], name: str, descending: bool) -> None:
         if name == "random":
             order = self.rng.permutation(len(items)).tolist()
             items[:] = [items[k] for k in order]

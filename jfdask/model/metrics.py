@@ -163,7 +163,8 @@ def _plain(value: float) -> float | None:
 def _log_loss(liked: Bools, probability: Floats) -> float | None:
     if not len(liked):
         return None
-    safe = np.clip(probability, 1e-15, 1 - 1e-15)
+    tiny = np.finfo(np.float64).eps
+    safe = np.clip(probability, tiny, 1 - tiny)
     return float(-np.mean(np.where(liked, np.log(safe), np.log1p(-safe))))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from dask.delayed import delayed
 from scipy.sparse import csr_matrix, hstack
 
-from jfdask.features.svd import clip_components, fix_signs
+from jfdask.features.svd import clip_components, project, settle
 from jfdask.stages.featurize.tasks import part_name
 from jfdask.stages.places import Place
 from jfdask.stages.window import Compute, Work, values
@@ -19,7 +19,8 @@ from jfdask.store.manifests import Receipt
 from jfdask.store.tables import read_csr
 from jfdask.store.units import UnitWriter
 
-#: With none, components of slowly falling singular values are far off.
+#: Power iterations, each followed by a QR decomposition: without it the seed's unscaled dates,
+#: whose first singular value is 100,000 times the others, drown what follows in rounding.
 N_POWER_ITER = 4
 SINGULAR_VALUES = "singular_values.json"
 
@@ -50,24 +51,24 @@ def reduce_rows(
     Returns
     -------
     tuple
-        Receipts of the files, and how many components there are.
+        Receipts of the files, and how many components there are: fewer than wanted if the
+        matrix has a lower rank.
     """
     n_columns = sum(b - a for a, b in columns)
     k = clip_components(n_components, (sum(rows), n_columns))
     if k == 0:
         return [], 0
     X = _matrix(place, rows, columns)
-    # Two calls make two tasks of everything: the graph is built once and its parts are asked for.
-    u, s, v = da.linalg.svd_compressed(X, k, n_power_iter=N_POWER_ITER, seed=random_state)
-    right = v.rechunk(v.shape).to_delayed().item()
-    singular = s.rechunk(s.shape).to_delayed().item()
-    lefts = u.rechunk((rows, (k,))).to_delayed()[:, 0]
-    written = [
-        delayed(_write_part)(place, i, left, singular, right) for i, left in enumerate(lefts)
-    ]
-    written.append(delayed(_write_values)(place, singular))
-    receipts: list[Receipt] = values((yield [Compute(delayed(list)(written), "reductions")]))[0]
-    return receipts, k
+    _, s, V = da.linalg.svd_compressed(
+        X, k, iterator="QR", n_power_iter=N_POWER_ITER, seed=random_state
+    )
+    settled = delayed(_settled)(s, V)
+    written = [delayed(_write_part)(place, i, columns, settled) for i in range(len(rows))]
+    written.append(delayed(_write_values)(place, settled))
+    [(receipts, n_found)] = values(
+        (yield [Compute(delayed(_gathered)(written, settled), "reductions")])
+    )
+    return receipts, n_found
 
 
 def _matrix(place: Place, rows: tuple[int, ...], columns: tuple[tuple[int, int], ...]) -> da.Array:
@@ -86,17 +87,38 @@ def _matrix(place: Place, rows: tuple[int, ...], columns: tuple[tuple[int, int],
 
 
 def _read_part(place: Place, index: int, columns: tuple[tuple[int, int], ...]) -> csr_matrix:
-    _, X = read_csr(place.store, place.key("featurize", part_name(index)))
-    return csr_matrix(hstack([X[:, a:b] for a, b in columns], format="csr"))
+    return _read_columns(place, index, columns)[1]
 
 
-def _write_part(place: Place, index: int, U: np.ndarray, s: np.ndarray, V: np.ndarray) -> Receipt:
-    left, _ = fix_signs(U * s, V)
-    movie_ids, _ = read_csr(place.store, place.key("featurize", part_name(index)))
+def _read_columns(
+    place: Place, index: int, columns: tuple[tuple[int, int], ...]
+) -> tuple[np.ndarray, csr_matrix]:
+    movie_ids, X = read_csr(place.store, place.key("featurize", part_name(index)))
+    return movie_ids, csr_matrix(hstack([X[:, a:b] for a, b in columns], format="csr"))
+
+
+def _settled(s: np.ndarray, V: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return settle(np.asarray(s), np.asarray(V))
+
+
+def _write_part(
+    place: Place,
+    index: int,
+    columns: tuple[tuple[int, int], ...],
+    settled: tuple[np.ndarray, np.ndarray],
+) -> Receipt:
+    # X·V' rather than U·S: it depends on its own rows alone, and is what a new movie would get.
+    movie_ids, X = _read_columns(place, index, columns)
     writer = UnitWriter(place.store, place.run_id, "featurize", place.household)
-    return writer.array(reduced_name(index), movie_ids, left)
+    return writer.array(reduced_name(index), movie_ids, project(X, settled[1]))
 
 
-def _write_values(place: Place, s: np.ndarray) -> Receipt:
+def _write_values(place: Place, settled: tuple[np.ndarray, np.ndarray]) -> Receipt:
     writer = UnitWriter(place.store, place.run_id, "featurize", place.household)
-    return writer.json(SINGULAR_VALUES, [float(value) for value in s])
+    return writer.json(SINGULAR_VALUES, [float(value) for value in settled[0]])
+
+
+def _gathered(
+    receipts: list[Receipt], settled: tuple[np.ndarray, np.ndarray]
+) -> tuple[list[Receipt], int]:
+    return receipts, len(settled[0])

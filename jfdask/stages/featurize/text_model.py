@@ -19,6 +19,7 @@ from pathlib import Path
 from jfdask.errors import DamagedArtifact, MissingArtifact, TextModelError
 from jfdask.features.fasttext_file import TextModel, load_text_model, text_dimensions
 from jfdask.features.text import movie_texts
+from jfdask.features.text_training import CHILD_ENVIRONMENT
 from jfdask.stages.places import Place
 from jfdask.stages.units import reader
 from jfdask.store.filesystem import StoreAddress, open_store, sha256_of
@@ -32,8 +33,6 @@ DOCUMENT, MODEL = "text_model.json", "text_model.bin"
 LARGEST_NEWS = 0.1
 #: Models a worker process keeps loaded, some 20 MB each.
 KEPT_MODELS = 4
-#: glibc's: without it FastText computes with uninitialised memory.
-CHILD_ENVIRONMENT = {"MALLOC_MMAP_THRESHOLD_": "65536", "OMP_NUM_THREADS": "1"}
 
 
 @dataclass(frozen=True)
@@ -84,8 +83,8 @@ def ensure_text_model(place: Place, request: TextModelRequest) -> str | None:
 def train(texts: Sequence[str], request: TextModelRequest) -> bytes:
     """Train a model in a child process; return its bytes.
 
-    FastText holds the interpreter's lock for seconds, and needs glibc's allocator to be set
-    before the process starts.
+    FastText holds the interpreter's lock for seconds, and computes with uninitialised memory
+    unless the allocator is told otherwise before the process starts.
     """
     with tempfile.TemporaryDirectory(prefix="jfdask-") as folder:
         source, target = Path(folder, "texts.txt"), Path(folder, "model.bin")

@@ -55,6 +55,8 @@ def movies_of(
     collections
         With their members, which may be items that are unknown here.
     """
+    if items.empty:
+        return MOVIES.frame([])
     items = items.sort_values("item_id").assign(film_id=film_ids)
     movies = items.drop_duplicates("film_id").rename(columns={"item_id": "movie_id"})
     people = credits.drop(columns="etag").rename(columns={"item_id": "movie_id"})

@@ -123,7 +123,8 @@ def _search(
             )
         search.fit(da.arange(n_rows, chunks=n_rows))
     results = search.cv_results_
-    best = int(search.best_index_)
+    # The first of several that are as good.
+    best = int(np.argmax(results["mean_test_score"]))
     score = float(results["mean_test_score"][best])
     if score <= FAILED:
         raise DataError(

@@ -1,0 +1,96 @@
+import numpy as np
+import pandas as pd
+
+from jfdask.stages.fetch.assemble import Collection, movie_of_items, movies_of, plays_of
+from jfdask.tables import CREDITS, ITEM_PLAYS, ITEMS
+
+LISTS = ("taglines", "genres", "tags", "studio_ids", "studio_names")
+
+
+def items(*rows):
+    empty = {c.name: [] if c.name in LISTS else None for c in ITEMS.columns}
+    return ITEMS.frame([{**empty, **row} for row in rows])
+
+
+def plays(*rows):
+    empty = {"played": False, "play_count": 0.0, "is_favorite": False, "position_fraction": 0.0}
+    blank = dict.fromkeys(c.name for c in ITEM_PLAYS.columns)
+    return ITEM_PLAYS.frame([{**blank, **empty, **row} for row in rows])
+
+
+COPIES = items(
+    {"item_id": "b", "name": "Heat", "tmdb_id": "949", "imdb_id": "tt1"},
+    {"item_id": "a", "name": "Heat (remux)", "tmdb_id": "949"},
+    {"item_id": "c", "name": "Other", "imdb_id": "tt1"},
+    {"item_id": "d", "name": "Unknown"},
+    {"item_id": "e", "name": "Unknown"},
+)
+
+
+def test_copies_of_a_film_are_one_and_the_smallest_id_speaks():
+    movies = movies_of(COPIES, CREDITS.frame([]), []).set_index("movie_id")
+    assert list(movies.index) == ["a", "c", "d", "e"]
+    assert movies.loc["a", "name"] == "Heat (remux)"
+    assert list(movies["film_id"]) == ["tmdb:949", "imdb:tt1", "item:d", "item:e"]
+    assert movie_of_items(COPIES) == {"a": "a", "b": "a", "c": "c", "d": "d", "e": "e"}
+
+
+def test_played_if_any_copy_is_and_the_copy_is_one_the_person_sees():
+    seen = plays(
+        {"item_id": "b", "played": True, "play_count": 1.0, "rating": 7.0},
+        {"item_id": "a", "is_favorite": True, "play_count": 1.0},
+        {"item_id": "gone", "played": True},
+    )
+    [row] = plays_of(seen, movie_of_items(COPIES)).to_dict("records")
+    assert (row["movie_id"], row["item_id"]) == ("a", "a")
+    assert row["played"]
+    assert row["is_favorite"]
+    assert (row["play_count"], row["rating"]) == (2.0, 7.0)
+    [row] = plays_of(seen[seen["item_id"] == "b"], movie_of_items(COPIES)).to_dict("records")
+    assert (row["movie_id"], row["item_id"]) == ("a", "b")
+
+
+def test_nobody_without_movies():
+    assert len(plays_of(plays(), {})) == 0
+    assert len(movies_of(items(), CREDITS.frame([]), [Collection("x", "X", ("a",))])) == 0
+
+
+def test_people_are_joined_and_missing_ones_are_no_people():
+    crew = CREDITS.frame(
+        [{"item_id": "a", "etag": "1", "person_ids": ["p", "p"], "person_names": ["P", "P"],
+          "person_types": ["Actor", "Director"]}]
+    )  # fmt: skip
+    movies = movies_of(COPIES, crew, []).set_index("movie_id")
+    assert list(movies.loc["a", "person_types"]) == ["Actor", "Director"]
+    assert list(movies.loc["c", "person_ids"]) == []
+
+
+def test_a_collection_is_ordered_by_date_then_year_then_id():
+    films = items(
+        {"item_id": "a", "premiere_date": pd.Timestamp("1999-05-01"), "production_year": 1999.0},
+        {"item_id": "b", "production_year": 1995.0},
+        {"item_id": "c"},
+        {"item_id": "d", "premiere_date": pd.Timestamp("1979-05-25"), "production_year": 1979.0},
+        {"item_id": "z"},
+    )
+    box = Collection("box", "Trilogy", ("a", "b", "c", "d", "not-in-the-library"))
+    movies = movies_of(films, CREDITS.frame([]), [box]).set_index("movie_id")
+    assert list(movies.loc[["d", "b", "a", "c"], "collection_order"]) == [1, 2, 3, 4]
+    assert list(movies["in_collection"]) == [True, True, True, True, False]
+    assert list(movies["first_in_collection"]) == [False, False, False, True, False]
+    assert set(movies.loc[["a", "b", "c", "d"], "collection_size"]) == {4.0}
+    assert np.isnan(movies.loc["z", "collection_size"])
+    assert movies.loc["a", "collection_age_years"].round(1) == 19.9
+    assert movies.loc["b", "years_since_previous"].round(1) == 16.1
+    assert np.isnan(movies.loc["d", "years_since_previous"])
+    assert np.isnan(movies.loc["c", "years_since_previous"])
+    assert movies.loc["a", "collection_name"] == "Trilogy"
+
+
+def test_of_several_collections_the_smallest_counts():
+    films = items(*({"item_id": i} for i in "abc"))
+    boxes = [Collection("1", "Universe", ("a", "b", "c")), Collection("2", "Series", ("a", "b"))]
+    movies = movies_of(films, CREDITS.frame([]), boxes)
+    assert list(movies["collection_name"]) == ["Series", "Series", "Universe"]
+    # Whatever order the server lists them in.
+    pd.testing.assert_frame_equal(movies, movies_of(films, CREDITS.frame([]), boxes[::-1]))

@@ -1,0 +1,113 @@
+import os
+import time
+
+import pytest
+
+from jfdask.errors import ClusterError, DataError
+from jfdask.stages.window import Call, drive, together, values
+
+pytestmark = pytest.mark.cluster
+
+
+def add(a, b):
+    return a + b
+
+
+def fail(text):
+    raise DataError(text)
+
+
+def break_(_):
+    raise ZeroDivisionError
+
+
+def die():
+    os._exit(1)
+
+
+def nap(seconds):
+    began = time.time()
+    time.sleep(seconds)
+    return began, time.time()
+
+
+def quiet(*_):
+    pass
+
+
+def test_a_work_is_sent_results_in_the_order_of_its_calls(client):
+    def work():
+        sums = yield [Call(add, (i, 1), "sums") for i in range(7)]
+        nothing = yield []
+        [total] = yield [Call(add, (sum(sums), 0), "sums")]
+        return sums, nothing, total
+
+    assert drive(client, {"a": work()}, 2, quiet) == {"a": ([1, 2, 3, 4, 5, 6, 7], [], 28)}
+
+
+def test_an_error_is_an_answer_and_costs_its_work_only(client):
+    def careful():
+        [answer] = yield [Call(fail, ("no page",), "pages")]
+        return str(answer)
+
+    def careless():
+        values((yield [Call(fail, ("no page",), "pages")]))
+
+    outcomes = drive(client, {"a": careful(), "b": careless()}, 2, quiet)
+    assert outcomes["a"] == "no page"
+    assert isinstance(outcomes["b"], DataError)
+
+
+def test_a_mistake_of_ours_is_raised(client):
+    def work():
+        yield [Call(break_, (0,), "x")]
+
+    with pytest.raises(ZeroDivisionError):
+        drive(client, {"a": work()}, 2, quiet)
+
+
+def test_no_more_than_the_window_is_under_way(client):
+    def work():
+        return (yield [Call(nap, (0.1,), "naps") for _ in range(4)])
+
+    spans = sorted(drive(client, {"a": work()}, 1, quiet)["a"])
+    assert all(end <= begin for (_, end), (begin, _) in zip(spans, spans[1:], strict=False))
+
+
+def test_works_side_by_side(client):
+    def sums(n):
+        total = 0
+        for i in range(n):
+            [total] = yield [Call(add, (total, i), "sums")]
+        return total
+
+    def failing():
+        values((yield [Call(fail, ("gone",), "x")]))
+
+    def work():
+        return (yield from together([sums(3), failing(), sums(1)]))
+
+    first, error, last = drive(client, {"a": work()}, 4, quiet)["a"]
+    assert (first, str(error), last) == (3, "gone", 0)
+
+
+def test_progress_counts_what_is_done_and_known(client):
+    told = []
+
+    def work():
+        yield [Call(add, (1, 1), "movies", 50), Call(add, (1, 1), "movies", 20)]
+        yield [Call(add, (1, 1), "movies", 5)]
+
+    drive(client, {"a": work()}, 1, lambda *args: told.append(args))
+    assert told == [("a", "movies", 50, 70), ("a", "movies", 70, 70), ("a", "movies", 75, 75)]
+
+
+def test_workers_that_die_again_and_again_are_told(client):
+    def work():
+        [answer] = yield [Call(die, (), "x")]
+        return answer
+
+    outcome = drive(client, {"a": work()}, 1, quiet)["a"]
+    assert isinstance(outcome, ClusterError)
+    assert "died again and again while doing die" in str(outcome)
+    client.wait_for_workers(2, timeout=60)

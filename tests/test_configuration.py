@@ -1,0 +1,118 @@
+from pathlib import Path
+
+import pytest
+
+from jfdask.configuration import load_settings
+from jfdask.errors import SettingsError
+
+GOOD = """
+[store]
+url = "s3://films/jfdask"
+[[households]]
+name = "home"
+url = "https://jellyfin.example/base/"
+api_key_env = "HOME_KEY"
+users = ["anna"]
+[train]
+search = { max_depth = [10, 20], criterion = ["gini"] }
+"""
+
+
+@pytest.fixture
+def config(tmp_path):
+    def write(text):
+        path = tmp_path / "jfdask.toml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+def problems(path, environ=None, **kwargs):
+    with pytest.raises(SettingsError) as caught:
+        load_settings(path, environ or {}, **kwargs)
+    return str(caught.value).splitlines()
+
+
+def test_a_file(config):
+    settings = load_settings(config(GOOD), {})
+    [home] = settings.households
+    assert home.url == "https://jellyfin.example/base"
+    assert settings.store.url == "s3://films/jfdask"
+    assert settings.train.search == {"max_depth": (10, 20), "criterion": ("gini",)}
+
+
+def test_environment_wins_over_the_file_and_options_over_both(config):
+    path = config(GOOD)
+    environ = {"JFDASK_STORE__URL": "from-environ", "JFDASK_STORE__KEEP": "3"}
+    settings = load_settings(path, environ)
+    assert (settings.store.url, settings.store.keep) == ("from-environ", 3)
+    settings = load_settings(path, environ, [("store.url", "from-option")])
+    assert (settings.store.url, settings.store.keep) == ("from-option", 3)
+
+
+def test_a_household_by_environment_alone():
+    environ = {
+        "JFDASK_URL": "http://nas:8096",
+        "JFDASK_API_KEY_FILE": "/run/secrets/key",
+        "JFDASK_USERS": "anna, ben",
+    }
+    [home] = load_settings(None, environ).households
+    assert (home.name, home.url, home.users) == ("home", "http://nas:8096", ("anna", "ben"))
+    assert home.api_key_file == Path("/run/secrets/key")
+
+
+def test_all_mistakes_are_told_at_once_with_file_key_and_expectation(config):
+    path = config('[store]\nkep = 4\n[train]\nmethod = "magic"\n[[households]]\nname = "a b"\n')
+    told = problems(path, {"JFDASK_STORE__KEEP": "many", "JFDASK_FETCH__NO": "1", "JFDASK_X": "1"})
+    text = "\n".join(told)
+    assert f"{path}: store.kep: unknown key" in text
+    assert f"{path}: train.method: expected 'affinity' or 'seed'" in text
+    assert f"{path}: households.0.name" in text
+    assert f"{path}: households.0.url: is missing" in text
+    assert "environment: JFDASK_STORE__KEEP: expected a valid integer" in text
+    assert "environment: JFDASK_FETCH__NO: unknown key" in text
+    assert "environment: JFDASK_X: unknown variable" in text
+    assert len(told) == 7
+
+
+def test_an_option_is_named_as_such():
+    assert problems(None, overrides=[("cluster.workers", -1)])[0].startswith(
+        "command line: cluster.workers"
+    )
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://x", "jellyfin:8096", "http://me:secret@host", "http://h/?k=1"]
+)
+def test_an_address_that_is_none(config, url):
+    told = problems(config(f'[[households]]\nname = "h"\nurl = "{url}"\n'))
+    assert "households.0.url: expected an address" in told[0]
+    assert "secret" not in told[0]
+
+
+def test_a_key_in_two_places_and_two_households_of_one_name(config):
+    one = '[[households]]\nname = "h"\nurl = "http://h"\n'
+    both = one + 'api_key_env = "A"\napi_key_file = "b"\n'
+    assert "api_key_env or api_key_file, not both" in problems(config(both))[0]
+    assert "two households are named 'h'" in problems(config(one + one))[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("[store", "is not TOML"), (None, "no such settings file")],
+)
+def test_a_file_that_cannot_be_read(tmp_path, config, text, told):
+    path = tmp_path / "none.toml" if text is None else config(text)
+    assert told in problems(path)[0]
+
+
+def test_variables_named_for_secrets_are_the_users_own(config):
+    environ = {"JFDASK_API_KEY": "k", "JFDASK_S3_KEY": "k", "JFDASK_S3_SECRET_FILE": "f"}
+    settings = load_settings(config(GOOD), environ)
+    assert "'k'" not in repr(settings)
+
+
+def test_an_unknown_household_names_those_that_exist(config):
+    with pytest.raises(SettingsError, match="No household 'away'.*home"):
+        load_settings(config(GOOD), {}).household("away")
