@@ -29,7 +29,7 @@ INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(code_version(), prog_name="jfdask")
 def jfdask() -> None:
-    r"""Recommend films to the people of a Jellyfin server, every night, on Dask.
+    """Recommend films to the people of a Jellyfin server, every night, on Dask.
 
     \b
     Try it:            jfdask demo

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from jfdask.stages.check import findings
 from jobs.options import Chosen, cluster_options, settings_options
 
 
@@ -12,13 +11,16 @@ from jobs.options import Chosen, cluster_options, settings_options
 @settings_options
 @cluster_options
 def check(chosen: Chosen) -> int:
-    r"""Look at settings, servers, keys, users, store and cluster: one line each.
+    """Look at settings, servers, keys, users, store and cluster: one line each.
 
     A settings file with mistakes is told all of them at once.
 
     \b
     Example: jfdask check --config jfdask.toml
     """
+    # Loaded here, as it takes a moment: `jfdask --help` does not need it.
+    from jfdask.stages.check import findings
+
     all_good = True
     for finding in findings(chosen.settings):
         all_good &= finding.is_good

@@ -9,11 +9,10 @@ import sys
 from pathlib import Path
 
 import click
-from jfdask.demo.process import start_demo
 
 from jfdask.settings import Settings
+from jfdask.stages.files import STAGE_NAMES
 from jfdask.stages.lists import figures_of, lists_of_run
-from jfdask.stages.night import STAGES, run_stages
 from jfdask.store.filesystem import address_of, open_store
 from jobs.listing import print_list
 from jobs.options import cluster_options
@@ -34,7 +33,7 @@ LISTED = 10
 @cluster_options
 @click.pass_context
 def demo(context: click.Context, folder: Path, cluster: str | None, workers: int | None) -> int:
-    r"""Do a whole night against a demo server and show everybody's list.
+    """Do a whole night against a demo server and show everybody's list.
 
     The server is a process of its own on this machine; nothing leaves it.
 
@@ -44,13 +43,17 @@ def demo(context: click.Context, folder: Path, cluster: str | None, workers: int
     """
     if context.invoked_subcommand is not None:
         return 0
+    # Loaded here, as it takes a moment: `jfdask --help` does not need it.
+    from jfdask.demo.process import start_demo
+    from jfdask.stages.night import run_stages
+
     folder.mkdir(parents=True, exist_ok=True)
     key_file = _key_file(folder)
     with start_demo(api_key=key_file.read_text(encoding="ascii").strip()) as server:
         settings = _settings(folder, server.url, key_file, cluster, workers)
         with NightProgress() as progress:
             progress.say(f"The demo server runs at {server.url}")
-            summary = run_stages(settings, tuple(STAGES), progress)
+            summary = run_stages(settings, STAGE_NAMES, progress)
     print_summary(summary)
     store = open_store(address_of(settings.store))
     names = []

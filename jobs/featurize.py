@@ -12,7 +12,7 @@ from jobs.summary import do_stages
 @settings_options
 @cluster_options
 def featurize(chosen: Chosen) -> int:
-    r"""Turn the movies that were fetched into features.
+    """Turn the movies that were fetched into features.
 
     \b
     Example: jfdask featurize

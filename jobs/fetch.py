@@ -17,7 +17,7 @@ from jobs.summary import do_stages
     help="Take over a library of which much is missing since last night.",
 )
 def fetch(chosen: Chosen, accept_loss: bool) -> int:
-    r"""Read the movies, collections and histories of every household.
+    """Read the movies, collections and histories of every household.
 
     \b
     Example: jfdask fetch --household home

@@ -13,7 +13,7 @@ from jobs.options import Chosen, settings_options
 @settings_options
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def forget(chosen: Chosen, user: str, yes: bool) -> None:
-    r"""Erase all that is stored of USER (name or id): history, models, lists, in every run.
+    """Erase all that is stored of USER (name or id): history, models, lists, in every run.
 
     The next night reads this person again unless the settings leave her out (exclude_users).
 

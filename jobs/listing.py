@@ -54,15 +54,14 @@ def print_figures(console: Console, figures: Mapping[str, Any]) -> None:
         if not methods:
             continue
         n = next(iter(methods.values()))["n"]
+        console.print(Text(f"{title}, n={n}", style="dim"))
         table = Table(box=None, pad_edge=False, header_style="dim")
-        table.add_column(f"{title}, n={n}")
-        for name in _FIGURES:
-            table.add_column(name, justify="right")
+        for name in ("", "auc", "95 % of it", *_FIGURES[1:]):
+            table.add_column(name, justify="right" if name else "left", no_wrap=True)
         for method, values in methods.items():
             interval = values["intervals"].get("auc")
             cells = [_number(values[name]) for name in _FIGURES]
-            if interval:
-                cells[0] += f" ({interval[0]:.2f} to {interval[1]:.2f})"
+            cells.insert(1, f"{interval[0]:.2f} to {interval[1]:.2f}" if interval else "-")
             table.add_row(method.replace("_", " "), *cells)
         console.print(table)
 

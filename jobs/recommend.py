@@ -12,7 +12,7 @@ from jobs.summary import do_stages
 @settings_options
 @cluster_options
 def recommend(chosen: Chosen) -> int:
-    r"""Rank what each person has not watched, and let readers read it.
+    """Rank what each person has not watched, and let readers read it.
 
     \b
     Example: jfdask recommend

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from jfdask.stages.night import STAGES
+from jfdask.stages.files import STAGE_NAMES
 from jobs.options import Chosen, cluster_options, settings_options
 from jobs.summary import do_stages
 
@@ -18,7 +18,7 @@ from jobs.summary import do_stages
     help="Learn from a library of which much is missing since last night.",
 )
 def run(chosen: Chosen, accept_loss: bool) -> int:
-    r"""Do the whole night: fetch, featurize, train, recommend.
+    """Do the whole night: fetch, featurize, train, recommend.
 
     A night that was broken off goes on where it was; what has not changed since the last one
     is not computed again.
@@ -26,4 +26,4 @@ def run(chosen: Chosen, accept_loss: bool) -> int:
     \b
     Example: jfdask run --config jfdask.toml
     """
-    return do_stages(chosen, tuple(STAGES), accept_loss=accept_loss)
+    return do_stages(chosen, STAGE_NAMES, accept_loss=accept_loss)

@@ -18,7 +18,7 @@ from jobs.options import Chosen, settings_options
 @click.option("-n", "--number", default=10, show_default=True, help="How many movies.")
 @click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
 def show(chosen: Chosen, user: str, number: int, as_json: bool) -> None:
-    r"""Show the list of USER (name or id) in the terminal.
+    """Show the list of USER (name or id) in the terminal.
 
     \b
     Example: jfdask show anna

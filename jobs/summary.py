@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 
-from jfdask.stages.night import Summary, run_stages
 from jobs.options import Chosen
 from jobs.progress import NightProgress
+
+if TYPE_CHECKING:
+    from jfdask.stages.night import Summary
 
 
 def do_stages(chosen: Chosen, stages: Sequence[str], *, accept_loss: bool = False) -> int:
     """Do some stages and print their summary to stderr; return the exit code."""
+    # What computes is loaded when it is needed: `jfdask --help` and `jfdask show` are quick.
+    from jfdask.stages.night import run_stages
+
     console = Console(stderr=True, soft_wrap=True)
     with NightProgress(console) as progress:
         summary = run_stages(chosen.settings, stages, progress, accept_loss=accept_loss)

@@ -12,7 +12,7 @@ from jobs.summary import do_stages
 @settings_options
 @cluster_options
 def train(chosen: Chosen) -> int:
-    r"""Learn what each person likes, from what featurize stored.
+    """Learn what each person likes, from what featurize stored.
 
     \b
     Example: jfdask train --workers 4

@@ -36,7 +36,7 @@ _USER_FILTERS = frozenset(
 @dataclass(frozen=True)
 class _Found:
     items: list[Item | None]  # None: a row that is counted and not shown
-    n_uncounted_before: int = 0  # what 10.11 counts although it belongs to others
+    n_uncounted: int = 0  # what 10.11 counts although it belongs to others
 
 
 def list_items(world: World, call: Call) -> Answer:
@@ -53,7 +53,7 @@ def list_items(world: World, call: Call) -> Answer:
     items = found.items
     first = max(start, 0)
     page = items[first:] if limit is None else items[first : first + max(limit, 0)]
-    total = len(items) + found.n_uncounted_before if wants_total else len(page)
+    total = len(items) + found.n_uncounted if wants_total else len(page)
     return _answer(world, call, user, page, total, start)
 
 
@@ -79,7 +79,6 @@ def view_of(call: Call, user: User | None) -> View:
         fields=frozenset(call.names("fields")),
         images=call.flag("enableImages") is not False,
         user_data=call.flag("enableUserData") is not False,
-        child_count=call.text("searchTerm") is None,
     )
 
 
@@ -94,13 +93,15 @@ def _find(world: World, call: Call, user: User | None) -> _Found | None:
     n_uncounted = 0
     items: list[Item | None]
     if ids:
-        wanted = set(ids)
-        items = [i for i in world.ordered(types, sort or _BY_NAME, user) if i.item_id in wanted]
+        found = {i.item_id: i for i in world.ordered(types, sort, user)}
+        # In the order asked for, if none is given; ids that do not exist are left out.
+        wanted = dict.fromkeys([i for i in found if i in set(ids)] if sort else ids)
+        items = [found[i] for i in wanted if i in found]
     elif parent is not None and parent.type == "BoxSet":
         members = members_of(world, parent, user) if user is not None else []
         by_premiere = world.ordered(frozenset(), sort or _BY_PREMIERE, user)
-        wanted = {m.item_id for m in members}
-        items = [i for i in by_premiere if i.item_id in wanted and (not types or i.type in types)]
+        inside = {m.item_id for m in members}
+        items = [i for i in by_premiere if i.item_id in inside and (not types or i.type in types)]
     elif recursive or call.guid("parentId"):
         items = list(world.ordered(types, sort or _BY_NAME, user))
         folder_id = call.guid("parentId")
@@ -109,7 +110,9 @@ def _find(world: World, call: Call, user: User | None) -> _Found | None:
         if not types:
             items = _everything(world, items)
         if types == {"Playlist"} and user is not None and not world.is_12:
-            n_uncounted = len(world.ordered(types, _BY_NAME, None)) - len(items)
+            everybodys: list[Item | None] = list(world.ordered(types, _BY_NAME, None))
+            n_uncounted = len(_filter(world, call, user, everybodys))
+            n_uncounted -= len(_filter(world, call, user, items))
     else:
         return None
     items = _filter(world, call, user, items)

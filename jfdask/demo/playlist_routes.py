@@ -5,7 +5,7 @@ from __future__ import annotations
 from jfdask.demo.answers import Answer, Refused, empty, json_answer, processing_error
 from jfdask.demo.call import Call, as_id
 from jfdask.demo.listing import page_of, view_of
-from jfdask.demo.records import Item, User, stable_id
+from jfdask.demo.records import Item, User, lowest_certificate, stable_id
 from jfdask.demo.routing import Route
 from jfdask.demo.shapes import members_of, shape_item
 from jfdask.demo.world import World
@@ -43,6 +43,9 @@ def _existing(world: World, ids: list[str]) -> list[str]:
 
 def _changed(world: World, playlist: Item) -> Answer:
     playlist.saved = world.clock()
+    # Taken from the members whenever they change, and kept while none of them has one.
+    rating = lowest_certificate(members_of(world, playlist, None))
+    playlist.certificate = rating or playlist.certificate
     world.household.touch()
     return empty(204)
 

@@ -33,6 +33,12 @@ def stable_id(*parts: object) -> str:
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
+def lowest_certificate(items: Iterable[Item]) -> str | None:
+    """Return the certificate for the youngest, which collections and playlists bear."""
+    rated = [i.certificate for i in items if i.certificate]
+    return min(rated, key=lambda c: AGE_SCORES.get(c, 0), default=None)
+
+
 def sort_name(name: str) -> str:
     """Return what Jellyfin sorts by: no article, lower case, numbers filled up to ten digits.
 

@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 from jfdask.demo.details import movie_details, playlist_details
-from jfdask.demo.records import AGE_SCORES, EPOCH, Item, Play, User, stable_id
+from jfdask.demo.records import EPOCH, Item, Play, User, lowest_certificate, stable_id
 from jfdask.demo.world import World
 
 CONSTANTS: dict[str, Any] = json.loads(
@@ -30,7 +30,6 @@ class View:
     images: bool = True
     user_data: bool = True
     full: bool = False  # the item's own page: everything
-    child_count: bool = False  # playlists in a person's listing bear it unasked
 
     def wants(self, *names: str) -> bool:
         """Tell if one of these fields is asked for."""
@@ -144,18 +143,18 @@ def members_of(world: World, item: Item, user: User | None) -> list[Item]:
 def _of_members(world: World, item: Item, view: View) -> dict[str, Any]:
     """Return what a collection or a playlist takes from its members."""
     members = members_of(world, item, view.user)
-    rated = [m.certificate for m in members if m.certificate]
     shape: dict[str, Any] = {}
     if item.type == "BoxSet":
+        shape["OfficialRating"] = lowest_certificate(members)
         dates = [m.premiere for m in members if m.premiere]
         first = min(dates) if dates else None
-        shape["OfficialRating"] = min(rated, key=lambda c: AGE_SCORES.get(c, 0)) if rated else None
         shape["PremiereDate"] = first and iso(first)
         shape["ProductionYear"] = first and first.year
         shape["DisplayOrder"] = "PremiereDate"
     else:
         shape["RunTimeTicks"] = sum(m.runtime_ticks or 0 for m in members)
-        if view.user is not None and (view.child_count or view.wants("childcount")):
+        # A person's listing bears the count unasked, but not a count of none.
+        if view.user is not None and (members or view.wants("childcount")):
             shape["ChildCount"] = len(members)
         if view.full:
             shape.update(playlist_details(members, item, world.is_12, iso(item.saved or EPOCH)))

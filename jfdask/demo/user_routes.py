@@ -6,7 +6,7 @@ from typing import Any
 
 from jfdask.demo.answers import Answer, json_answer, problem
 from jfdask.demo.call import Call, as_id
-from jfdask.demo.records import User, stable_id
+from jfdask.demo.records import Folder, User, stable_id
 from jfdask.demo.routing import Route
 from jfdask.demo.shapes import CONSTANTS, iso
 from jfdask.demo.views import libraries_of, shape_folder, shape_library
@@ -102,13 +102,22 @@ def list_virtual_folders(world: World, call: Call) -> Answer:
             "Name": f.name,
             "Locations": [f.path],
             "CollectionType": f.kind,
-            "LibraryOptions": {**options, "PathInfos": [{"Path": f.path}]},
+            "LibraryOptions": _options_of(f, options),
             "ItemId": f.folder_id,
             "RefreshStatus": "Idle",
         }
         for f in world.household.folders
     ]
     return json_answer(folders)
+
+
+def _options_of(folder: Folder, options: dict[str, Any]) -> dict[str, Any]:
+    chosen = {**options, "PathInfos": [{"Path": folder.path}]}
+    if folder.kind == "boxsets":
+        del chosen["LocalMetadataReaderOrder"], chosen["MetadataSavers"]
+        chosen |= {"SaveLocalMetadata": True, "TypeOptions": [], "EnablePhotos": True}
+        chosen["AutomaticallyAddToCollection"] = False
+    return chosen
 
 
 ROUTES = (

@@ -39,7 +39,7 @@ def shape_folder(
         "Id": folder_id,
         "Etag": stable_id("etag", folder_id),
         "DateCreated": iso(EPOCH),
-        "DateLastMediaAdded": _NEVER if is_library else None,
+        "DateLastMediaAdded": _NEVER if is_library and user else None,
         "CanDelete": False,
         "CanDownload": False,
         "SortName": name.lower(),

@@ -6,6 +6,7 @@ import socket
 
 from jfdask.errors import SettingsError
 from jfdask.settings import Settings
+from jfdask.stages.files import USER
 from jfdask.stages.lists import matches
 from jfdask.store.filesystem import Store, address_of, open_store
 from jfdask.store.forget import Forgotten, forget
@@ -55,7 +56,7 @@ def _people(store: Store, households: tuple[str, ...]) -> set[tuple[str, str]]:
         if households and parts[at - 1] not in households:
             continue
         name = ""
-        if parts[0] == RUNS and parts[-1] == "user.json":
+        if parts[0] == RUNS and parts[-1] == USER:
             name = str(read_json(store, key).get("name", ""))
         people.add((parts[at + 1], name))
     return people

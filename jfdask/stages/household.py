@@ -7,12 +7,14 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from scipy.sparse import csr_matrix, vstack
 
 from jfdask.features.matrix import FeatureMatrix
 from jfdask.features.names import display_names
 from jfdask.model.facts import Facts, facts_of
 from jfdask.model.history import History, history_of
 from jfdask.model.search import SearchRows, search_rows
+from jfdask.stages.files import COLUMNS, FEATURIZE, FETCH, MOVIES_TABLE, PLAYS_TABLE
 from jfdask.stages.places import Place
 from jfdask.stages.units import reader
 from jfdask.store.keys import PEOPLE, person
@@ -24,28 +26,28 @@ KEPT = 2
 
 def features(place: Place) -> FeatureMatrix:
     """Return the household's feature matrix, movies sorted by id."""
-    return _features(place, reader(place, "featurize").manifest.sha256)
+    return _features(place, reader(place, FEATURIZE).manifest.sha256)
 
 
 def vectors(place: Place) -> np.ndarray:
     """Return U·S of the SVD, shape (n_movies, n_components), in the order of the features."""
-    return _vectors(place, reader(place, "featurize").manifest.sha256)
+    return _vectors(place, reader(place, FEATURIZE).manifest.sha256)
 
 
 def facts(place: Place) -> Facts:
     """Return what can be told of the household's movies."""
-    return _facts(place, reader(place, "featurize").manifest.sha256)
+    return _facts(place, reader(place, FEATURIZE).manifest.sha256)
 
 
 def people_of(place: Place) -> list[str]:
     """Return the ids of those whose history was fetched, sorted."""
-    names = reader(place, "fetch").names(f"{PEOPLE}/")
+    names = reader(place, FETCH).names(f"{PEOPLE}/")
     return sorted({name.split("/")[1] for name in names})
 
 
 def history(place: Place, user_id: str) -> History:
     """Return a person's history."""
-    plays = reader(place, "fetch").table(person(user_id, "plays.parquet"), PLAYS)
+    plays = reader(place, FETCH).table(person(user_id, PLAYS_TABLE), PLAYS)
     return history_of(user_id, plays, features(place).movie_ids)
 
 
@@ -73,16 +75,14 @@ class RowsSource:
 
     def load(self) -> SearchRows:
         """Return the rows; the same object each time."""
-        return _rows(self, reader(self.place, "featurize").manifest.sha256)
+        return _rows(self, reader(self.place, FEATURIZE).manifest.sha256)
 
 
 @lru_cache(maxsize=KEPT)
 def _features(place: Place, _sha256: str) -> FeatureMatrix:
-    from scipy.sparse import csr_matrix, vstack
-
-    unit = reader(place, "featurize")
+    unit = reader(place, FEATURIZE)
     parts = [unit.csr(name) for name in unit.names("matrix-")]
-    columns = tuple(unit.json("columns.json"))
+    columns = tuple(unit.json(COLUMNS))
     if not parts:
         return FeatureMatrix(np.empty(0, dtype="U1"), csr_matrix((0, len(columns))), columns)
     movie_ids = np.concatenate([np.asarray(ids, dtype=str) for ids, _ in parts])
@@ -91,14 +91,14 @@ def _features(place: Place, _sha256: str) -> FeatureMatrix:
 
 @lru_cache(maxsize=KEPT)
 def _vectors(place: Place, _sha256: str) -> np.ndarray:
-    unit = reader(place, "featurize")
+    unit = reader(place, FEATURIZE)
     parts = [unit.array(name)[1] for name in unit.names("svd-")]
     return np.concatenate(parts) if parts else np.zeros((len(features(place).movie_ids), 0))
 
 
 @lru_cache(maxsize=KEPT)
 def _facts(place: Place, _sha256: str) -> Facts:
-    movies = reader(place, "fetch").table("movies.parquet", MOVIES)
+    movies = reader(place, FETCH).table(MOVIES_TABLE, MOVIES)
     return facts_of(movies, features(place).movie_ids, display_names(movies))
 
 

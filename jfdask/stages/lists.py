@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from jfdask.errors import MissingArtifact, SettingsError
-from jfdask.stages.recommend.tasks import DOCUMENT
-from jfdask.stages.train.tasks import METRICS
+from jfdask.stages.files import METRICS, RECOMMEND, TRAIN
+from jfdask.stages.files import RECOMMENDATIONS as DOCUMENT
 from jfdask.store.filesystem import Store
 from jfdask.store.keys import PEOPLE, person
 from jfdask.store.manifests import load_run, load_stage, load_unit
@@ -56,13 +56,13 @@ def lists_of_run(
         Only these; empty: all.
     """
     stages = load_run(store, run_id).members
-    if "recommend" not in stages:
+    if RECOMMEND not in stages:
         return
-    members = load_stage(store, run_id, "recommend", stages["recommend"]).members
+    members = load_stage(store, run_id, RECOMMEND, stages[RECOMMEND]).members
     for household in sorted(members):
         if households and household not in households:
             continue
-        unit = finished_unit(store, run_id, "recommend", household)
+        unit = finished_unit(store, run_id, RECOMMEND, household)
         found = []
         for name in unit.names(f"{PEOPLE}/"):
             if name.endswith(f"/{DOCUMENT}"):
@@ -111,7 +111,7 @@ def list_of(store: Store, user: str, households: Sequence[str] = ()) -> Personal
 
 def figures_of(store: Store, one: PersonalList) -> dict[str, Any]:
     """Return how good the model behind a list is, as metrics.json has it."""
-    unit = finished_unit(store, one.run_id, "train", one.household)
+    unit = finished_unit(store, one.run_id, TRAIN, one.household)
     figures: dict[str, Any] = unit.json(person(one.user_id, METRICS))
     return figures
 

@@ -8,10 +8,11 @@ import json
 import zipfile
 from typing import Any
 
-import skops.io
-
 from jfdask.errors import DamagedArtifact, UntrustedModel
 from jfdask.store.filesystem import Store
+
+# skops brings scikit-learn, which takes seconds to load: it is imported where it is used, so
+# that what only lists and shows is quick.
 
 # Beside what skops itself holds for safe (numpy, scipy and scikit-learn's own estimators).
 _TRUSTED = frozenset({"sklearn.tree._tree.Tree"})
@@ -40,6 +41,8 @@ def read_model(store: Store, key: str) -> Any:
 
 def encode_model(estimator: object) -> bytes:
     """Return an estimator as a skops file; the same estimator gives the same bytes."""
+    import skops.io
+
     with zipfile.ZipFile(io.BytesIO(skops.io.dumps(estimator))) as archive:
         schema = json.loads(archive.read(_SCHEMA))
         names = _renumber(schema)
@@ -56,6 +59,8 @@ def encode_model(estimator: object) -> bytes:
 
 def decode_model(data: bytes, key: str) -> Any:
     """Return the estimator of a skops file's bytes; ``key`` is named in errors."""
+    import skops.io
+
     # A skops file that was tampered with fails in any of a hundred ways.
     try:
         found = skops.io.get_untrusted_types(data=data)

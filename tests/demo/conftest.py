@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import lzma
 import threading
+import urllib.parse
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -40,7 +42,9 @@ def recorded_household(records: list[dict[str, Any]]) -> DemoHousehold:
     """Return what the recorded server held before the first of the recorded calls."""
     body = {r["name"]: r["response"].get("body") for r in records}
     folders = [
-        Folder(f["ItemId"], f["Name"], f["CollectionType"], f["Locations"][0], ROOT_NAMES[f["Name"]])
+        Folder(
+            f["ItemId"], f["Name"], f["CollectionType"], f["Locations"][0], ROOT_NAMES[f["Name"]]
+        )
         for f in body["virtual-folders"]
     ]
     by_kind = {f.kind: f.folder_id for f in folders}
@@ -170,3 +174,47 @@ def rebuild() -> Callable[[list[dict[str, Any]]], DemoHousehold]:
 @pytest.fixture(scope="session")
 def serve() -> Callable[..., Any]:
     return serving
+
+
+@pytest.fixture(scope="session")
+def api_key() -> str:
+    return KEY
+
+
+class Asker:
+    """Asks a server for JSON, as a client with the API key."""
+
+    def __init__(self, url: str, key: str = KEY) -> None:
+        self.url, self.key = url, key
+
+    def send(
+        self, path: str, method: str = "GET", body: Any = None, **headers: str
+    ) -> tuple[int, dict[str, str], bytes]:
+        parts = urllib.parse.urlsplit(self.url)
+        connection = http.client.HTTPConnection(parts.netloc, timeout=20)
+        if "Authorization" not in headers:
+            headers["Authorization"] = f'MediaBrowser Token="{self.key}"'
+        data = None
+        if body is not None:
+            data, headers["Content-Type"] = json.dumps(body), "application/json"
+        try:
+            connection.request(method, parts.path + path, data, headers)
+            answer = connection.getresponse()
+            lowered = {k.lower(): v for k, v in answer.getheaders()}
+            return answer.status, lowered, answer.read()
+        finally:
+            connection.close()
+
+    def json(self, path: str, method: str = "GET", body: Any = None) -> Any:
+        status, _, text = self.send(path, method, body)
+        assert status in (200, 204), (status, text)
+        return json.loads(text) if text else None
+
+    def movies(self, **query: Any) -> dict[str, Any]:
+        given = {"recursive": "true", "includeItemTypes": "Movie", "collapseBoxSetItems": "false"}
+        return self.json("/Items?" + urllib.parse.urlencode({**given, **query}))
+
+
+@pytest.fixture(scope="session")
+def ask() -> type[Asker]:
+    return Asker

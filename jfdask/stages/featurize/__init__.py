@@ -10,11 +10,12 @@ from jfdask.settings import Settings
 from jfdask.stages.featurize import tasks
 from jfdask.stages.featurize.svd import reduce_rows
 from jfdask.stages.featurize.text_model import TextModelRequest, ensure_text_model
+from jfdask.stages.files import FEATURIZE, FETCH, MOVIES_TABLE
 from jfdask.stages.places import Place
 from jfdask.stages.units import Draft, Night, Plan, UnitReport, run_units
 from jfdask.stages.window import Call, Work, values
 
-NAME = "featurize"
+NAME = FEATURIZE
 BLOCKS = SEED_BLOCKS + LABEL_FREE_BLOCKS
 #: The method affinity takes the text blocks alone, reduced to so many columns; the method
 #: seed takes all of its blocks, reduced to as many as there are training rows.
@@ -49,7 +50,7 @@ def _plan(place: Place, *, settings: Settings) -> Work[Plan]:
     is_seed = settings.train.method == "seed"
     return Plan(
         stage=NAME,
-        inputs=(("fetch", "movies.parquet"),),
+        inputs=((FETCH, MOVIES_TABLE),),
         settings={
             "blocks": BLOCKS,
             "reduced_blocks": SEED_BLOCKS if is_seed else ("text",),

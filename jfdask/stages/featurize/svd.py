@@ -12,7 +12,7 @@ from dask.delayed import delayed
 from scipy.sparse import csr_matrix, hstack
 
 from jfdask.features.svd import clip_components, project, settle
-from jfdask.stages.featurize.tasks import part_name
+from jfdask.stages.files import FEATURIZE, SINGULAR_VALUES, matrix_part, svd_part
 from jfdask.stages.places import Place
 from jfdask.stages.window import Compute, Work, values
 from jfdask.store.manifests import Receipt
@@ -22,12 +22,6 @@ from jfdask.store.units import UnitWriter
 #: Power iterations, each followed by a QR decomposition: without it the seed's unscaled dates,
 #: whose first singular value is 100,000 times the others, drown what follows in rounding.
 N_POWER_ITER = 4
-SINGULAR_VALUES = "singular_values.json"
-
-
-def reduced_name(index: int) -> str:
-    """Return the name of a partition of the reduced matrix."""
-    return f"svd-{index:04d}.parquet"
 
 
 def reduce_rows(
@@ -93,7 +87,7 @@ def _read_part(place: Place, index: int, columns: tuple[tuple[int, int], ...]) -
 def _read_columns(
     place: Place, index: int, columns: tuple[tuple[int, int], ...]
 ) -> tuple[np.ndarray, csr_matrix]:
-    movie_ids, X = read_csr(place.store, place.key("featurize", part_name(index)))
+    movie_ids, X = read_csr(place.store, place.key(FEATURIZE, matrix_part(index)))
     return movie_ids, csr_matrix(hstack([X[:, a:b] for a, b in columns], format="csr"))
 
 
@@ -109,12 +103,12 @@ def _write_part(
 ) -> Receipt:
     # X·V' rather than U·S: it depends on its own rows alone, and is what a new movie would get.
     movie_ids, X = _read_columns(place, index, columns)
-    writer = UnitWriter(place.store, place.run_id, "featurize", place.household)
-    return writer.array(reduced_name(index), movie_ids, project(X, settled[1]))
+    writer = UnitWriter(place.store, place.run_id, FEATURIZE, place.household)
+    return writer.array(svd_part(index), movie_ids, project(X, settled[1]))
 
 
 def _write_values(place: Place, settled: tuple[np.ndarray, np.ndarray]) -> Receipt:
-    writer = UnitWriter(place.store, place.run_id, "featurize", place.household)
+    writer = UnitWriter(place.store, place.run_id, FEATURIZE, place.household)
     return writer.json(SINGULAR_VALUES, [float(value) for value in settled[0]])
 
 

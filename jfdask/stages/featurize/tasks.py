@@ -11,6 +11,7 @@ import pandas as pd
 from jfdask.features.fasttext_file import TextModel
 from jfdask.features.matrix import FittedBlocks, fit_blocks
 from jfdask.stages.featurize.text_model import loaded_text_model, text_model_bytes
+from jfdask.stages.files import BLOCKS, COLUMNS, FEATURIZE, FETCH, MOVIES_TABLE, matrix_part
 from jfdask.stages.places import Place
 from jfdask.stages.units import reader
 from jfdask.store.filesystem import StoreAddress, open_store
@@ -19,13 +20,6 @@ from jfdask.store.models import read_model
 from jfdask.store.tables import decode_table
 from jfdask.store.units import UnitWriter
 from jfdask.tables import MOVIES
-
-COLUMNS, BLOCKS = "columns.json", "blocks.skops"
-
-
-def part_name(index: int) -> str:
-    """Return the name of a partition of the matrix."""
-    return f"matrix-{index:04d}.parquet"
 
 
 @dataclass(frozen=True)
@@ -44,18 +38,18 @@ class Fitted:
 
 def longest_history(place: Place) -> int:
     """Return how many plays the person with the most has; 1 at least."""
-    people = reader(place, "fetch").manifest.summary.get("people", {})
+    people = reader(place, FETCH).manifest.summary.get("people", {})
     return max([1, *(person["n_played"] for person in people.values())])
 
 
 def fit(place: Place, blocks: Sequence[str], text_model: str | None) -> Fitted:
     """Fit the blocks on the whole catalogue, without labels."""
-    movies = reader(place, "fetch").table("movies.parquet", MOVIES)
+    movies = reader(place, FETCH).table(MOVIES_TABLE, MOVIES)
     model = None
     if text_model is not None:
         model = text_model_bytes(place.address, place.household, text_model)
     fitted = fit_blocks(movies, model, blocks)
-    writer = UnitWriter(place.store, place.run_id, "featurize", place.household)
+    writer = UnitWriter(place.store, place.run_id, FEATURIZE, place.household)
     writer.json(COLUMNS, list(fitted.columns))
     writer.model(BLOCKS, fitted)
     spans, start = [], 0
@@ -73,13 +67,13 @@ def transform(place: Place, index: int, start: int, stop: int, text_model: str |
     if text_model is not None:
         model = loaded_text_model(place.address, place.household, text_model)
     X = _fitted(place).transform(movies, model)
-    writer = UnitWriter(place.store, place.run_id, "featurize", place.household)
-    return writer.csr(part_name(index), list(movies["movie_id"]), X)
+    writer = UnitWriter(place.store, place.run_id, FEATURIZE, place.household)
+    return writer.csr(matrix_part(index), list(movies["movie_id"]), X)
 
 
 def _movies(place: Place) -> pd.DataFrame:
-    unit = reader(place, "fetch")
-    key, sha256 = unit.manifest.key("movies.parquet"), unit.manifest.files["movies.parquet"].sha256
+    unit = reader(place, FETCH)
+    key, sha256 = unit.manifest.key(MOVIES_TABLE), unit.manifest.files[MOVIES_TABLE].sha256
     return _load_movies(place.address, key, sha256)
 
 
@@ -90,7 +84,7 @@ def _load_movies(address: StoreAddress, key: str, sha256: str) -> pd.DataFrame:
 
 
 def _fitted(place: Place) -> FittedBlocks:
-    return _load_fitted(place.address, place.key("featurize", BLOCKS))
+    return _load_fitted(place.address, place.key(FEATURIZE, BLOCKS))
 
 
 @lru_cache(maxsize=1)

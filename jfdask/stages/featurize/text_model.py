@@ -20,6 +20,7 @@ from jfdask.errors import DamagedArtifact, MissingArtifact, TextModelError
 from jfdask.features.fasttext_file import TextModel, load_text_model, text_dimensions
 from jfdask.features.text import movie_texts
 from jfdask.features.text_training import CHILD_ENVIRONMENT
+from jfdask.stages.files import FETCH, MOVIES_TABLE
 from jfdask.stages.places import Place
 from jfdask.stages.units import reader
 from jfdask.store.filesystem import StoreAddress, open_store, sha256_of
@@ -58,8 +59,8 @@ def ensure_text_model(place: Place, request: TextModelRequest) -> str | None:
     TextModelError
         The given file is no model, or the training failed or took too long.
     """
-    movies = reader(place, "fetch").table(
-        "movies.parquet", MOVIES, ["movie_id", "name", "overview", "taglines"]
+    movies = reader(place, FETCH).table(
+        MOVIES_TABLE, MOVIES, ["movie_id", "name", "overview", "taglines"]
     )
     wanted: dict[str, object] = {
         "path": request.path,

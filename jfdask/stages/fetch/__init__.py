@@ -7,6 +7,7 @@ from functools import partial
 from jfdask.jellyfin.connection import server_of
 from jfdask.settings import Household
 from jfdask.stages.fetch.reading import read_household
+from jfdask.stages.files import FETCH
 from jfdask.stages.places import Place
 from jfdask.stages.units import (
     Draft,
@@ -18,7 +19,7 @@ from jfdask.stages.units import (
 )
 from jfdask.stages.window import Work
 
-NAME = "fetch"
+NAME = FETCH
 
 
 def run(night: Night, *, accept_loss: bool = False) -> dict[str, UnitReport]:

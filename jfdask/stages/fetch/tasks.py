@@ -35,6 +35,7 @@ from jfdask.jellyfin.reading import (
 from jfdask.jellyfin.reading import read_members as read_members_of
 from jfdask.jellyfin.startup import ServerInfo
 from jfdask.stages.fetch.assemble import Collection, movie_of_items, movies_of, plays_of
+from jfdask.stages.files import FETCH, MOVIES_TABLE, PLAYS_TABLE, USER
 from jfdask.stages.places import Place
 from jfdask.store.filesystem import sha256_of
 from jfdask.store.keys import person
@@ -71,8 +72,8 @@ class Listing:
     def key(self, place: Place, part: str) -> str:
         """Return where a page of it is kept; a person's under her own folder."""
         if self.user_id:
-            return place.key("fetch", person(self.user_id, READING), f"{self.name}-{part}")
-        return place.key("fetch", READING, f"{self.name}-{part}")
+            return place.key(FETCH, person(self.user_id, READING), f"{self.name}-{part}")
+        return place.key(FETCH, READING, f"{self.name}-{part}")
 
 
 @dataclass(frozen=True)
@@ -140,18 +141,18 @@ def list_collections(place: Place, server: Server, user_id: str) -> tuple[int, .
     """Read which collections there are; return how many each later task has to ask for."""
     found = sorted(read_collections(_client(server), user_id), key=lambda c: c.collection_id)
     chunks = _chunks([[c.collection_id, c.name] for c in found], COLLECTIONS_PER_TASK)
-    write_json(place.store, place.key("fetch", READING, "collections.json"), chunks)
+    write_json(place.store, place.key(FETCH, READING, "collections.json"), chunks)
     return tuple(len(chunk) for chunk in chunks)
 
 
 def read_members(place: Place, server: Server, user_id: str, chunk: int) -> None:
     """Read which movies some collections hold."""
-    asked = read_json(place.store, place.key("fetch", READING, "collections.json"))[chunk]
+    asked = read_json(place.store, place.key(FETCH, READING, "collections.json"))[chunk]
     members = [
         {"id": i, "name": name, "items": sorted(read_members_of(_client(server), user_id, i))}
         for i, name in asked
     ]
-    write_json(place.store, place.key("fetch", READING, f"members-{chunk}.json"), members)
+    write_json(place.store, place.key(FETCH, READING, f"members-{chunk}.json"), members)
 
 
 @dataclass(frozen=True)
@@ -177,12 +178,12 @@ def plan(place: Place, pages: Pages, per_call: int) -> Chunks:
     known = known[known["item_id"].isin(ids)]
     have = _etags(known)
     missing = [i for i in ids if i not in have or have[i] != etag_of.get(i, have[i])]
-    write_table(place.store, place.key("fetch", READING, "known.parquet"), ITEMS, known)
+    write_table(place.store, place.key(FETCH, READING, "known.parquet"), ITEMS, known)
 
     people = _etags(_known_credits(place))
     stale = [i for i in ids if i not in people or people[i] != etag_of.get(i, have.get(i))]
     chunks = {"items": _chunks(missing, per_call), "credits": _chunks(stale, per_call)}
-    write_json(place.store, place.key("fetch", READING, "chunks.json"), chunks)
+    write_json(place.store, place.key(FETCH, READING, "chunks.json"), chunks)
     return Chunks(
         tuple(len(chunk) for chunk in chunks["items"]),
         tuple(len(chunk) for chunk in chunks["credits"]),
@@ -195,22 +196,22 @@ def _etags(frame: pd.DataFrame) -> dict[str, str]:
 
 def read_missing(place: Place, server: Server, chunk: int) -> dict[str, int]:
     """Read some movies by their ids; return what was broken."""
-    ids = read_json(place.store, place.key("fetch", READING, "chunks.json"))["items"][chunk]
+    ids = read_json(place.store, place.key(FETCH, READING, "chunks.json"))["items"][chunk]
     broken: Counter[str] = Counter()
     frames = _in_halves(read_items, _client(server), ids, broken)
-    key = place.key("fetch", READING, f"missing-{chunk}.parquet")
+    key = place.key(FETCH, READING, f"missing-{chunk}.parquet")
     write_table(place.store, key, ITEMS, _joined(frames, ITEMS))
     return dict(broken)
 
 
 def read_people(place: Place, server: Server, chunk: int) -> dict[str, int]:
     """Read the people of some movies; return what was broken."""
-    ids = read_json(place.store, place.key("fetch", READING, "chunks.json"))["credits"][chunk]
+    ids = read_json(place.store, place.key(FETCH, READING, "chunks.json"))["credits"][chunk]
     broken: Counter[str] = Counter()
     frames = _in_halves(read_credits, _client(server), ids, broken)
     # By content, so that a night that goes on finds what it had read before.
     name = f"credits-{sha256_of(','.join(ids).encode())[:16]}.parquet"
-    write_table(place.store, place.key("fetch", READING, name), CREDITS, _joined(frames, CREDITS))
+    write_table(place.store, place.key(FETCH, READING, name), CREDITS, _joined(frames, CREDITS))
     return dict(broken)
 
 
@@ -265,7 +266,7 @@ def _known_credits(place: Place) -> pd.DataFrame:
     """Return the people read tonight, also before the night was broken off, and earlier."""
     tonight = [
         read_table(place.store, key, CREDITS)
-        for key in place.store.list(place.key("fetch", READING))
+        for key in place.store.list(place.key(FETCH, READING))
         if key.rsplit("/", 1)[-1].startswith("credits-")
     ]
     return _joined([*tonight, _state(place, STATE_CREDITS, CREDITS)], CREDITS)
@@ -275,7 +276,7 @@ def _collections(place: Place, chunks: Sequence[int]) -> list[Collection]:
     return [
         Collection(member["id"], member["name"], tuple(member["items"]))
         for chunk in chunks
-        for member in read_json(place.store, place.key("fetch", READING, f"members-{chunk}.json"))
+        for member in read_json(place.store, place.key(FETCH, READING, f"members-{chunk}.json"))
     ]
 
 
@@ -325,16 +326,16 @@ def assemble(place: Place, request: Assembly) -> tuple[Receipt, dict[str, Any]]:
         },
     }
     _refuse_loss(place, summary, request.largest_loss)
-    writer = UnitWriter(place.store, place.run_id, "fetch", place.household)
-    writer.table("movies.parquet", MOVIES, movies)
+    writer = UnitWriter(place.store, place.run_id, FETCH, place.household)
+    writer.table(MOVIES_TABLE, MOVIES, movies)
     for user_id, frame in plays.items():
         who = {"user_id": user_id, "name": request.names[user_id]}
-        writer.table(person(user_id, "plays.parquet"), PLAYS, frame)
-        writer.json(person(user_id, "user.json"), who)
+        writer.table(person(user_id, PLAYS_TABLE), PLAYS, frame)
+        writer.json(person(user_id, USER), who)
     _remember(place, request, items, credits)
-    place.store.delete_all(place.key("fetch", READING))
+    place.store.delete_all(place.key(FETCH, READING))
     for user_id in plays:
-        place.store.delete_all(place.key("fetch", person(user_id, READING)))
+        place.store.delete_all(place.key(FETCH, person(user_id, READING)))
     return writer.receipts, summary
 
 
@@ -343,12 +344,12 @@ def _all_items(place: Place, n_missing: int) -> pd.DataFrame:
     store, frames = place.store, []
     for chunk in range(n_missing):
         try:
-            key = place.key("fetch", READING, f"missing-{chunk}.parquet")
+            key = place.key(FETCH, READING, f"missing-{chunk}.parquet")
             frames.append(read_table(store, key, ITEMS))
         except MissingArtifact:
             # The call failed; that was reported where it failed.
             continue
-    frames.append(read_table(store, place.key("fetch", READING, "known.parquet"), ITEMS))
+    frames.append(read_table(store, place.key(FETCH, READING, "known.parquet"), ITEMS))
     return _joined(frames, ITEMS)
 
 
@@ -356,7 +357,7 @@ def _refuse_loss(place: Place, summary: Mapping[str, Any], largest_loss: float) 
     if place.previous is None:
         return
     try:
-        before = load_unit(place.store, place.previous, "fetch", place.household).summary
+        before = load_unit(place.store, place.previous, FETCH, place.household).summary
     except MissingArtifact:
         return
     both = summary["people"].keys() & before["people"].keys()

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from functools import partial
 
 from jfdask.settings import RecommendSettings, Settings
+from jfdask.stages.files import FEATURIZE, FETCH, RECOMMEND, TRAIN
 from jfdask.stages.places import Place
 from jfdask.stages.recommend import tasks
 from jfdask.stages.units import Draft, Night, Plan, UnitReport, run_units
 from jfdask.stages.window import Call, Work, values
+from jfdask.store.keys import PEOPLE
 
-NAME = "recommend"
+NAME = RECOMMEND
 _IN_FLIGHT = 64
 PEOPLE_PER_TASK = 10
 
@@ -30,7 +32,7 @@ def run(night: Night, trained: Mapping[str, UnitReport]) -> dict[str, UnitReport
 
 def _plan(place: Place, *, settings: Settings) -> Work[Plan]:  # noqa: ARG001
     yield from ()
-    inputs = (("fetch", ""), ("featurize", ""), ("train", "people/"))
+    inputs = ((FETCH, ""), (FEATURIZE, ""), (TRAIN, f"{PEOPLE}/"))
     return Plan(NAME, inputs, settings.recommend.model_dump())
 
 

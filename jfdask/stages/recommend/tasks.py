@@ -10,9 +10,20 @@ from jfdask.errors import JfdaskError
 from jfdask.model.inputs import InMemory
 from jfdask.model.personal import Learned, recommend
 from jfdask.settings import RecommendSettings
+from jfdask.stages.files import (
+    FAVORITE,
+    FETCH,
+    METRICS,
+    PLAYED,
+    RECOMMEND,
+    RECOMMENDATIONS_TABLE,
+    TRAIN,
+    USER,
+)
+from jfdask.stages.files import RECOMMENDATIONS as DOCUMENT
 from jfdask.stages.household import facts, features, history, vectors
 from jfdask.stages.places import Place
-from jfdask.stages.train.tasks import FAVORITE, METRICS, PLAYED, PersonReport
+from jfdask.stages.train.tasks import PersonReport
 from jfdask.stages.units import reader
 from jfdask.store.keys import PEOPLE, person
 from jfdask.store.units import UnitReader, UnitWriter
@@ -20,12 +31,10 @@ from jfdask.tables import RECOMMENDATIONS
 
 logger = logging.getLogger(__name__)
 
-TABLE, DOCUMENT = "recommendations.parquet", "recommendations.json"
-
 
 def who_was_learned(place: Place) -> tuple[str, ...]:
     """Return the ids of the people who have a model, or a notice why not."""
-    names = reader(place, "train").names(f"{PEOPLE}/")
+    names = reader(place, TRAIN).names(f"{PEOPLE}/")
     return tuple(sorted({name.split("/")[1] for name in names if name.endswith(METRICS)}))
 
 
@@ -45,7 +54,7 @@ def recommend_to(
 
 
 def _recommend_to(place: Place, user_id: str, settings: RecommendSettings) -> PersonReport:
-    trained = reader(place, "train")
+    trained = reader(place, TRAIN)
     measured = trained.json(person(user_id, METRICS))
     matrix = features(place)
     learned = Learned(
@@ -64,11 +73,11 @@ def _recommend_to(place: Place, user_id: str, settings: RecommendSettings) -> Pe
         max_per_collection=settings.max_per_collection,
         n_reasons=settings.reasons,
     )
-    writer = UnitWriter(place.store, place.run_id, "recommend", place.household)
-    writer.table(person(user_id, TABLE), RECOMMENDATIONS, frame)
+    writer = UnitWriter(place.store, place.run_id, RECOMMEND, place.household)
+    writer.table(person(user_id, RECOMMENDATIONS_TABLE), RECOMMENDATIONS, frame)
     document = {
         "household": place.household,
-        **reader(place, "fetch").json(person(user_id, "user.json")),
+        **reader(place, FETCH).json(person(user_id, USER)),
         "kind": learned.kind,
         "notice": learned.notice,
         "score_meaning": meaning,

@@ -9,13 +9,15 @@ from typing import Any
 from jfdask.model.grid import plan_search, validate_grid
 from jfdask.model.personal import LearnOptions, new_classifier
 from jfdask.settings import Settings, TrainSettings
+from jfdask.stages.files import FEATURIZE, FETCH, TRAIN
 from jfdask.stages.places import Place
 from jfdask.stages.train import tasks
 from jfdask.stages.train.parameters import parameters
 from jfdask.stages.units import Draft, Night, Plan, UnitReport, run_units
 from jfdask.stages.window import Call, Work, values
+from jfdask.store.keys import PEOPLE
 
-NAME = "train"
+NAME = TRAIN
 _IN_FLIGHT = 64
 #: Tasks a worker gets of one household, so that nobody waits long for the last one.
 TASKS_PER_WORKER = 4
@@ -55,7 +57,7 @@ def run(night: Night, featurized: Mapping[str, UnitReport]) -> dict[str, UnitRep
 def _plan(place: Place, *, settings: TrainSettings) -> Work[Plan]:  # noqa: ARG001
     yield from ()
     matters = settings.model_dump(exclude={"people_per_task"})
-    return Plan(NAME, (("fetch", "people/"), ("featurize", "")), matters)
+    return Plan(NAME, ((FETCH, f"{PEOPLE}/"), (FEATURIZE, "")), matters)
 
 
 def _work(place: Place, _: Plan, *, night: Night) -> Work[Draft]:

@@ -9,6 +9,16 @@ from typing import Any
 
 from jfdask.errors import JfdaskError, MissingArtifact
 from jfdask.model.personal import Learned, LearnOptions, learn
+from jfdask.stages.files import (
+    FAVORITE,
+    FEATURIZE,
+    FETCH,
+    LEARNED,
+    METRICS,
+    PLAYED,
+    PLAYS_TABLE,
+    TRAIN,
+)
 from jfdask.stages.household import RowsSource, features, history, people_of, vectors
 from jfdask.stages.places import Place
 from jfdask.stages.units import reader
@@ -26,9 +36,6 @@ VERSION = 1
 PARAMETERS = "parameters.json"
 #: Growth of the histories after which parameters are searched for again.
 GROWTH = 1.1
-FAVORITE, PLAYED, METRICS, LEARNED = (
-    "favorite.skops", "played.skops", "metrics.json", "learned.json",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -107,7 +114,7 @@ def _learn_person(place: Place, user_id: str, options: LearnOptions) -> PersonRe
     matrix = features(place)
     reduced = vectors(place) if options.method == "seed" else None
     learned = learn(history(place, user_id), matrix, options, vectors=reduced)
-    writer = UnitWriter(place.store, place.run_id, "train", place.household)
+    writer = UnitWriter(place.store, place.run_id, TRAIN, place.household)
     if learned.favorite is not None:
         writer.model(person(user_id, FAVORITE), learned.favorite.detached())
     if learned.played is not None:
@@ -146,10 +153,10 @@ def summary_of(learned: Learned) -> dict[str, Any]:
 
 def _wanted(place: Place, user_id: str, options: LearnOptions) -> str:
     """Return the digest of all that a person's model comes of."""
-    plays = reader(place, "fetch").manifest.files[person(user_id, "plays.parquet")].sha256
+    plays = reader(place, FETCH).manifest.files[person(user_id, PLAYS_TABLE)].sha256
     made_of = {
         "plays": plays,
-        "features": reader(place, "featurize").manifest.checksums(),
+        "features": reader(place, FEATURIZE).manifest.checksums(),
         "options": settings_fingerprint(options),
         "code": code_version(),
     }
@@ -159,16 +166,16 @@ def _wanted(place: Place, user_id: str, options: LearnOptions) -> str:
 def _done_before(place: Place, user_id: str, wanted: str) -> PersonReport | None:
     """Take over a model of this run, broken off, or of the run before, if it is of the same."""
     for run_id in filter(None, (place.run_id, place.previous)):
-        key = run_key(run_id, "train", place.household, person(user_id, LEARNED))
+        key = run_key(run_id, TRAIN, place.household, person(user_id, LEARNED))
         try:
             learned = read_json(place.store, key)
         except MissingArtifact:
             continue
         if learned["wanted"] != wanted:
             continue
-        writer = UnitWriter(place.store, place.run_id, "train", place.household)
+        writer = UnitWriter(place.store, place.run_id, TRAIN, place.household)
         for name, (sha256, _) in learned["files"].items():
-            stored = run_key(run_id, "train", place.household, name)
+            stored = run_key(run_id, TRAIN, place.household, name)
             writer.bytes(name, place.store.read_checked(stored, sha256))
         writer.json(person(user_id, LEARNED), learned)
         return PersonReport(user_id, writer.receipts, learned["summary"])

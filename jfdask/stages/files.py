@@ -1,0 +1,36 @@
+"""Names of stages and of the files they write: what docs/artifacts.md tells of."""
+
+from __future__ import annotations
+
+#: In this order; each stage works on what the ones before stored.
+FETCH, FEATURIZE, TRAIN, RECOMMEND = STAGE_NAMES = ("fetch", "featurize", "train", "recommend")
+
+# fetch
+MOVIES_TABLE = "movies.parquet"
+PLAYS_TABLE = "plays.parquet"  # a person's
+USER = "user.json"  # a person's
+
+# featurize
+COLUMNS = "columns.json"
+BLOCKS = "blocks.skops"
+SINGULAR_VALUES = "singular_values.json"
+
+# train, all of them a person's
+FAVORITE = "favorite.skops"
+PLAYED = "played.skops"
+METRICS = "metrics.json"
+LEARNED = "learned.json"
+
+# recommend, both a person's
+RECOMMENDATIONS_TABLE = "recommendations.parquet"
+RECOMMENDATIONS = "recommendations.json"
+
+
+def matrix_part(index: int) -> str:
+    """Return the name of a partition of the feature matrix."""
+    return f"matrix-{index:04d}.parquet"
+
+
+def svd_part(index: int) -> str:
+    """Return the name of a partition of the reduced matrix."""
+    return f"svd-{index:04d}.parquet"
