@@ -15,6 +15,7 @@ from jfdask.errors import ClusterError, SettingsError
 from jfdask.settings import ClusterSettings
 
 LOOPBACK = "127.0.0.1"
+CONNECT_TIMEOUT = "30s"
 
 _CONFIG = {
     # A worker's thread is ours alone: a forest or a matrix product that starts threads of its
@@ -90,13 +91,13 @@ def _free_port(wanted: int) -> int:
 
 def _remote(address: str) -> Client:
     try:
-        client = Client(address, timeout="30s")
+        client = Client(address, timeout=CONNECT_TIMEOUT)
     except (OSError, TimeoutError, ValueError) as error:
         raise ClusterError(
             f"No Dask scheduler answers at {address} ({type(error).__name__}). Start it, or "
             "leave cluster.address away to compute on this machine."
         ) from None
-    if not client.scheduler_info()["workers"]:
+    if not client.scheduler_info(n_workers=-1)["workers"]:
         client.close()
         raise ClusterError(f"The Dask scheduler at {address} has no workers. Start some first.")
     return client

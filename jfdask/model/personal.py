@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit, logit
 
 from jfdask.model.catalogue import Catalogue, catalogue_of
 from jfdask.model.facts import Facts
@@ -31,7 +32,7 @@ Kind = Literal["affinity", "seed", "played-only", "newcomer"]
 MIN_PLAYS = 5
 
 SCORE_MEANINGS: Mapping[Kind, str] = {
-    "affinity": "logit P(played) + logit P(favourite): above 0 is likelier than not on balance",
+    "affinity": "0 to 1: how likely to be played and how likely to be loved, in one; .5: even odds",
     "seed": "P(favourite) by the original method's forest, 0 to 1",
     "played-only": "P(played), 0 to 1: there are too few favourites to learn P(favourite)",
     "newcomer": "rating out of 10, shrunk to the library's mean: nothing is known of the taste",
@@ -186,11 +187,9 @@ def _scores(learned: Learned, catalogue: Catalogue, facts: Facts, candidates: In
     played = learned.played.predict_proba(candidates)[:, 1] if learned.played else None
     if favorite is None or played is None:
         return np.asarray(played if favorite is None else favorite)
-    return _logit(clipped(played)) + _logit(clipped(favorite))
-
-
-def _logit(probability: Floats) -> Floats:
-    return np.asarray(np.log(probability / (1.0 - probability)), dtype=np.float64)
+    # The order of logit P(played) + logit P(favourite); halved and turned back it is a
+    # probability again: the geometric mean of both odds.
+    return np.asarray(expit((logit(clipped(played)) + logit(clipped(favorite))) / 2))
 
 
 def _frame(

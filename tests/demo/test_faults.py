@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import http.client
+import time
 
 import pytest
 
@@ -43,9 +44,9 @@ def test_a_locked_database_is_500(serve, ask):
 
 
 def test_a_dropped_connection_ends_in_the_middle_of_the_body(serve, ask):
-    with serve(demo_household(), faults=Faults(drop=1)) as server:
-        with pytest.raises(http.client.IncompleteRead) as error:
-            ask(server.url).send("/Users")
+    half_read = pytest.raises(http.client.IncompleteRead)
+    with serve(demo_household(), faults=Faults(drop=1)) as server, half_read as error:
+        ask(server.url).send("/Users")
     assert len(error.value.partial) > 100
 
 
@@ -94,8 +95,6 @@ def test_a_listing_changes_the_library_and_the_log_tells(serve, ask):
 
 
 def test_latency_is_added(serve, ask):
-    import time
-
     with serve(demo_household(), faults=Faults(latency_seconds=0.2)) as server:
         began = time.perf_counter()
         ask(server.url).send("/Users")

@@ -1,5 +1,6 @@
 import os
 import time
+from itertools import pairwise
 
 import pytest
 
@@ -71,7 +72,7 @@ def test_no_more_than_the_window_is_under_way(client):
         return (yield [Call(nap, (0.1,), "naps") for _ in range(4)])
 
     spans = sorted(drive(client, {"a": work()}, 1, quiet)["a"])
-    assert all(end <= begin for (_, end), (begin, _) in zip(spans, spans[1:], strict=False))
+    assert all(end <= begin for (_, end), (begin, _) in pairwise(spans))
 
 
 def test_works_side_by_side(client):

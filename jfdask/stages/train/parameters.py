@@ -17,7 +17,7 @@ from dask_ml.model_selection import GridSearchCV, RandomizedSearchCV
 from distributed import Client, get_worker
 
 from jfdask.errors import DataError
-from jfdask.model.grid import SearchPlan, plan_search
+from jfdask.model.grid import SearchPlan, chosen_params, plan_search
 from jfdask.model.personal import LearnOptions, new_classifier
 from jfdask.model.search import HouseholdClassifier, RowFolds, score_people
 from jfdask.stages.household import RowsSource
@@ -27,7 +27,8 @@ from jfdask.stages.units import Night
 from jfdask.stages.window import Call, Work, values
 from jfdask.store.manifests import settings_fingerprint
 
-#: A candidate that fails gets this score; no AUC is that low.
+#: A candidate that fails gets this score; no AUC is that low. With "raise", dask-ml would try
+#: a failing fit again without end.
 FAILED = -1.0
 
 
@@ -98,8 +99,10 @@ def _search(
     """Return the best candidate and its score: the mean over people of the AUC."""
     settings = night.settings.train
     inner = new_classifier(LearnOptions(settings.method, random_state=settings.random_state))
+    # Few trees tell which settings are better, unless their number is itself searched for.
+    n_trees = {} if "n_estimators" not in planned.grid else {"max_trees": None}
     common = {
-        "estimator": HouseholdClassifier(source, inner),
+        "estimator": HouseholdClassifier(source, inner, **n_trees),
         "cv": RowFolds(settings.folds),
         "refit": False,
         "iid": False,
@@ -123,16 +126,22 @@ def _search(
             )
         search.fit(da.arange(n_rows, chunks=n_rows))
     results = search.cv_results_
-    # The first of several that are as good.
-    best = int(np.argmax(results["mean_test_score"]))
-    score = float(results["mean_test_score"][best])
-    if score <= FAILED:
+    by_fold = np.array([results[f"split{i}_test_score"] for i in range(settings.folds)])
+    failed = np.flatnonzero((by_fold <= FAILED).any(axis=0))
+    if len(failed):
+        first = results["params"][failed[0]]
         raise DataError(
-            f"Every candidate of the search for household {source.place.household!r} failed; "
-            'run with -v, or set train.search = "off".'
+            f"{len(failed)} of {planned.n_candidates} candidates of the search for household "
+            f"{source.place.household!r} failed, the first with {first}. The workers' log says "
+            'why; train.search = "off" does without.'
         )
-    params = {k.removeprefix("inner__"): _plain(v) for k, v in results["params"][best].items()}
-    return params, score
+    params = chosen_params(results, settings.folds, inner.get_params())
+    score = next(
+        float(score)
+        for tried, score in zip(results["params"], results["mean_test_score"], strict=True)
+        if {name.removeprefix("inner__"): value for name, value in tried.items()} == params
+    )
+    return {name: _plain(value) for name, value in params.items()}, score
 
 
 def _plain(value: Any) -> Any:
