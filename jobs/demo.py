@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shlex
 import sys
 from pathlib import Path
@@ -22,7 +21,21 @@ from jobs.summary import print_summary
 LISTED = 10
 
 
-@click.group(invoke_without_command=True)
+class _Demo(click.Group):
+    """The night, and `serve`, which is loaded only when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return ["serve"]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name != "serve":
+            return None
+        from jfdask.demo.serve import command
+
+        return command
+
+
+@click.group(cls=_Demo, invoke_without_command=True)
 @click.option(
     "--folder",
     type=click.Path(path_type=Path, file_okay=False),
@@ -45,10 +58,10 @@ def demo(context: click.Context, folder: Path, cluster: str | None, workers: int
         return 0
     # Loaded here, as it takes a moment: `jfdask --help` does not need it.
     from jfdask.demo.process import start_demo
+    from jfdask.demo.serve import ensure_key_file
     from jfdask.stages.night import run_stages
 
-    folder.mkdir(parents=True, exist_ok=True)
-    key_file = _key_file(folder)
+    key_file = ensure_key_file(folder / "api-key")
     with start_demo(api_key=key_file.read_text(encoding="ascii").strip()) as server:
         settings = _settings(folder, server.url, key_file, cluster, workers)
         with NightProgress() as progress:
@@ -62,14 +75,6 @@ def demo(context: click.Context, folder: Path, cluster: str | None, workers: int
         names.append(one.name)
     _say_what_next(folder, summary.run_id, names)
     return summary.exit_code
-
-
-def _key_file(folder: Path) -> Path:
-    path = folder / "api-key"
-    if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_hex(16), encoding="ascii")
-    return path.resolve()
 
 
 def _settings(

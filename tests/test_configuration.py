@@ -114,5 +114,5 @@ def test_variables_named_for_secrets_are_the_users_own(config):
 
 
 def test_an_unknown_household_names_those_that_exist(config):
-    with pytest.raises(SettingsError, match="No household 'away'.*home"):
+    with pytest.raises(SettingsError, match=r"No household 'away'.*home"):
         load_settings(config(GOOD), {}).household("away")

@@ -44,6 +44,9 @@ def connect(settings: ClusterSettings) -> Iterator[Client]:
         Nothing answers at the address.
     """
     address = settings.address
+    # What goes wrong reaches us as exceptions; distributed also logs every connection that
+    # ends while a cluster is closed, with a traceback.
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
     with dask.config.set(_CONFIG):
         if address == "local":
             with _local(settings) as cluster, Client(cluster) as client:

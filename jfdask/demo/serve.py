@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import ssl
 import sys
@@ -20,6 +21,10 @@ from jfdask.demo.server import DemoServer
 from jfdask.demo.startup import StartUp
 from jfdask.demo.world import FULL_VERSIONS, Version
 
+#: Where `jfdask demo` keeps what it needs, unless told otherwise.
+DEFAULT_FOLDER = Path("jfdask-demo")
+DEFAULT_KEY_FILE = DEFAULT_FOLDER / "api-key"
+
 _RATE = click.FloatRange(0, 1)
 _SECONDS = click.FloatRange(0)
 
@@ -32,8 +37,9 @@ OPTIONS = [
     click.Option(["--port"], type=int, default=0, help="Port on loopback; 0: any free one."),
     click.Option(
         ["--key-file"],
-        type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        help=f"File with the API key; without it, the environment variable {KEY_VARIABLE}.",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help=f"File with the API key, made if it is not there; without it, ${KEY_VARIABLE}, else "
+        f"{DEFAULT_KEY_FILE}.",
     ),
     click.Option(["--version"], type=click.Choice(list(FULL_VERSIONS)), default="12.0"),
     click.Option(["--movies"], type=click.IntRange(1), help="Size of an invented library."),
@@ -71,10 +77,23 @@ def _household(
 
 
 def _api_key(key_file: Path | None) -> str:
-    key = key_file.read_text(encoding="utf-8") if key_file else os.environ.get(KEY_VARIABLE, "")
-    if not key.strip():
-        raise click.UsageError(f"No API key: give --key-file, or set {KEY_VARIABLE}.")
-    return key.strip()
+    if key_file is None and os.environ.get(KEY_VARIABLE, "").strip():
+        return os.environ[KEY_VARIABLE].strip()
+    path = ensure_key_file(key_file or DEFAULT_KEY_FILE)
+    click.echo(f"The API key is in {path}")
+    key = path.read_text(encoding="utf-8").strip()
+    if not key:
+        raise click.UsageError(f"{path} is empty: expected the API key.")
+    return key
+
+
+def ensure_key_file(path: Path) -> Path:
+    """Return the file with the demo's key; a new one is written if it is not there."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_hex(16), encoding="ascii")
+    return path.resolve()
 
 
 def _tls(cert: Path | None, key: Path | None) -> ssl.SSLContext | None:

@@ -1,0 +1,195 @@
+"""Commands as they are typed: what they print and how they exit."""
+
+import json
+import subprocess
+import sys
+import tomllib
+
+import pytest
+
+from jfdask.store.lock import hold_lock
+from jobs.__main__ import _main, jfdask
+
+pytestmark = [pytest.mark.cluster, pytest.mark.server]
+
+
+@pytest.fixture
+def config(night_after, tmp_path):
+    """A settings file for a copy of the finished night."""
+    [home] = night_after.settings.households
+    path = tmp_path / "jfdask.toml"
+    path.write_text(
+        f'[store]\nurl = "{night_after.settings.store.url}"\n'
+        f'[[households]]\nname = "home"\nurl = "{home.url}"\n'
+        f'api_key_file = "{home.api_key_file}"\n'
+        f'[cluster]\naddress = "{night_after.settings.cluster.address}"\n'
+        "[fetch]\npage_size = 100\npeople_per_call = 50\n"
+        "[features]\nmovies_per_partition = 100\n",
+        encoding="utf-8",
+    )
+    tomllib.loads(path.read_text())
+    return path
+
+
+@pytest.fixture
+def run(config, capfd):
+    """Run a command with that file; return exit code, stdout, stderr."""
+
+    def run(*argv, with_config=True):
+        code = _main([*argv, *(["--config", str(config)] if with_config else [])])
+        out, err = capfd.readouterr()
+        return code, out, err
+
+    return run
+
+
+@pytest.mark.parametrize("name", sorted(jfdask.commands))
+def test_help_tells_what_and_an_example(name, run):
+    code, out, _ = run(name, "--help", with_config=False)
+    assert code == 0
+    assert f"jfdask {name}" in out
+    assert "Example: " in out
+
+
+def test_the_group_names_exit_codes_and_commands(run):
+    code, out, _ = run("--help", with_config=False)
+    assert code == 0
+    assert "75 another night" in out
+    assert all(name in out for name in ("run", "fetch", "featurize", "train", "recommend", "show"))
+
+
+def test_run_says_what_was_done(run):
+    code, out, err = run("run")
+    assert code == 0
+    assert out == ""
+    assert "dashboard: http://127.0.0.1:" in err
+    assert "as before" in err
+    assert "artifacts: " in err
+
+
+@pytest.mark.parametrize("stage", ["fetch", "featurize", "train", "recommend"])
+def test_a_stage_alone(run, stage):
+    code, _, err = run(stage)
+    assert code == 0
+    assert stage in err
+
+
+def test_show_as_text_and_as_json(run):
+    code, out, _ = run("show", "LEA", "-n", "3")
+    assert code == 0
+    assert "lea" in out
+    assert "because" in out
+    assert "community rating" in out
+    code, out, _ = run("show", "lea", "--json", "-n", "3")
+    document = json.loads(out)
+    assert [row["rank"] for row in document["recommendations"]] == [1, 2, 3]
+    assert document["name"] == "lea"
+
+
+def test_show_somebody_who_is_not_there(run):
+    code, _, err = run("show", "nobody")
+    assert code == 2
+    assert "there are lists of: ingrid, lea, marco, newcomer, tom" in err
+
+
+def test_show_before_the_first_night(run, tmp_path):
+    code, _, err = run("show", "lea", "--store", str(tmp_path / "empty"), with_config=False)
+    assert code == 1
+    assert "No night has ended" in err
+
+
+def test_runs(run):
+    code, out, _ = run("runs")
+    assert code == 0
+    assert out.startswith("* ")
+    assert "done" in out
+    code, out, _ = run("runs", "--json")
+    assert json.loads(out)[0]["is_latest"]
+
+
+def test_check_when_all_is_well(run):
+    code, out, _ = run("check")
+    assert code == 0
+    assert "BAD" not in out
+    assert "Jellyfin 12.0" in out
+    assert "ingrid sees" in out
+    assert len(out.splitlines()) == 5
+
+
+def test_check_names_a_wrong_key_and_goes_on(run, config, tmp_path):
+    key = tmp_path / "wrong-key"
+    key.write_text("0" * 32)
+    text = config.read_text()
+    line = next(line for line in text.splitlines() if line.startswith("api_key_file"))
+    config.write_text(text.replace(line, f'api_key_file = "{key}"'))
+    code, out, _ = run("check")
+    assert code == 1
+    assert "BAD   household home: server" in out
+    assert "good  store" in out
+    assert "0" * 32 not in out
+
+
+def test_check_tells_all_mistakes_of_a_bad_file_at_once(run, config):
+    config.write_text("[store]\nkep = 1\nkeep = 0\n[train]\nfolds = 1\n")
+    code, _, err = run("check")
+    assert code == 2
+    assert all(key in err for key in ("store.kep", "store.keep", "train.folds"))
+
+
+@pytest.mark.parametrize("argv", [["nothing"], ["run", "--no-such"], ["show"], ["show", "x", "-n"]])
+def test_wrong_usage(run, argv):
+    assert run(*argv, with_config=False)[0] == 2
+
+
+def test_a_night_under_way(run, night_after):
+    with hold_lock(night_after.store, "another night", 60):
+        code, _, err = run("run")
+    assert code == 75
+    assert "another night" in err
+
+
+def test_one_person_alone(run):
+    code, _, _ = run("run", "--user", "lea")
+    assert code == 0
+    code, out, _ = run("show", "marco", "--json")
+    assert code == 0, "the list of before is still there"
+    assert json.loads(out)["name"] == "marco"
+
+
+def test_forget_erases_a_person(run, night_after):
+    store = night_after.store
+    _, out, _ = run("show", "lea", "--json")
+    user_id = json.loads(out)["user_id"]
+    assert [k for k in store.list() if user_id in k]
+    code, out, _ = run("forget", "lea", "--yes")
+    assert code == 0
+    assert "Erased" in out
+    traces = [k for k in store.list() if user_id in k or user_id.encode() in store.read(k)]
+    assert traces == []
+    assert run("show", "lea")[0] == 2
+    assert run("show", "marco")[0] == 0
+    code, _, err = run("forget", "lea", "--yes")
+    assert code == 2
+    assert "Nothing is stored" in err
+    assert run("run")[0] == 0
+
+
+def test_forget_asks_first(run, monkeypatch):
+    monkeypatch.setattr("sys.stdin", open("/dev/null"))  # noqa: SIM115, PTH123
+    assert run("forget", "lea")[0] != 0
+    assert run("show", "lea")[0] == 0
+
+
+def test_done_in_part_is_told(run, config):
+    text = config.read_text()
+    config.write_text(text + '[[households]]\nname = "away"\nurl = "http://127.0.0.1:9"\n')
+    code, _, err = run("run")
+    assert code == 3
+    assert "problem: away: " in err
+
+
+def test_python_m_jobs():
+    done = subprocess.run(
+        [sys.executable, "-m", "jobs", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("jfdask, version 0.")
