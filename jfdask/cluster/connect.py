@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -49,7 +51,9 @@ def connect(settings: ClusterSettings) -> Iterator[Client]:
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     with dask.config.set(_CONFIG):
         if address == "local":
-            with _local(settings) as cluster, Client(cluster) as client:
+            with _deaf_children():
+                cluster = _local(settings)
+            with cluster, Client(cluster) as client:
                 yield client
         elif address.startswith(("tcp://", "tls://")):
             with _remote(address) as client:
@@ -72,6 +76,23 @@ def _local(settings: ClusterSettings) -> LocalCluster:
         memory_limit=settings.memory_limit,
         silence_logs=logging.ERROR,
     )
+
+
+@contextmanager
+def _deaf_children() -> Iterator[None]:
+    """Let processes started in the block ignore Ctrl-C, which a terminal sends to all of them.
+
+    They end when we close the cluster; on their own they would die in the middle of a task,
+    each with a traceback. A process inherits what its parent ignores.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _cores() -> int:
