@@ -15,6 +15,7 @@ from typing import Any
 
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource
+from pydantic_settings import SettingsError as UnreadableVariable
 
 from jfdask.errors import SettingsError
 from jfdask.settings import Settings
@@ -92,7 +93,11 @@ def _read_file(path: Path) -> dict[str, Any]:
 def _read_environ(environ: Mapping[str, str]) -> dict[str, Any]:
     source = EnvSettingsSource(_Environment, case_sensitive=False)
     source.env_vars = {k.lower(): v for k, v in environ.items()}
-    found: dict[str, Any] = source()
+    try:
+        found: dict[str, Any] = source()
+    except UnreadableVariable as error:
+        # Its message names the key; the cause would show the value.
+        raise SettingsError(f"environment: {ENV_PREFIX}…: {error}; expected JSON.") from None
     url = environ.get(f"{ENV_PREFIX}URL")
     if url and "households" not in found:
         household: dict[str, Any] = {"name": "home", "url": url}

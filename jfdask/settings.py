@@ -154,8 +154,8 @@ class FeatureSettings(_Section):
     )
     n_components: Annotated[int, Field(ge=1, le=2000)] | None = Field(
         None,
-        description="Components of the TruncatedSVD; none: 64, or, for the method seed, as many "
-        "as the person with the longest history has training rows.",
+        description="Components of the TruncatedSVD; none: 10, or, for the method seed, as many "
+        "as the person with the longest history has plays.",
     )
     text_model_seconds: Seconds = Field(
         600.0, description="Longest time for the training of the text model."

@@ -13,8 +13,8 @@ from jfdask.stages.lists import PersonalList
 
 _FIGURES = ("auc", "ap", "f1", "precision", "recall", "accuracy")
 _TITLES = {
-    "out_of_fold": "measured on all plays, out of fold",
-    "held_out": "measured on plays that no search has seen",
+    "out_of_fold": "measured out of fold",
+    "held_out": "measured on plays held out from every search",
 }
 
 

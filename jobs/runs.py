@@ -39,5 +39,6 @@ def _line(run: RunInfo) -> str:
     seconds = sum(run.summary.get("seconds", {}).values())
     households = run.summary.get("households", {})
     status = run.status if run.is_finished else "not finished"
-    told = f"{seconds:7.1f} s  {len(households)} households" if run.is_finished else ""
+    n = f"{len(households)} household{'s' if len(households) != 1 else ''}"
+    told = f"{seconds:7.1f} s  {n}" if run.is_finished else ""
     return f"{mark} {run.run_id}  {run.started:%Y-%m-%d %H:%M}  {status:<12} {told}".rstrip()

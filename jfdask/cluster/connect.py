@@ -66,9 +66,8 @@ def connect(settings: ClusterSettings) -> Iterator[Client]:
 
 
 def _local(settings: ClusterSettings) -> LocalCluster:
-    n_workers = settings.workers or _cores()
     return LocalCluster(
-        n_workers=n_workers,
+        n_workers=n_local_workers(settings),
         threads_per_worker=1,
         processes=True,
         host=LOOPBACK,
@@ -95,8 +94,13 @@ def _deaf_children() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _cores() -> int:
-    """Return how many cores this process may use; containers are often given fewer."""
+def n_local_workers(settings: ClusterSettings) -> int:
+    """Return how many workers a local cluster gets: as set, else a worker a core.
+
+    Containers are often given fewer cores than the machine has.
+    """
+    if settings.workers:
+        return settings.workers
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -54,12 +54,11 @@ def newcomer_reasons(candidates: Ints, facts: Facts) -> list[list[Reason]]:
 
 
 def _reason(community: float, critic: float) -> Reason:
-    because = "you have played nothing yet, so your taste is unknown."
     if np.isfinite(community):
-        return Reason("rating", f"Rated {community:.1f} of 10; {because}", 0.0)
+        return Reason("rating", f"Rated {community:.1f} of 10 by the public.", 0.0)
     if np.isfinite(critic):
-        return Reason("rating", f"Critics: {critic:.0f} of 100; {because}", 0.0)
-    return Reason("general", f"Not rated; {because}", 0.0)
+        return Reason("rating", f"Rated {critic:.0f} of 100 by critics.", 0.0)
+    return Reason("general", "Not rated; nothing speaks for or against it.", 0.0)
 
 
 def _ratings(facts: Facts) -> Floats:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from jfdask.cluster.connect import connect as connect_cluster
+from jfdask.cluster.connect import n_local_workers
 from jfdask.errors import JfdaskError
 from jfdask.jellyfin.connection import connect, server_of
 from jfdask.jellyfin.reading import read_plays_page, read_users
@@ -81,7 +81,6 @@ def _store(settings: Settings) -> str:
 
 def _cluster(settings: Settings) -> str:
     if settings.cluster.address == "local":
-        n_workers = settings.cluster.workers or os.cpu_count() or 1
-        return f"{n_workers} worker processes on this machine"
+        return f"{n_local_workers(settings.cluster)} worker processes on this machine"
     with connect_cluster(settings.cluster) as client:
         return f"{len(client.scheduler_info(n_workers=-1)['workers'])} workers"

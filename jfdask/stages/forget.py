@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-
 from jfdask.errors import SettingsError
 from jfdask.settings import Settings
 from jfdask.stages.files import USER
@@ -31,7 +29,7 @@ def forget_user(settings: Settings, user: str, households: tuple[str, ...]) -> F
         A night is at work on this store.
     """
     store = open_store(address_of(settings.store))
-    with hold_lock(store, f"jfdask forget on {socket.gethostname()}", settings.store.lock_seconds):
+    with hold_lock(store, "jfdask forget", settings.store.lock_seconds):
         people = _people(store, households)
         ids = {user_id for user_id, name in people if matches(user, user_id, name)}
         if not ids:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -87,8 +86,7 @@ def run_stages(
         )
     train.check(settings)
     store = open_store(address_of(settings.store))
-    owner = f"jfdask {' '.join(stages)} on {socket.gethostname()}"
-    with hold_lock(store, owner, settings.store.lock_seconds) as lock:
+    with hold_lock(store, f"jfdask {' '.join(stages)}", settings.store.lock_seconds) as lock:
         run_id, previous = _choose_run(settings, store, stages)
         summary = Summary(run_id, store.url)
         with connect(settings.cluster) as client:

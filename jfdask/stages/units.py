@@ -156,10 +156,10 @@ def _unit(
     started = datetime.now(UTC)
     try:
         planned = yield from plan(place)
-        [report] = values((yield [Call(find, (place, planned), "looked up")]))
+        [report] = values((yield [Call(find, (place, planned), "")]))
         if report is None:
             draft = yield from work(place, planned)
-            ended = Call(finish, (place, planned, draft, started), "households")
+            ended = Call(finish, (place, planned, draft, started), "")
             [report] = values((yield [ended]))
     except JfdaskError as error:
         return (yield from keep(place, stage, (str(error),)))
@@ -169,7 +169,7 @@ def _unit(
 def keep(place: Place, stage: str, problems: tuple[str, ...]) -> Work[UnitReport]:
     """Let yesterday's result stand in for tonight's; failed if there is none."""
     if place.previous is not None:
-        [kept] = yield [Call(take_yesterdays, (place, stage, problems), "kept")]
+        [kept] = yield [Call(take_yesterdays, (place, stage, problems), "")]
         if isinstance(kept, UnitReport):
             return kept
         if not isinstance(kept, MissingArtifact):

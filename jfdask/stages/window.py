@@ -28,7 +28,7 @@ class Call:
 
     function: Callable[..., Any]
     args: tuple[Any, ...]
-    kind: str  # what the progress counts: pages, movies, people, …
+    kind: str  # what the progress counts: pages, movies, people, …; "": nothing
     n: int = 1  # how many of them
 
     def submit(self, client: Client) -> Future[Any]:
@@ -129,7 +129,8 @@ class _Drive(Generic[T]):
             household = self._running[name]
             household.take(index, call, _result(future, call))
             done, known = household.done[call.kind], household.known[call.kind]
-            self._advance(name, call.kind, done, known)
+            if call.kind:
+                self._advance(name, call.kind, done, known)
             if household.waiting:
                 self._submit(name)
             elif household.n_live == 0:

@@ -44,7 +44,7 @@ def _plan(place: Place, *, settings: Settings) -> Work[Plan]:
     )
     asked = [
         Call(ensure_text_model, (place, request), "text models"),
-        Call(tasks.longest_history, (place,), "households"),
+        Call(tasks.longest_history, (place,), ""),
     ]
     text_model, longest = values((yield asked))
     is_seed = settings.train.method == "seed"
@@ -64,7 +64,7 @@ def _plan(place: Place, *, settings: Settings) -> Work[Plan]:
 
 def _work(place: Place, planned: Plan, *, settings: Settings) -> Work[Draft]:
     text_model = planned.extra.get("text_model")
-    [fitted] = values((yield [Call(tasks.fit, (place, BLOCKS, text_model), "households")]))
+    [fitted] = values((yield [Call(tasks.fit, (place, BLOCKS, text_model), "")]))
     size = settings.features.movies_per_partition
     bounds = [(a, min(a + size, fitted.n_movies)) for a in range(0, fitted.n_movies, size)]
     parts = values(

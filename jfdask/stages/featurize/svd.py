@@ -60,7 +60,7 @@ def reduce_rows(
     written = [delayed(_write_part)(place, i, columns, settled) for i in range(len(rows))]
     written.append(delayed(_write_values)(place, settled))
     [(receipts, n_found)] = values(
-        (yield [Compute(delayed(_gathered)(written, settled), "reductions")])
+        (yield [Compute(delayed(_gathered)(written, settled), "")])
     )
     return receipts, n_found
 

@@ -5,6 +5,7 @@ A generator for `jfdask.stages.window.drive`: it yields calls and is sent their 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -45,10 +46,10 @@ def read_household(
     JellyfinError
         What the household cannot do without was not to be had.
     """
-    [opened] = yield [Call(tasks.open_server, (server, settings.startup_seconds), "steps")]
+    [opened] = yield [Call(tasks.open_server, (server, settings.startup_seconds), "")]
     opened = _or_raise(opened)
     people = chosen_people(opened.users, household)
-    since = _or_raise((yield [Call(tasks.last_reading, (place, opened.server), "steps")])[0])
+    since = _or_raise((yield [Call(tasks.last_reading, (place, opened.server), "")])[0])
 
     size = settings.page_size
     catalogue = [Listing("ids"), Listing("changed", changed_since=since)]
@@ -74,7 +75,7 @@ def read_household(
     problems += [*collections[1], *(problem for one in read for problem in one.problems)]
 
     pages = tuple((one.listing, one.parts) for one in read)
-    planned = yield [Call(tasks.plan, (place, pages, settings.people_per_call), "steps")]
+    planned = yield [Call(tasks.plan, (place, pages, settings.people_per_call), "")]
     chunks: tasks.Chunks = _or_raise(planned[0])
     answers = yield [
         *(
@@ -98,7 +99,7 @@ def read_household(
         largest_loss=1.0 if accept_loss else settings.largest_loss,
         began=min((t for one in read[: len(catalogue)] for t in one.times), default=None),
     )
-    [written] = yield [Call(tasks.assemble, (place, request), "steps")]
+    [written] = yield [Call(tasks.assemble, (place, request), "")]
     receipts, summary = _or_raise(written)
     if broken:
         summary["broken"] = dict(sorted(broken.items()))
@@ -121,6 +122,12 @@ def chosen_people(users: Sequence[User], household: Household) -> list[User]:
                 f"Household {household.name!r}: the server knows no user {name!r}; it knows: "
                 f"{there}. Mend households.users."
             )
+    gone = [n for n in household.exclude_users if n.casefold() not in known and not _is_id(n)]
+    if gone:
+        raise SettingsError(
+            f"Household {household.name!r}: the server knows no user {gone[0]!r}, so nobody is "
+            "left out under that name. Mend households.exclude_users."
+        )
     wanted = {known[name.casefold()].user_id for name in household.users}
     unwanted = {
         known[n.casefold()].user_id for n in household.exclude_users if n.casefold() in known
@@ -135,6 +142,11 @@ def chosen_people(users: Sequence[User], household: Household) -> list[User]:
         ),
         key=lambda user: user.user_id,
     )
+
+
+def _is_id(name: str) -> bool:
+    """Tell an id from a name: somebody who was excluded by id may have been deleted since."""
+    return re.fullmatch(r"[0-9a-f]{32}", name) is not None
 
 
 def widest(users: Sequence[User]) -> User:

@@ -37,7 +37,7 @@ def _plan(place: Place, *, settings: Settings) -> Work[Plan]:  # noqa: ARG001
 
 
 def _work(place: Place, _: Plan, *, settings: RecommendSettings) -> Work[Draft]:
-    [people] = values((yield [Call(tasks.who_was_learned, (place,), "households")]))
+    [people] = values((yield [Call(tasks.who_was_learned, (place,), "")]))
     chunks = [people[i : i + PEOPLE_PER_TASK] for i in range(0, len(people), PEOPLE_PER_TASK)]
     made = values(
         (

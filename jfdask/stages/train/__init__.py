@@ -62,7 +62,7 @@ def _plan(place: Place, *, settings: TrainSettings) -> Work[Plan]:  # noqa: ARG0
 
 def _work(place: Place, _: Plan, *, night: Night) -> Work[Draft]:
     settings = night.settings.train
-    [people] = values((yield [Call(tasks.who_learns, (place,), "households")]))
+    [people] = values((yield [Call(tasks.who_learns, (place,), "")]))
     searched = yield from parameters(place, people, night)
     n_workers = max(1, len(night.client.scheduler_info(n_workers=-1)["workers"]))
     size = -(-len(people) // (n_workers * TASKS_PER_WORKER))

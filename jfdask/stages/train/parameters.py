@@ -68,7 +68,7 @@ def parameters(place: Place, people: tuple[str, ...], night: Night) -> Work[Para
     known = values(
         (
             yield [
-                Call(tasks.known_parameters, (source, owner, wanted), "households")
+                Call(tasks.known_parameters, (source, owner, wanted), "")
                 for source, owner in zip(sources, owners, strict=True)
             ]
         )
@@ -83,7 +83,7 @@ def parameters(place: Place, people: tuple[str, ...], night: Night) -> Work[Para
             n_searched += planned.n_candidates
             scores.append(score)
             kept = tasks.SearchResult(wanted, found.n_rows, params, score)
-            values((yield [Call(tasks.keep_parameters, (place, owner, kept), "households")]))
+            values((yield [Call(tasks.keep_parameters, (place, owner, kept), "")]))
         by_person |= dict.fromkeys(group, params or {})
     summary: dict[str, Any] = {"searched": n_searched}
     if scores:
