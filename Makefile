@@ -16,7 +16,7 @@ demo: $(VENV)/.runtime  ## A demo Jellyfin, a whole night, everybody's recommend
 	@$(BIN)/jfdask demo
 
 test: check  ## Everything that must pass
-	$(BIN)/python -m pytest --cov --cov-report=term
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term
 
 check: lint types contracts  ## Lint, types, import contracts
 

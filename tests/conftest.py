@@ -95,6 +95,13 @@ def settings_for(demo: Demo, client: Client, folder: Path) -> Settings:
     )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep what uses the cluster and the finished night in one process, when there are two."""
+    for item in items:
+        if {"client", "finished"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.xdist_group("night"))
+
+
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):

@@ -48,7 +48,8 @@ def connect(settings: ClusterSettings) -> Iterator[Client]:
     address = settings.address
     # What goes wrong reaches us as exceptions; distributed also logs every connection that
     # ends while a cluster is closed, with a traceback.
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    for name in ("distributed", "bokeh"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     with dask.config.set(_CONFIG):
         if address == "local":
             with _deaf_children():
@@ -73,7 +74,8 @@ def _local(settings: ClusterSettings) -> LocalCluster:
         host=LOOPBACK,
         dashboard_address=f"{LOOPBACK}:{_free_port(settings.dashboard_port)}",
         memory_limit=settings.memory_limit,
-        silence_logs=logging.ERROR,
+        # It would raise the level of the root logger's handlers, and our own warnings be lost.
+        silence_logs=False,
     )
 
 

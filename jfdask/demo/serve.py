@@ -53,7 +53,8 @@ OPTIONS = [
     click.Option(["--base-path"], default="", help="Path in front, as behind a proxy."),
     click.Option(["--tls-cert"], type=click.Path(exists=True, path_type=Path),
                  help="Certificate (PEM), to serve HTTPS."),
-    click.Option(["--tls-key"], type=click.Path(exists=True, path_type=Path), help="Its key (PEM)."),
+    click.Option(["--tls-key"], type=click.Path(exists=True, path_type=Path),
+                 help="Its key (PEM)."),
     click.Option(["--fail-503"], type=_RATE, default=0.0, help="Share answered with 503."),
     click.Option(["--fail-500"], type=_RATE, default=0.0, help="Share answered with 500."),
     click.Option(["--drop"], type=_RATE, default=0.0, help="Share broken off in the body."),
@@ -84,7 +85,7 @@ def _api_key(key_file: Path | None) -> str:
     if key_file is None and os.environ.get(KEY_VARIABLE, "").strip():
         return os.environ[KEY_VARIABLE].strip()
     path = ensure_key_file(key_file or DEFAULT_KEY_FILE)
-    click.echo(f"The API key is in {path}")
+    click.echo(f"The API key is in {path}", err=True)
     key = path.read_text(encoding="utf-8").strip()
     if not key:
         raise click.UsageError(f"{path} is empty: expected the API key.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -70,7 +70,32 @@ def learn(
     *,
     vectors: Floats | None = None,
 ) -> Learned:
-    """Learn what a person likes and plays. The models are fitted on all her plays.
+    """Learn what a person likes and plays, and measure how well.
+
+    Parameters are ``fit``'s. The models are fitted on all her plays.
+    """
+    learned = fit(history, features, options, vectors=vectors)
+    if learned.favorite is None:
+        return learned
+    metrics = validate(
+        history,
+        catalogue_of(features),
+        learned.favorite,
+        held_out=options.held_out,
+        n_folds=options.n_folds,
+        random_state=options.random_state,
+    )
+    return replace(learned, metrics=metrics)
+
+
+def fit(
+    history: History,
+    features: Features,
+    options: LearnOptions,
+    *,
+    vectors: Floats | None = None,
+) -> Learned:
+    """Learn what a person likes and plays, without measuring it.
 
     Parameters
     ----------
@@ -90,7 +115,6 @@ def learn(
     """
     if options.method == "seed" and vectors is None:
         raise ValueError("The method seed learns from the SVD's vectors: give vectors.")
-    catalogue = catalogue_of(features)
     n_other = len(history.played) - history.n_liked
     enough = min(history.n_liked, n_other) >= max(options.min_favorites, 2)
     if not enough:
@@ -100,17 +124,9 @@ def learn(
         return Learned(history.user_id, kind, notice, None, played, {})
     source = InMemory(vectors if options.method == "seed" else features)
     model = new_classifier(options).set_params(features=source)
-    metrics = validate(
-        history,
-        catalogue,
-        model,
-        held_out=options.held_out,
-        n_folds=options.n_folds,
-        random_state=options.random_state,
-    )
     model.fit(history.played, history.liked)
     played = _fit_played(history, features, options) if options.method == "affinity" else None
-    return Learned(history.user_id, options.method, None, model, played, metrics)
+    return Learned(history.user_id, options.method, None, model, played, {})
 
 
 def recommend(
@@ -139,7 +155,7 @@ def recommend(
     """
     catalogue = catalogue_of(features)
     candidates = candidates_of(history, facts)
-    scores = _scores(learned, catalogue, facts, candidates)
+    scores = score_movies(learned, catalogue, facts, candidates)
     order = rank(candidates, scores, facts, max_per_collection)
     candidates, scores = candidates[order], scores[order]
     if learned.kind == "newcomer":
@@ -149,6 +165,32 @@ def recommend(
         reasons = explain(catalogue, facts, evidence, candidates, n_reasons)
     frame = _frame(history, facts, candidates, scores, reasons)
     return frame, SCORE_MEANINGS[learned.kind]
+
+
+def score_movies(learned: Learned, catalogue: Catalogue, facts: Facts, candidates: Ints) -> Floats:
+    """Return what movies are ranked by, the greater the better; see ``SCORE_MEANINGS``.
+
+    Parameters
+    ----------
+    candidates
+        Positions that the person has not played, shape (n,).
+
+    Returns
+    -------
+    Floats
+        Shape (n,).
+    """
+    if learned.kind == "newcomer":
+        return newcomer_scores(catalogue, facts)[candidates]
+    if not len(candidates):
+        return np.empty(0)
+    favorite = learned.favorite.predict_proba(candidates)[:, 1] if learned.favorite else None
+    played = learned.played.predict_proba(candidates)[:, 1] if learned.played else None
+    if favorite is None or played is None:
+        return np.asarray(played if favorite is None else favorite)
+    # The order of logit P(played) + logit P(favourite); halved and turned back it is a
+    # probability again: the geometric mean of both odds.
+    return np.asarray(expit((logit(clipped(played)) + logit(clipped(favorite))) / 2))
 
 
 def new_classifier(options: LearnOptions) -> AffinityClassifier | SeedClassifier:
@@ -176,20 +218,6 @@ def _notice(history: History, n_other: int, needed: int, kind: Kind) -> str:
         f"{history.n_liked} favourites and {n_other} other plays; P(favourite) needs {needed} of "
         "either: the list goes by what was played."
     )
-
-
-def _scores(learned: Learned, catalogue: Catalogue, facts: Facts, candidates: Ints) -> Floats:
-    if learned.kind == "newcomer":
-        return newcomer_scores(catalogue, facts)[candidates]
-    if not len(candidates):
-        return np.empty(0)
-    favorite = learned.favorite.predict_proba(candidates)[:, 1] if learned.favorite else None
-    played = learned.played.predict_proba(candidates)[:, 1] if learned.played else None
-    if favorite is None or played is None:
-        return np.asarray(played if favorite is None else favorite)
-    # The order of logit P(played) + logit P(favourite); halved and turned back it is a
-    # probability again: the geometric mean of both odds.
-    return np.asarray(expit((logit(clipped(played)) + logit(clipped(favorite))) / 2))
 
 
 def _frame(

@@ -1,3 +1,4 @@
+import logging
 import os
 import socket
 
@@ -50,3 +51,8 @@ def test_nobody_at_the_address(monkeypatch):
         connect(ClusterSettings(address="tcp://127.0.0.1:9")),
     ):
         pass
+
+
+def test_our_own_warnings_are_still_heard(client, caplog):
+    logging.getLogger("jfdask.store.lock").warning("taken over")
+    assert "taken over" in caplog.text

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from jfdask.demo.faults import Faults
-from jfdask.demo.process import KEY_VARIABLE, DemoNotStarted, start_demo
+from jfdask.demo.process import DemoNotStarted, start_demo
 from jfdask.demo.startup import StartUp
 
 pytestmark = pytest.mark.server
@@ -63,14 +63,6 @@ def test_an_order_that_is_refused_raises():
 def test_a_process_that_cannot_start_is_told():
     with pytest.raises(DemoNotStarted, match="exit code"), start_demo(version="9.9"):
         pass
-
-
-def test_without_a_key_it_does_not_start(tmp_path):
-    environ = {k: v for k, v in os.environ.items() if k != KEY_VARIABLE}
-    command = [sys.executable, "-m", "jfdask.demo"]
-    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 2
-    assert KEY_VARIABLE in done.stderr
 
 
 def test_the_key_may_lie_in_a_file_and_sigterm_ends_it(tmp_path, ask):

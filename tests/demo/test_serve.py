@@ -28,8 +28,14 @@ def test_the_key_is_read_from_a_file_or_the_environment(tmp_path, monkeypatch):
     assert serve._api_key(file) == "from-file"
     assert serve._api_key(None) == "from-environment"
     monkeypatch.delenv(KEY_VARIABLE)
-    with pytest.raises(click.UsageError, match=KEY_VARIABLE):
-        serve._api_key(None)
+    monkeypatch.chdir(tmp_path)
+    made = serve._api_key(None)
+    assert len(made) == 32
+    assert serve._api_key(None) == made == serve.DEFAULT_KEY_FILE.read_text()
+    assert serve.DEFAULT_KEY_FILE.stat().st_mode & 0o077 == 0
+    file.write_text("\n")
+    with pytest.raises(click.UsageError, match="is empty"):
+        serve._api_key(file)
 
 
 def test_https_needs_a_certificate(tmp_path):

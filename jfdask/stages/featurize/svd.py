@@ -59,9 +59,7 @@ def reduce_rows(
     settled = delayed(_settled)(s, V)
     written = [delayed(_write_part)(place, i, columns, settled) for i in range(len(rows))]
     written.append(delayed(_write_values)(place, settled))
-    [(receipts, n_found)] = values(
-        (yield [Compute(delayed(_gathered)(written, settled), "")])
-    )
+    [(receipts, n_found)] = values((yield [Compute(delayed(_gathered)(written, settled), "")]))
     return receipts, n_found
 
 

@@ -1,0 +1,198 @@
+"""How well what people like is predicted: measured on real people, beside other ways.
+
+    python benchmarks/quality.py --data DIR --out FILE.json [--people FILE] [--crowd FILE]
+        [--limit N] [--methods affinity,als] [--tasks A,B] [--half choose] [--jobs 2]
+
+DIR holds items.jsonl, boxsets.json and users.json (or .xz). Task A: favourite or not, among
+played movies. Task B: rank all that is not played in the training part; hits are the hidden
+favourites. Five folds a person; fold f of everybody is hidden at once. Evaluated are people
+with 100 plays or more and 10 or more of either class.
+
+Beside FILE.json stand FILE.jsonl, each person's figures (a run that is broken off goes on from
+there), and FILE.cache/. They are as private as the data.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+
+from quality_bench.figures import METRICS, Figures, favorite_figures, list_figures
+from quality_bench.methods import METHODS, check_methods
+from quality_bench.people import N_FOLDS, Person, case_of
+from quality_bench.reading import digest_of, find
+from quality_bench.results import (
+    Journal,
+    Result,
+    as_text,
+    code_digest,
+    seconds_a_person,
+    summarise,
+)
+from quality_bench.world import World, make_world
+from rich.progress import Progress
+from threadpoolctl import threadpool_limits
+
+from jfdask.errors import JfdaskError, SettingsError
+
+Unit = tuple[int, str, str]  # which of the people evaluated, method, tasks
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure, print tables, write FILE.json; return an exit code."""
+    options = _parser().parse_args(argv)
+    try:
+        print(measure(options))
+    except JfdaskError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def measure(options: argparse.Namespace) -> str:
+    """Measure what is not in the journal yet, write FILE.json, return the tables."""
+    started = time.perf_counter()
+    methods = tuple(dict.fromkeys(options.methods))
+    tasks = "".join(task for task in METRICS if task in options.tasks)
+    check_methods(methods)
+    if not tasks or set(options.tasks) - set(METRICS):
+        raise SettingsError(f"--tasks {','.join(options.tasks)}: there are A and B.")
+    out: Path = options.out
+    out.parent.mkdir(parents=True, exist_ok=True)
+    world = make_world(options.data, options.people, options.crowd, out.with_suffix(".cache"))
+    people = [p for p in world.evaluated if options.half in ("all", p.half)][: options.limit]
+    if not people:
+        raise SettingsError("Nobody has 100 plays and 10 of either class: there is no one to ask.")
+    codes = {m: code_digest(m, _data_digest(options)) for m in methods}
+    journal = Journal(out.with_suffix(".jsonl"))
+    position = {p.user_id: i for i, p in enumerate(world.evaluated)}
+    units = [
+        (position[person.user_id], method, missing)
+        for person in people
+        for method in methods
+        if (missing := _missing(journal, person, method, tasks, codes[method]))
+    ]
+    with Progress() as progress:
+        bar = progress.add_task("people x methods", total=len(units))
+        for (index, method, _), figures, seconds in _run(world, units, options.jobs):
+            for task, found in figures.items():
+                person_id = world.evaluated[index].user_id
+                share = seconds / len(figures)
+                journal.add(Result(person_id, method, task, codes[method], found, share))
+            progress.advance(bar)
+    results = [
+        r
+        for person in people
+        for method in methods
+        for task in tasks
+        if (r := journal.find(person.user_id, method, task, codes[method]))
+    ]
+    summary = summarise(results, people, methods, tasks)
+    summary["n_people"] = {"evaluated": len(people), "crowd": len(world.crowd)}
+    summary["seconds"] = {
+        "total": time.perf_counter() - started,
+        "person": seconds_a_person(results),
+    }
+    out.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    return as_text(summary, tasks)
+
+
+def measure_person(
+    world: World, person: Person, method: str, tasks: str
+) -> tuple[dict[str, Figures], float]:
+    """Return a method's figures of a person in each task, and the seconds it took."""
+    started = time.perf_counter()
+    cases = [case_of(person, fold, world.catalogue.movie_ids) for fold in range(N_FOLDS)]
+    scores = [METHODS[method].scores(world, case, tasks) for case in cases]
+    seconds = time.perf_counter() - started
+    liked = [person.liked[person.folds == fold] for fold in range(N_FOLDS)]
+    figures: dict[str, Figures] = {}
+    if "A" in tasks:
+        is_probability = METHODS[method].is_probability
+        figures["A"] = favorite_figures(
+            liked, [s["A"] for s in scores], is_probability=is_probability
+        )
+    if "B" in tasks:
+        hits = [case.hidden[y] for case, y in zip(cases, liked, strict=True)]
+        figures["B"] = list_figures(hits, [c.candidates for c in cases], [s["B"] for s in scores])
+    return figures, seconds
+
+
+_world: World | None = None  # what forked processes inherit
+
+
+def _run(
+    world: World, units: Sequence[Unit], jobs: int
+) -> Iterator[tuple[Unit, dict[str, Figures], float]]:
+    global _world
+    if any(method == "seed" for _, method, _ in units):
+        world.once("seed vectors", world.seed_vectors)  # before there are several processes
+    _world = world
+    if jobs == 1:
+        with threadpool_limits(1):
+            for unit in units:
+                yield unit, *_measure_unit(unit)
+        return
+    forked = multiprocessing.get_context("fork")
+    with ProcessPoolExecutor(jobs, forked, initializer=threadpool_limits, initargs=(1,)) as pool:
+        submitted = {pool.submit(_measure_unit, unit): unit for unit in units}
+        try:
+            for future in as_completed(submitted):
+                yield submitted[future], *future.result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _measure_unit(unit: Unit) -> tuple[dict[str, Figures], float]:
+    index, method, tasks = unit
+    if _world is None:
+        raise RuntimeError("A process was started without the world.")
+    return measure_person(_world, _world.evaluated[index], method, tasks)
+
+
+def _missing(journal: Journal, person: Person, method: str, tasks: str, code: str) -> str:
+    return "".join(t for t in tasks if journal.find(person.user_id, method, t, code) is None)
+
+
+def _data_digest(options: argparse.Namespace) -> str:
+    data = options.data
+    users = options.people or find(data, "users.json")
+    files = [find(data, "items.jsonl"), find(data, "boxsets.json"), users]
+    return digest_of([*files, options.crowd or users])
+
+
+def _parser() -> argparse.ArgumentParser:
+    summary = (__doc__ or "").split("\n\n")[0]
+    parser = argparse.ArgumentParser(prog="quality.py", description=summary)
+    add = parser.add_argument
+    add("--data", type=Path, required=True, metavar="DIR", help="items, collections, people")
+    add("--out", type=Path, required=True, metavar="FILE.json", help="where figures are written")
+    add("--people", type=Path, metavar="FILE", help="who is evaluated (default: DIR's users)")
+    add("--crowd", type=Path, metavar="FILE", help="whom to learn from (default: the same people)")
+    add("--limit", type=_positive, metavar="N", help="evaluate so many people, a fair sample")
+    add("--methods", type=_names, default=tuple(METHODS), help=f"(default {','.join(METHODS)})")
+    add("--tasks", type=_names, default=("A", "B"), help="(default A,B)")
+    add("--half", choices=("all", "choose", "quote"), default="all", help="(default all)")
+    add("--jobs", type=_positive, default=1, metavar="N", help="processes (default 1)")
+    return parser
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise ValueError(text)
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

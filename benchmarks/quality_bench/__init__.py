@@ -1,0 +1,1 @@
+"""What ``quality.py`` is made of: data, people and folds, methods, figures, results."""

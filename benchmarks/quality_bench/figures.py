@@ -1,0 +1,92 @@
+"""A person's figures: each fold's, and their mean over the folds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from sklearn.metrics import average_precision_score, f1_score, log_loss, roc_auc_score
+
+from jfdask.model.inputs import Bools, Floats, Ints
+from jfdask.model.metrics import best_threshold
+
+METRICS = {
+    "A": ("auc", "ap", "f1", "f1_threshold", "accuracy", "log_loss"),
+    "B": ("ndcg@20", "recall@20", "recall@50", "hit@10"),
+}
+#: Of these less is better.
+LOSSES = ("log_loss",)
+
+Figures = dict[str, float | None]
+# Scores closer than this are ties, which break by id: the last bits differ between machines.
+_DIGITS = 9
+
+
+def favorite_figures(
+    liked: Sequence[Bools], scores: Sequence[Floats], *, is_probability: bool
+) -> Figures:
+    """Return task A's figures, from the scores of each fold's hidden plays.
+
+    F1's second threshold is the best one for the other folds, whose scores are out of fold,
+    too. A score that is no probability has no ½: it is cut where, in the other folds, as many
+    plays lie above as there are favourites; it has no log loss.
+
+    Parameters
+    ----------
+    liked, scores
+        A pair of arrays a fold, shape (n_hidden,).
+    """
+    by_fold: list[dict[str, float]] = []
+    for fold, (y, score) in enumerate(zip(liked, scores, strict=True)):
+        others = [i for i in range(len(liked)) if i != fold]
+        other_y = np.concatenate([liked[i] for i in others])
+        other_score = np.concatenate([scores[i] for i in others])
+        cut = 0.5 if is_probability else float(np.quantile(other_score, 1 - other_y.mean()))
+        tuned = score >= best_threshold(other_y, other_score)
+        figures = {
+            "auc": roc_auc_score(y, score),
+            "ap": average_precision_score(y, score),
+            "f1": f1_score(y, score >= cut, zero_division=0.0),
+            "f1_threshold": f1_score(y, tuned, zero_division=0.0),
+            "accuracy": np.mean(y == (score >= cut)),
+        }
+        if is_probability:
+            figures["log_loss"] = log_loss(y, score, labels=[False, True])
+        by_fold.append(figures)
+    return _means(by_fold, METRICS["A"])
+
+
+def list_figures(
+    hits: Sequence[Ints], candidates: Sequence[Ints], scores: Sequence[Floats]
+) -> Figures:
+    """Return task B's figures, from each fold's ranking of all that is not played.
+
+    Parameters
+    ----------
+    hits
+        Positions of each fold's hidden favourites.
+    candidates, scores
+        Positions, ascending, and their scores, shape (n_candidates,).
+    """
+    by_fold = []
+    for found, ranked, score in zip(hits, candidates, scores, strict=True):
+        order = np.lexsort((ranked, -np.round(score, _DIGITS)))
+        is_hit = np.isin(ranked[order[:50]], found)
+        discount = 1.0 / np.log2(np.arange(2, 22))
+        ideal = discount[: min(len(found), 20)].sum()
+        by_fold.append(
+            {
+                "ndcg@20": float((is_hit[:20] * discount[: len(is_hit[:20])]).sum() / ideal),
+                "recall@20": float(is_hit[:20].sum() / min(len(found), 20)),
+                "recall@50": float(is_hit[:50].sum() / min(len(found), 50)),
+                "hit@10": float(is_hit[:10].any()),
+            }
+        )
+    return _means(by_fold, METRICS["B"])
+
+
+def _means(by_fold: Sequence[dict[str, float]], names: Sequence[str]) -> Figures:
+    return {
+        name: float(np.mean([f[name] for f in by_fold])) if name in by_fold[0] else None
+        for name in names
+    }

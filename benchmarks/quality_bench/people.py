@@ -1,0 +1,118 @@
+"""Who is evaluated, on which folds; who else is there to learn from. Nobody counts twice."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from jfdask.model.history import History
+from jfdask.model.holdout import folds_of, stable_fractions
+from jfdask.model.inputs import Bools, Ints, Texts
+
+from .reading import FAVORITE_STARS, Rating, Ratings
+
+N_FOLDS = 5
+MIN_PLAYS, MIN_OF_EITHER = 100, 10
+
+
+@dataclass(frozen=True, eq=False)
+class Person:
+    """Somebody's plays, as positions in the catalogue, and the fold of each."""
+
+    user_id: str
+    played: Ints  # (n_played,) ascending
+    liked: Bools  # (n_played,)
+    folds: Ints  # (n_played,) 0 to N_FOLDS - 1, stratified, from a hash of person and movie
+
+    @property
+    def is_evaluated(self) -> bool:
+        """Whether there is enough of her to be measured on."""
+        n_liked = int(self.liked.sum())
+        fewer = min(n_liked, len(self.liked) - n_liked)
+        return len(self.played) >= MIN_PLAYS and fewer >= MIN_OF_EITHER
+
+    @property
+    def is_like_the_author(self) -> bool:
+        """Whether she has 300 plays or more, 40 to 60 % of them favourites."""
+        return len(self.played) >= 300 and 0.4 <= self.liked.mean() <= 0.6
+
+    @property
+    def half(self) -> str:
+        """``choose`` or ``quote``: what is tried is judged on one, told of the other."""
+        return "choose" if stable_fractions("half", [self.user_id])[0] < 0.5 else "quote"
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One person with one fold of hers hidden: all that a method is told."""
+
+    fold: int
+    history: History  # hidden plays are movies not yet played
+    hidden: Ints  # (n_hidden,) positions, ascending: what task A scores
+
+    @cached_property
+    def candidates(self) -> Ints:
+        """All that she has not played: what task B ranks; hidden plays are among it."""
+        return self.history.unplayed
+
+
+def case_of(person: Person, fold: int, movie_ids: Texts) -> Case:
+    """Return a person with one fold hidden."""
+    inside = person.folds == fold
+    everything = np.arange(len(movie_ids), dtype=np.int64)
+    nothing = np.empty(0, dtype=np.int64)
+    whole = History(
+        person.user_id, person.played, person.liked, everything, movie_ids, nothing, nothing
+    )
+    return Case(fold, whole.without(inside), person.played[inside])
+
+
+def person_of(ratings: Ratings, movie_of_item: Mapping[str, str], movie_ids: Texts) -> Person:
+    """Return a person's plays: rated is played; a favourite if any copy has stars enough."""
+    liked: dict[str, bool] = {}
+    for item_id, stars, _ in ratings.ratings:
+        movie_id = movie_of_item.get(item_id)
+        if movie_id is not None:
+            liked[movie_id] = liked.get(movie_id, False) or stars >= FAVORITE_STARS
+    ids = sorted(liked)
+    likes = np.array([liked[i] for i in ids], dtype=np.bool_)
+    positions = np.searchsorted(movie_ids, np.array(ids, dtype=np.str_)).astype(np.int64)
+    folds = folds_of(f"quality of {ratings.user_id}", ids, likes, N_FOLDS)
+    return Person(ratings.user_id, positions, likes, folds)
+
+
+def distinct(known: Sequence[Ratings], given: Iterable[Ratings]) -> list[Ratings]:
+    """Return the given people, each once; who is known already is returned as she is known.
+
+    Files name and number people as they like, so ids prove nothing: the same person is who
+    shares at least half of the ratings of whoever has fewer (movie, stars and time).
+    """
+    pool: list[Ratings] = []
+    who_rated: defaultdict[Rating, list[int]] = defaultdict(list)
+
+    def add(person: Ratings) -> int:
+        for rating in person.ratings:
+            who_rated[rating].append(len(pool))
+        pool.append(person)
+        return len(pool) - 1
+
+    for person in known:
+        add(person)
+    found: dict[int, None] = {}
+    for person in sorted(given, key=lambda p: (p.user_id, -len(p.ratings))):
+        shared = Counter(i for rating in person.ratings for i in who_rated.get(rating, ()))
+        size = len(person.ratings)
+        same = [i for i, n in shared.items() if 2 * n >= min(size, len(pool[i].ratings))]
+        found.update(dict.fromkeys(sorted(same) or [add(person)]))
+    return [pool[i] for i in found]
+
+
+def in_fixed_order(people: Iterable[Person]) -> list[Person]:
+    """Return people in the order of a hash: the first few are a fair sample."""
+    people = list(people)
+    order = stable_fractions("order of people", [p.user_id for p in people])
+    return [people[i] for i in np.argsort(order, kind="stable")]

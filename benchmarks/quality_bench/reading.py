@@ -1,0 +1,90 @@
+"""Files of a data folder → the tables of a night, by the functions that a night calls."""
+
+from __future__ import annotations
+
+import json
+import lzma
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from jfdask.errors import DataError
+from jfdask.jellyfin.parsing import parse_credits, parse_item
+from jfdask.stages.fetch.assemble import Collection, movie_of_items, movies_of
+from jfdask.tables import CREDITS, ITEMS
+
+#: From so many stars on, a rating stands for a favourite; any rating stands for a play.
+FAVORITE_STARS = 4.0
+
+Rating = tuple[str, float, float]  # item id, stars, time
+
+
+@dataclass(frozen=True, eq=False)
+class Ratings:
+    """What one person rated, as the file tells it."""
+
+    user_id: str
+    ratings: frozenset[Rating]
+
+
+def find(folder: Path, name: str) -> Path:
+    """Return the file of that name in a folder, plain or compressed (.xz)."""
+    for path in (folder / name, folder / f"{name}.xz"):
+        if path.is_file():
+            return path
+    raise DataError(f"There is neither {name} nor {name}.xz in {folder}: is it a data folder?")
+
+
+def read_movies(folder: Path) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Return MOVIES, and which movie each item is.
+
+    Parameters
+    ----------
+    folder
+        With ``items.jsonl`` (a line per movie, as a server gives it) and ``boxsets.json``
+        (collections: Id, Name, MovieIds), plain or compressed.
+    """
+    raw = [json.loads(line) for line in _text(find(folder, "items.jsonl")).splitlines() if line]
+    broken: Counter[str] = Counter()
+    items = ITEMS.frame([row for r in raw if (row := parse_item(r, broken))])
+    credits = CREDITS.frame([row for r in raw if (row := parse_credits(r, broken))])
+    if items.empty:
+        raise DataError(f"No movie of {folder} can be used: {dict(broken)}.")
+    boxsets = json.loads(_text(find(folder, "boxsets.json")))
+    collections = [Collection(b["Id"], b["Name"], tuple(b["MovieIds"])) for b in boxsets]
+    return movies_of(items, credits, collections), movie_of_items(items)
+
+
+def read_people(path: Path) -> list[Ratings]:
+    """Return the people of a file: a list of {Id, Name, ratings: [[item id, stars, time], …]}."""
+    people = json.loads(_text(path))
+    try:
+        return [_person(raw) for raw in people]
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            f"{path} is no file of people: expected a list of {{Id, ratings: [[item id, stars, "
+            f"time], …]}} ({type(error).__name__}: {error})."
+        ) from error
+
+
+def digest_of(paths: Iterable[Path]) -> str:
+    """Return a digest of the files' contents, in this order."""
+    total = blake2b(digest_size=8)
+    for path in paths:
+        total.update(blake2b(path.read_bytes()).digest())
+    return total.hexdigest()
+
+
+def _person(raw: Any) -> Ratings:
+    ratings = frozenset((str(i), float(stars), float(when)) for i, stars, when in raw["ratings"])
+    return Ratings(str(raw["Id"]), ratings)
+
+
+def _text(path: Path) -> str:
+    data = path.read_bytes()
+    return (lzma.decompress(data) if path.suffix == ".xz" else data).decode("utf-8")

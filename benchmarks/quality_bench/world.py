@@ -1,0 +1,160 @@
+"""The catalogue with its features, and everybody: made once, shared by all processes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import dask
+import dask.array as da
+import numpy as np
+import pandas as pd
+from dask.delayed import delayed
+from scipy.sparse import csr_matrix
+
+from jfdask.errors import DataError
+from jfdask.features.fasttext_file import load_text_model
+from jfdask.features.matrix import LABEL_FREE_BLOCKS, SEED_BLOCKS, FeatureMatrix, fit_blocks
+from jfdask.features.names import display_names
+from jfdask.features.svd import clip_components, project, settle
+from jfdask.features.text import movie_texts
+from jfdask.model.catalogue import Catalogue, catalogue_of
+from jfdask.model.facts import Facts, facts_of
+from jfdask.model.inputs import Bools, Floats, Ints
+from jfdask.model.memo import digest
+from jfdask.settings import Settings
+from jfdask.stages.featurize import TEXT_COMPONENTS
+from jfdask.stages.featurize.svd import N_POWER_ITER
+from jfdask.stages.featurize.text_model import TextModelRequest, train
+
+from .people import Person, distinct, in_fixed_order, person_of
+from .reading import find, read_movies, read_people
+
+#: Components of the seed's SVD. A night takes as many as the longest history has plays; a
+#: few people have more than this, and their forest sees no more.
+MOST_COMPONENTS = 1000
+
+
+@dataclass(frozen=True, eq=False)
+class World:
+    """All that is known: what may be told of it in a fold is ``visible``."""
+
+    matrix: FeatureMatrix  # of the label-free blocks
+    facts: Facts
+    evaluated: tuple[Person, ...]  # in a fixed order
+    crowd: tuple[Person, ...]  # whom to learn from: sorted by id, each once
+    seed_vectors: Callable[[], Floats]  # U·S of the seed's blocks, (n_movies, n_components)
+    text_vectors: Callable[[], Floats]  # U·S of the text block, (n_movies, TEXT_COMPONENTS)
+    _made: dict[Any, Any] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """What the models derive of the features."""
+        return catalogue_of(self.matrix)
+
+    def visible(self, fold: int) -> list[tuple[Person, Ints, Bools]]:
+        """Return person, played and liked of everybody of the crowd, the fold hidden."""
+        seen = [(p, p.folds != fold) for p in self.crowd]
+        return [(p, p.played[inside], p.liked[inside]) for p, inside in seen]
+
+    def once(self, key: Any, make: Callable[[], Any]) -> Any:
+        """Return what is made once a process: what a method learns of the crowd in a fold."""
+        if key not in self._made:
+            self._made[key] = make()
+        return self._made[key]
+
+
+def make_world(data: Path, people: Path | None, crowd: Path | None, cache: Path) -> World:
+    """Read everything, make the features.
+
+    Parameters
+    ----------
+    data
+        Folder with items, boxsets and users.
+    people, crowd
+        Files like ``users.json``; None: DIR's users, and the same people.
+    cache
+        Folder for what takes long: the text model, the SVDs. Named by their content.
+    """
+    movies, movie_of_item = read_movies(data)
+    movie_ids = movies["movie_id"].to_numpy(dtype=str)
+    measured = distinct([], read_people(people or find(data, "users.json")))
+    others = measured if crowd is None else distinct(measured, read_people(crowd))
+    made = {r: person_of(r, movie_of_item, movie_ids) for r in {*measured, *others}}
+    evaluated = [made[r] for r in measured if made[r].is_evaluated]
+    repeated = [i for i, n in Counter(p.user_id for p in evaluated).items() if n > 1]
+    if repeated:
+        raise DataError(f"Several people have the Id {repeated[0]!r}: give each one of her own.")
+    return world_of(movies, evaluated, [made[r] for r in others], cache)
+
+
+def world_of(
+    movies: pd.DataFrame, evaluated: Sequence[Person], crowd: Sequence[Person], cache: Path
+) -> World:
+    """Return the world of a catalogue (MOVIES), those to be measured, and the crowd."""
+    cache.mkdir(parents=True, exist_ok=True)
+    settings = Settings()
+    seed = settings.train.random_state
+    model = _text_model(movies, settings, cache)
+    fitted = fit_blocks(movies, None, LABEL_FREE_BLOCKS)
+    movie_ids = movies["movie_id"].to_numpy(dtype=str)
+    matrix = FeatureMatrix(movie_ids, fitted.transform(movies), fitted.columns)
+    longest = max([1, *(len(p.played) for p in evaluated)])
+
+    def reduced(blocks: tuple[str, ...], wanted: int) -> Floats:
+        name = f"svd-{'-'.join(blocks)}-{wanted}-{model.stem}.npy"
+        if not (cache / name).exists():
+            text = load_text_model(model.read_bytes())
+            fitted = fit_blocks(movies, model.read_bytes(), blocks)
+            np.save(cache / name, _reduced(fitted.transform(movies, text), wanted, seed))
+        # Mapped, not read: all processes share one copy.
+        return np.load(cache / name, mmap_mode="r")
+
+    return World(
+        matrix,
+        facts_of(movies, movie_ids, display_names(movies)),
+        tuple(in_fixed_order(evaluated)),
+        tuple(sorted(crowd, key=lambda p: p.user_id)),
+        lambda: reduced(SEED_BLOCKS, min(longest, MOST_COMPONENTS)),
+        lambda: reduced(("text",), TEXT_COMPONENTS),
+    )
+
+
+def _text_model(movies: pd.DataFrame, settings: Settings, cache: Path) -> Path:
+    """Return the file of a FastText model of these texts, trained as a night trains it."""
+    texts = movie_texts(movies)
+    made_of = digest([settings.features.text_dimensions, settings.train.random_state, *texts])
+    path = cache / f"text-{made_of.hex()[:12]}.bin"
+    if not path.exists():
+        request = TextModelRequest(
+            None,
+            settings.features.text_dimensions,
+            settings.train.random_state,
+            settings.features.text_model_seconds,
+        )
+        path.write_bytes(train(texts, request))
+    return path
+
+
+def _reduced(X: csr_matrix, wanted: int, seed: int) -> Floats:
+    """Return U·S, shape (n_movies, n_components), as the stage featurize computes it."""
+    step = Settings().features.movies_per_partition
+    parts = [
+        da.from_delayed(
+            delayed(X[start : start + step]),
+            shape=(min(step, X.shape[0] - start), X.shape[1]),
+            dtype=np.float64,
+            meta=csr_matrix((0, X.shape[1]), dtype=np.float64),
+        )
+        for start in range(0, X.shape[0], step)
+    ]
+    k = clip_components(wanted, X.shape)
+    _, s, V = da.linalg.svd_compressed(
+        da.concatenate(parts, axis=0), k, iterator="QR", n_power_iter=N_POWER_ITER, seed=seed
+    )
+    s, V = dask.compute(s, V, scheduler="synchronous")
+    return project(X, settle(np.asarray(s), np.asarray(V))[1])
