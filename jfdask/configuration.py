@@ -2,7 +2,8 @@
 
 A key of the file, ``[store] url = "…"``, is ``JFDASK_STORE__URL`` in the environment, which
 wins over the file; an option of the command line wins over both. A household can be given by
-the environment alone: ``JFDASK_URL`` and ``JFDASK_API_KEY`` or ``JFDASK_API_KEY_FILE``.
+the environment alone: ``JFDASK_URL`` and ``JFDASK_API_KEY`` or ``JFDASK_API_KEY_FILE``; not
+beside households of the file.
 """
 
 from __future__ import annotations
@@ -61,17 +62,20 @@ def load_settings(
     if path is None and DEFAULT_CONFIG.exists():
         path = DEFAULT_CONFIG
     from_file = _read_file(path) if path else {}
-    from_environ = _read_environ(environ)
+    from_environ, problems = _read_environ(environ)
+    problems += _misplaced_variables(environ, path, from_file)
     from_options: dict[str, Any] = {}
     for key, value in overrides:
         section, _, name = key.rpartition(".")
         from_options.setdefault(section, {})[name] = value
     merged = _merge(_merge(from_file, from_environ), from_options)
-    problems = _unknown_variables(environ)
+    problems += _unknown_variables(environ)
     try:
         settings = Settings.model_validate(merged)
     except ValidationError as error:
-        problems += [_describe(dict(e), path, from_environ, from_options) for e in error.errors()]
+        problems += [
+            _describe(dict(e), path, environ, from_environ, from_options) for e in error.errors()
+        ]
     if problems:
         # Neither the chain nor the message may carry input values: somebody may have put
         # a key where its variable's name belongs.
@@ -90,16 +94,24 @@ def _read_file(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path}: is not TOML: {error}.") from None
 
 
-def _read_environ(environ: Mapping[str, str]) -> dict[str, Any]:
+def _read_environ(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
+    """Return what the variables set, as the file would have it, and those that cannot be read."""
     source = EnvSettingsSource(_Environment, case_sensitive=False)
-    source.env_vars = {k.lower(): v for k, v in environ.items()}
-    try:
-        found: dict[str, Any] = source()
-    except UnreadableVariable as error:
-        # Its message names the key; the cause would show the value.
-        raise SettingsError(f"environment: {ENV_PREFIX}…: {error}; expected JSON.") from None
+    found: dict[str, Any] = {}
+    problems = []
+    # One at a time, so that one that cannot be read is named and the others are heard. A
+    # section's variable goes before those of its keys, which win.
+    for variable in sorted(environ):
+        if not variable.upper().startswith(ENV_PREFIX):
+            continue
+        source.env_vars = {variable.lower(): environ[variable]}
+        try:
+            found = _merge(found, source())
+        except UnreadableVariable:
+            # Its cause would show the value.
+            problems.append(f"environment: {variable}: expected JSON.")
     url = environ.get(f"{ENV_PREFIX}URL")
-    if url and "households" not in found:
+    if url and f"{ENV_PREFIX}HOUSEHOLDS" not in environ:
         household: dict[str, Any] = {"name": "home", "url": url}
         if environ.get(f"{ENV_PREFIX}API_KEY_FILE"):
             household["api_key_file"] = environ[f"{ENV_PREFIX}API_KEY_FILE"]
@@ -107,7 +119,30 @@ def _read_environ(environ: Mapping[str, str]) -> dict[str, Any]:
             users = environ[f"{ENV_PREFIX}USERS"].split(",")
             household["users"] = [u.strip() for u in users if u.strip()]
         found["households"] = [household]
-    return found
+    return found, problems
+
+
+def _misplaced_variables(
+    environ: Mapping[str, str], path: Path | None, from_file: Mapping[str, Any]
+) -> list[str]:
+    """Name variables of the one household that contradict the file, or that are of no household."""
+    if f"{ENV_PREFIX}HOUSEHOLDS" in environ:
+        return []
+    if environ.get(f"{ENV_PREFIX}URL"):
+        if not from_file.get("households"):
+            return []
+        return [
+            f"environment: {ENV_PREFIX}URL: {path} has households. Unset {ENV_PREFIX}URL to use "
+            "them, or take [[households]] out of the file to use the variable."
+        ]
+    if from_file.get("households"):
+        return []
+    return [
+        f"environment: {ENV_PREFIX}{name}: there is no household that it could be of. Set "
+        f"{ENV_PREFIX}URL, too, or add [[households]] to the settings file."
+        for name in ("API_KEY_FILE", "USERS")
+        if environ.get(f"{ENV_PREFIX}{name}")
+    ]
 
 
 def _unknown_variables(environ: Mapping[str, str]) -> list[str]:
@@ -136,18 +171,32 @@ def _merge(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:
 def _describe(
     error: Mapping[str, Any],
     path: Path | None,
+    environ: Mapping[str, str],
     from_environ: Mapping[str, Any],
     from_options: Mapping[str, Any],
 ) -> str:
     loc = [part for part in error["loc"] if part not in ("function-after", "tagged-union")]
-    key = ".".join(str(part) for part in loc)
     where = str(path) if path else "settings"
     if _holds(from_environ, loc):
-        where = "environment: " + ENV_PREFIX + "__".join(str(p).upper() for p in loc)
-        return f"{where}: {_expectation(error)}"
-    if _holds(from_options, loc):
+        variable, loc = _variable_of(loc, environ)
+        where = f"environment: {variable}"
+    elif _holds(from_options, loc):
         where = "command line"
+    key = ".".join(str(part) for part in loc)
     return f"{where}: {key + ': ' if key else ''}{_expectation(error)}"
+
+
+def _variable_of(loc: list[Any], environ: Mapping[str, str]) -> tuple[str, list[Any]]:
+    """Return the variable in which a key is set, and where in its value the key is."""
+    given = {variable.upper(): variable for variable in environ}
+    for n in range(len(loc), 0, -1):
+        name = ENV_PREFIX + "__".join(str(part).upper() for part in loc[:n])
+        if name in given:
+            return given[name], loc[n:]
+    if loc[0] == "households":
+        # The one household's: JFDASK_URL and those beside it.
+        return f"{ENV_PREFIX}{loc[2].upper()}", loc[3:]
+    return ENV_PREFIX + "__".join(str(part).upper() for part in loc[:2]), loc[2:]
 
 
 def _holds(tree: Any, loc: Sequence[object]) -> bool:

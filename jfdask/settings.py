@@ -7,7 +7,8 @@ is found, and whoever uses it reads it there.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -15,6 +16,9 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
     model_validator,
 )
 
@@ -26,15 +30,50 @@ def _http_url(url: str) -> str:
         raise ValueError("expected an address that begins with http:// or https://")
     if "?" in url or "@" in url.split("/")[2]:
         raise ValueError("expected an address without a user, password or query")
+    if not _has_host(url):
+        raise ValueError("expected an address with a host, such as http://localhost:8096")
     return url.rstrip("/")
 
 
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+def _has_host(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        # Looked at for its error: a port that is none.
+        return bool(parts.hostname) and parts.port != 0 and not any(c.isspace() for c in url)
+    except ValueError:
+        return False  # whose message would repeat the address
+
+
+def _not_a_document(name: str) -> str:
+    # A household's folder lies beside manifest.json; some disks do not tell upper from lower case.
+    if name.lower().endswith(".json"):
+        raise ValueError("expected a name that does not end in .json: a file of the store is so")
+    return name
+
+
+def _one_message(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+    """Say once what a search may be, instead of once for each kind of it."""
+    try:
+        return validate(value)
+    except ValidationError:
+        # Without its cause: that repeats the value.
+        raise ValueError('expected "small", "seed", "off" or a table of lists') from None
+
+
+Name = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"),
+    AfterValidator(_not_a_document),
+]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0)]
 GridValue = bool | int | float | str | None
+Search = Annotated[
+    Literal["small", "seed", "off"] | dict[str, tuple[GridValue, ...]],
+    WrapValidator(_one_message),
+]
 
 
 class _Section(BaseModel):
@@ -168,7 +207,7 @@ class TrainSettings(_Section):
     method: Literal["affinity", "seed"] = Field(
         "affinity", description="affinity, or seed: the method of the first write-up."
     )
-    search: Literal["small", "seed", "off"] | dict[str, tuple[GridValue, ...]] = Field(
+    search: Search = Field(
         "small",
         description='Hyperparameter search: "small", "seed" (20 of 768), "off", or a '
         "table of lists of your own.",

@@ -37,7 +37,8 @@ def jfdask() -> None:
     Look at a list:    jfdask show anna
 
     Exit codes: 0 all well, 1 failed, 2 wrong usage or settings, 3 done in part (what failed is
-    named on stderr and in the run's summary), 75 another night holds the lock.
+    named on stderr and in the run's summary), 75 another night holds the lock, 130 and 143 stopped
+    by Ctrl-C or SIGTERM.
     """
 
 
@@ -52,7 +53,10 @@ def main(argv: list[str] | None = None) -> None:
 
 def _main(argv: list[str] | None) -> int:
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, _terminate)
+        signal.signal(signal.SIGTERM, _stop)
+        # A shell lets what it starts in the background ignore Ctrl-C: that stays so.
+        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+            signal.signal(signal.SIGINT, _stop)
     try:
         result = jfdask.main(argv, standalone_mode=False)
     except click.exceptions.Exit as end:
@@ -76,10 +80,11 @@ class _Terminated(BaseException):
     """SIGTERM arrived; like KeyboardInterrupt it passes every ``except Exception``."""
 
 
-def _terminate(_signal: int, _frame: FrameType | None) -> None:
+def _stop(number: int, _frame: FrameType | None) -> None:
     # Only the first one: stopping takes a moment, and must not be interrupted itself.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise _Terminated
+    raise _Terminated if number == signal.SIGTERM else KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ def check(chosen: Chosen) -> int:
     from jfdask.stages.check import findings
 
     all_good = True
-    for finding in findings(chosen.settings):
+    for finding in findings(chosen.narrowed):
         all_good &= finding.is_good
         mark = click.style("good", fg="green") if finding.is_good else click.style("BAD ", fg="red")
         click.echo(f"{mark}  {finding.what}: {finding.told}")

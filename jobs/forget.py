@@ -12,7 +12,7 @@ from jobs.options import Chosen, settings_options
 @click.argument("user")
 @settings_options
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def forget(chosen: Chosen, user: str, yes: bool) -> None:
+def forget(chosen: Chosen, user: str, yes: bool) -> int:
     """Erase all that is stored of USER (name or id): history, models, lists, in every run.
 
     The next night reads this person again unless the settings leave her out (exclude_users).
@@ -20,11 +20,20 @@ def forget(chosen: Chosen, user: str, yes: bool) -> None:
     \b
     Example: jfdask forget anna
     """
-    if not yes:
-        click.confirm(f"Erase everything of {user} in {chosen.settings.store.url}?", abort=True)
+    if not yes and not _is_sure(user, chosen.settings.store.url):
+        click.echo("Nothing erased.", err=True)
+        return 1
     forgotten = forget_user(chosen.settings, user, chosen.households)
     click.echo(
         f"Erased {forgotten.n_files} files of {user}; {forgotten.n_manifests} manifests were "
         "written anew without her. To keep the next night from reading her again, add "
         f'exclude_users = ["{user}"] to the household.'
     )
+    return 0
+
+
+def _is_sure(user: str, store_url: str) -> bool:
+    try:
+        return click.confirm(f"Erase everything of {user} in {store_url}?")
+    except click.Abort:
+        return False  # Ctrl-C, or nobody there to answer

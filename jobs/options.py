@@ -12,20 +12,28 @@ from typing import Any
 import click
 
 from jfdask.configuration import load_settings
-from jfdask.errors import SettingsError
 from jfdask.settings import Settings
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """What the command line chose: the settings, narrowed to its households and people."""
+    """What the command line chose."""
 
     settings: Settings
     households: tuple[str, ...]  # empty: all
+    users: tuple[str, ...] = ()  # names or ids; empty: everybody
+
+    @property
+    def narrowed(self) -> Settings:
+        """The settings with the chosen households alone."""
+        chosen = [h for h in self.settings.households if h.name in self.households]
+        if not self.households:
+            return self.settings
+        return self.settings.model_copy(update={"households": tuple(chosen)})
 
 
 def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command --config, --household, --user, --store and -v; it is passed `Chosen`."""
+    """Give a command --config, --household, --store and -v; it is passed `Chosen`."""
 
     @click.option(
         "--config",
@@ -33,16 +41,15 @@ def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
         help="Settings file.  [default: $JFDASK_CONFIG, else jfdask.toml]",
     )
     @click.option("--household", "households", multiple=True, help="Only this household.")
-    @click.option("--user", "users", multiple=True, help="Only this person (name or id).")
     @click.option("--store", help="Folder, s3://bucket/prefix or other fsspec URL.")
     @click.option("-v", "--verbose", count=True, help="Log more; twice: everything.")
     @wraps(command)
     def with_settings(
         config: Path | None,
         households: tuple[str, ...],
-        users: tuple[str, ...],
         store: str | None,
         verbose: int,
+        users: tuple[str, ...] = (),
         **rest: Any,
     ) -> Any:
         _log(verbose)
@@ -52,9 +59,20 @@ def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
             if value is not None:
                 overrides.append((f"cluster.{'address' if key == 'cluster' else key}", value))
         settings = load_settings(config, overrides=overrides)
-        return command(chosen=Chosen(_narrow(settings, households, users), households), **rest)
+        if settings.households:
+            # Commands that only read the store need no household in the settings.
+            for name in households:
+                settings.household(name)
+        return command(chosen=Chosen(settings, households, users), **rest)
 
     return with_settings
+
+
+def user_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command --user; put it below `settings_options`."""
+    return click.option(
+        "--user", "users", multiple=True, help="Learn and list only for this person (name or id)."
+    )(command)
 
 
 def cluster_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -63,19 +81,6 @@ def cluster_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "--workers", type=click.IntRange(0), help="Local worker processes.  [default: the cores]"
     )(command)
     return click.option("--cluster", help="local, or tcp://host:port of a scheduler.")(command)
-
-
-def _narrow(settings: Settings, households: tuple[str, ...], users: tuple[str, ...]) -> Settings:
-    if not settings.households:
-        # Commands that only read the store need no household in the settings.
-        return settings
-    chosen = [settings.household(name) for name in households] or list(settings.households)
-    if users:
-        if len(chosen) > 1:
-            names = ", ".join(h.name for h in chosen)
-            raise SettingsError(f"--user: of which household? Add --household, one of: {names}.")
-        chosen = [h.model_copy(update={"users": users}) for h in chosen]
-    return settings.model_copy(update={"households": tuple(chosen)})
 
 
 def _log(verbose: int) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import click
 
 from jfdask.stages.files import STAGE_NAMES
-from jobs.options import Chosen, cluster_options, settings_options
+from jobs.options import Chosen, cluster_options, settings_options, user_option
 from jobs.summary import do_stages
 
 
 @click.command()
 @settings_options
+@user_option
 @cluster_options
 @click.option(
     "--accept-loss",

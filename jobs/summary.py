@@ -19,10 +19,14 @@ def do_stages(chosen: Chosen, stages: Sequence[str], *, accept_loss: bool = Fals
     """Do some stages and print their summary to stderr; return the exit code."""
     # What computes is loaded when it is needed: `jfdask --help` and `jfdask show` are quick.
     from jfdask.stages.night import run_stages
+    from jfdask.stages.units import Selection
 
     console = Console(stderr=True, soft_wrap=True)
     with NightProgress(console) as progress:
-        summary = run_stages(chosen.settings, stages, progress, accept_loss=accept_loss)
+        selection = Selection(chosen.households, chosen.users)
+        summary = run_stages(
+            chosen.settings, stages, progress, selection=selection, accept_loss=accept_loss
+        )
     print_summary(summary)
     return summary.exit_code
 

@@ -184,9 +184,9 @@ def as_text(summary: Mapping[str, Any], tasks: str) -> str:
         for method, paired in summary["paired"][task].items():
             best = paired["best_baseline"]
             lines.append(_line(f"{method} - best", [best[n] for n in names]))
-        shown = next(iter(summary["paired"][task].values()))["best_baseline"]
+        shown = list(summary["paired"][task].values())[-1]["best_baseline"]
         best = ", ".join(f"{n} {shown[n]['baseline']}" for n in names)
-        lines += [f"best baseline: {best}", ""]
+        lines += [f"best baseline beside {method}: {best}", ""]
     return "\n".join(lines)
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from jfdask.errors import SettingsError
+import logging
+
+from jfdask.errors import SettingsError, StoreError, StoreTimeout
 from jfdask.settings import Settings
 from jfdask.stages.files import USER
 from jfdask.stages.lists import matches
 from jfdask.store.filesystem import Store, address_of, open_store
 from jfdask.store.forget import Forgotten, forget
-from jfdask.store.keys import PEOPLE, RUNS
+from jfdask.store.keys import PEOPLE, RUNS, STATE
 from jfdask.store.lock import hold_lock
 from jfdask.store.tables import read_json
+
+_log = logging.getLogger(__name__)
 
 
 def forget_user(settings: Settings, user: str, households: tuple[str, ...]) -> Forgotten:
@@ -33,7 +37,7 @@ def forget_user(settings: Settings, user: str, households: tuple[str, ...]) -> F
         people = _people(store, households)
         ids = {user_id for user_id, name in people if matches(user, user_id, name)}
         if not ids:
-            raise SettingsError(f"Nothing is stored of {user!r} in {store.url}.")
+            raise SettingsError(_nothing_of(user, store, people))
         if len(ids) > 1:
             raise SettingsError(
                 f"Several people are named {user!r}: {', '.join(sorted(ids))}. Give the id."
@@ -44,17 +48,42 @@ def forget_user(settings: Settings, user: str, households: tuple[str, ...]) -> F
 
 
 def _people(store: Store, households: tuple[str, ...]) -> set[tuple[str, str]]:
-    """Return everybody's id and name, of whom anything is stored."""
+    """Return everybody's id and name, of whom anything is stored; "" for a name not known."""
     people = set()
     for key in store.list():
         parts = key.split("/")
-        if PEOPLE not in parts[:-2]:
+        # runs/<run>/<stage>/<household>/people/… and state/<household>/people/…
+        at = {RUNS: 4, STATE: 2}.get(parts[0], len(parts))
+        if parts[at : at + 1] != [PEOPLE] or len(parts) < at + 3:
             continue
-        at = parts.index(PEOPLE)
         if households and parts[at - 1] not in households:
             continue
-        name = ""
-        if parts[0] == RUNS and parts[-1] == USER:
-            name = str(read_json(store, key).get("name", ""))
-        people.add((parts[at + 1], name))
+        is_name = parts[0] == RUNS and parts[-1] == USER
+        people.add((parts[at + 1], _name_in(store, key) if is_name else ""))
     return people
+
+
+def _name_in(store: Store, key: str) -> str:
+    """Return the name in a user.json; "" if it cannot be read, which must not save anybody."""
+    try:
+        document = read_json(store, key)
+    except StoreTimeout:
+        raise  # the store is away: so would be all that is to be erased
+    except StoreError as error:
+        _log.warning("Whose files these are is told by their id only: %s", error)
+        return ""
+    if not isinstance(document, dict):
+        _log.warning("Whose files these are is told by their id only: %r holds no name.", key)
+        return ""
+    return str(document.get("name", ""))
+
+
+def _nothing_of(user: str, store: Store, people: set[tuple[str, str]]) -> str:
+    nothing = f"Nothing is stored of {user!r} in {store.url}."
+    nameless = {user_id for user_id, _ in people} - {user_id for user_id, name in people if name}
+    if not nameless:
+        return nothing
+    return (
+        f"{nothing} There are people whose names are not known, though; if one of these ids is "
+        f"meant, give it: {', '.join(sorted(nameless))}."
+    )

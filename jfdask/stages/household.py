@@ -17,7 +17,7 @@ from jfdask.model.search import SearchRows, search_rows
 from jfdask.stages.files import COLUMNS, FEATURIZE, FETCH, MOVIES_TABLE, PLAYS_TABLE
 from jfdask.stages.places import Place
 from jfdask.stages.units import reader
-from jfdask.store.keys import PEOPLE, person
+from jfdask.store.keys import person
 from jfdask.tables import MOVIES, PLAYS
 
 #: Households a worker keeps; a library of 10,000 movies takes some 100 MB.
@@ -37,12 +37,6 @@ def vectors(place: Place) -> np.ndarray:
 def facts(place: Place) -> Facts:
     """Return what can be told of the household's movies."""
     return _facts(place, reader(place, FEATURIZE).manifest.sha256)
-
-
-def people_of(place: Place) -> list[str]:
-    """Return the ids of those whose history was fetched, sorted."""
-    names = reader(place, FETCH).names(f"{PEOPLE}/")
-    return sorted({name.split("/")[1] for name in names})
 
 
 def history(place: Place, user_id: str) -> History:

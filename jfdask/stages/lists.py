@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from jfdask.errors import MissingArtifact, SettingsError
-from jfdask.stages.files import METRICS, RECOMMEND, TRAIN
+from jfdask.errors import DamagedArtifact, MissingArtifact, NewerArtifact, SettingsError, StoreError
+from jfdask.stages.files import FETCH, METRICS, RECOMMEND, TRAIN, USER
 from jfdask.stages.files import RECOMMENDATIONS as DOCUMENT
 from jfdask.store.filesystem import Store
 from jfdask.store.keys import PEOPLE, person
 from jfdask.store.manifests import load_run, load_stage, load_unit
 from jfdask.store.runs import latest_run, list_runs
 from jfdask.store.units import UnitReader
+
+_log = logging.getLogger(__name__)
+
+#: What is wrong with one file or unit, and says nothing about the others.
+_UNREADABLE = (DamagedArtifact, MissingArtifact, NewerArtifact)
 
 
 @dataclass(frozen=True)
@@ -74,7 +81,9 @@ def lists_of_run(
 
 
 def list_of(store: Store, user: str, households: Sequence[str] = ()) -> PersonalList:
-    """Return a person's newest list.
+    """Return a person's newest list; nobody else's is read.
+
+    What is damaged is passed over, with a warning.
 
     Parameters
     ----------
@@ -89,13 +98,16 @@ def list_of(store: Store, user: str, households: Sequence[str] = ()) -> Personal
         There is nobody of that name, or several; the message says who there is.
     MissingArtifact
         No night has ended yet.
+    StoreError
+        There are lists of that person, and none can be read.
     """
     names: dict[str, None] = {}
+    unreadable: StoreError | None = None
     runs = finished_runs(store)
     if not runs:
         raise MissingArtifact(f"No night has ended in the store {store.url}. Run: jfdask run.")
     for run_id in runs:
-        everybody = list(lists_of_run(store, run_id, households))
+        everybody = _listed(store, run_id, households)
         found = [one for one in everybody if matches(user, one.user_id, one.name)]
         if len(found) > 1:
             where = ", ".join(f"{one.household} ({one.user_id})" for one in found)
@@ -104,21 +116,105 @@ def list_of(store: Store, user: str, households: Sequence[str] = ()) -> Personal
                 "the id."
             )
         if found:
-            return found[0]
-        names |= dict.fromkeys(one.name for one in everybody)
+            try:
+                return found[0].load()
+            except _UNREADABLE as error:
+                _log.warning("An older list is looked for: %s", error)
+                unreadable = unreadable or error
+        names |= dict.fromkeys(one.name or one.user_id for one in everybody)
+    if unreadable:
+        raise unreadable
     raise SettingsError(f"There is no list of {user!r}; there are lists of: {_or_none(names)}.")
 
 
 def figures_of(store: Store, one: PersonalList) -> dict[str, Any]:
-    """Return how good the model behind a list is, as metrics.json has it."""
-    unit = finished_unit(store, one.run_id, TRAIN, one.household)
-    figures: dict[str, Any] = unit.json(person(one.user_id, METRICS))
+    """Return how good the model behind a list is, as metrics.json has it.
+
+    No figures, and a warning, if they cannot be read: the list is good without them.
+    """
+    try:
+        unit = finished_unit(store, one.run_id, TRAIN, one.household)
+        figures: dict[str, Any] = unit.json(person(one.user_id, METRICS))
+    except _UNREADABLE as error:
+        _log.warning("The list is shown without figures: %s", error)
+        return {"metrics": {}}
     return figures
 
 
 def matches(user: str, user_id: str, name: str) -> bool:
     """Tell whether a name or id that somebody typed is this person's."""
     return user == user_id or user.casefold() == name.casefold()
+
+
+@dataclass(frozen=True)
+class _Listed:
+    """Somebody who has a list that is not read yet."""
+
+    unit: UnitReader  # the stage recommend of her household
+    user_id: str
+    name: str  # "" if it cannot be read
+
+    @property
+    def household(self) -> str:
+        return self.unit.manifest.household
+
+    def load(self) -> PersonalList:
+        document = self.unit.json(person(self.user_id, DOCUMENT))
+        return PersonalList(
+            self.unit.manifest.run_id, self.household, self.user_id, document["name"], document
+        )
+
+
+def _listed(store: Store, run_id: str, households: Sequence[str]) -> list[_Listed]:
+    """Return who has a list in a run, by household and name; no list is read for that."""
+    try:
+        stages = load_run(store, run_id).members
+        if RECOMMEND not in stages:
+            return []
+        members = load_stage(store, run_id, RECOMMEND, stages[RECOMMEND]).members
+    except _UNREADABLE as error:
+        _log.warning("Run %s is passed over: %s", run_id, error)
+        return []
+    found = []
+    for household in sorted(members):
+        if households and household not in households:
+            continue
+        unit = _unit_if_readable(store, run_id, RECOMMEND, household)
+        if unit is None:
+            continue
+        names = unit.names(f"{PEOPLE}/")
+        user_ids = [name.split("/")[1] for name in names if name.endswith(f"/{DOCUMENT}")]
+        fetched = _unit_if_readable(store, run_id, FETCH, household)
+        people = zip(
+            user_ids, store.together(partial(_name_of, unit, fetched), user_ids), strict=True
+        )
+        some = [_Listed(unit, user_id, name) for user_id, name in people]
+        found += sorted(some, key=lambda one: (one.name.casefold(), one.user_id))
+    return found
+
+
+def _unit_if_readable(store: Store, run_id: str, stage: str, household: str) -> UnitReader | None:
+    try:
+        return finished_unit(store, run_id, stage, household)
+    except _UNREADABLE as error:
+        _log.warning("%s of %r in run %s is passed over: %s", stage, household, run_id, error)
+        return None
+
+
+def _name_of(unit: UnitReader, fetched: UnitReader | None, user_id: str) -> str:
+    """Return a person's name as it was fetched; as her list has it, if it was not."""
+    who = person(user_id, USER)
+    try:
+        if fetched is not None and who in fetched.manifest.files:
+            return str(fetched.json(who)["name"])
+    except _UNREADABLE as error:
+        _log.warning("The name is taken from the list: %s", error)
+    # A list that was kept may be somebody's who was not fetched that night.
+    try:
+        return str(unit.json(person(user_id, DOCUMENT))["name"])
+    except _UNREADABLE as error:
+        _log.warning("Somebody is known by id only: %s", error)
+        return ""
 
 
 def _or_none(names: dict[str, None]) -> str:

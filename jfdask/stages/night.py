@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from types import ModuleType
 
 from jfdask.cluster.connect import connect
-from jfdask.errors import MissingArtifact, SettingsError
+from jfdask.errors import JfdaskError, LockHeld, MissingArtifact, SettingsError
 from jfdask.settings import Settings
 from jfdask.stages import featurize, fetch, recommend, train
-from jfdask.stages.units import Night, Progress, UnitReport, report_of
+from jfdask.stages.units import (
+    Night,
+    Progress,
+    Selection,
+    UnitReport,
+    check_up_to_date,
+    inherit,
+)
+from jfdask.stages.window import Call, Work, drive, values
 from jfdask.store.filesystem import Store, address_of, open_store, sha256_of
 from jfdask.store.keys import stage_manifest_key
 from jfdask.store.lock import Lock, hold_lock
 from jfdask.store.manifests import close_stage, load_stage, load_unit
-from jfdask.store.reuse import copy_unit
 from jfdask.store.runs import latest_run, new_run_id, prune, seal_run, unfinished_run
 
 #: In this order; each stage works on what the one before stored.
@@ -63,12 +70,14 @@ def run_stages(
     stages: Sequence[str],
     progress: Progress,
     *,
+    selection: Selection | None = None,
     accept_loss: bool = False,
 ) -> Summary:
     """Do some stages, one after the other, for all households of the settings.
 
     Beginning with fetch this is a new run, or the one that was broken off; beginning with a
-    later stage it goes on from what the stage before it stored last.
+    later stage it goes on from what the stage before it stored last. What households and
+    people that are not selected have in the run that readers read is carried over.
 
     Raises
     ------
@@ -87,41 +96,39 @@ def run_stages(
     train.check(settings)
     store = open_store(address_of(settings.store))
     with hold_lock(store, f"jfdask {' '.join(stages)}", settings.store.lock_seconds) as lock:
-        run_id, previous = _choose_run(settings, store, stages)
+        run_id, previous, is_new = _choose_run(settings, store, stages)
         summary = Summary(run_id, store.url)
         with connect(settings.cluster) as client:
-            progress.say(f"Run {run_id}; dashboard: {client.dashboard_link}")
-            night = Night(settings, store, client, run_id, previous, progress)
-            _do_stages(night, stages, summary, accept_loss)
+            goes_on = "" if is_new else ", begun before"
+            progress.say(f"Run {run_id}{goes_on}; dashboard: {client.dashboard_link}")
+            night = Night(
+                settings, store, client, run_id, previous, progress, selection or Selection()
+            )
+            reports = _begin(night, stages[0], is_new)
+            for name in stages:
+                if not lock.still_held():
+                    raise LockHeld(f"Run {run_id} lost the lock to another night; it stops here.")
+                began = time.monotonic()
+                extra = {"accept_loss": accept_loss} if name == fetch.NAME else {}
+                reports = STAGES[name].run(night, reports, **extra)
+                summary.seconds[name] = time.monotonic() - began
+                summary.reports[name] = reports
         if stages[-1] == recommend.NAME and summary.exit_code != FAILED:
             _seal(store, lock, summary)
             summary.pruned = tuple(prune(store, settings.store.keep))
     return summary
 
 
-def _do_stages(night: Night, stages: Sequence[str], summary: Summary, accept_loss: bool) -> None:
-    reports = _earlier_reports(night, stages[0])
-    for name in stages:
-        began = time.monotonic()
-        if name == fetch.NAME:
-            reports = fetch.run(night, accept_loss=accept_loss)
-        else:
-            reports = STAGES[name].run(night, reports)
-        summary.seconds[name] = time.monotonic() - began
-        summary.reports[name] = reports
-
-
-def _choose_run(settings: Settings, store: Store, stages: Sequence[str]) -> tuple[str, str | None]:
-    """Return the run to work in, and the one that readers read."""
+def _choose_run(
+    settings: Settings, store: Store, stages: Sequence[str]
+) -> tuple[str, str | None, bool]:
+    """Return the run to work in, the one that readers read, and whether the first is new."""
     now = datetime.now(UTC)
     latest = latest_run(store)
     begun = unfinished_run(store, now - timedelta(hours=settings.run.resume_hours))
     if begun is not None and _can_go_on(settings, store, stages, begun):
-        return begun, latest
-    run_id = new_run_id(now)
-    if stages[0] != fetch.NAME:
-        _inherit(settings, store, stages[0], latest, run_id)
-    return run_id, latest
+        return begun, latest, False
+    return new_run_id(now), latest, True
 
 
 def _can_go_on(settings: Settings, store: Store, stages: Sequence[str], run_id: str) -> bool:
@@ -131,7 +138,7 @@ def _can_go_on(settings: Settings, store: Store, stages: Sequence[str], run_id: 
         # Who asks for fetch alone wants the server read anew, not a reading of before.
         return len(stages) > 1 or not _has_stage(store, run_id, first)
     before = _stage_before(first)
-    return all(_has_unit(store, run_id, before, h.name) for h in settings.households)
+    return any(_has_unit(store, run_id, before, h.name) for h in settings.households)
 
 
 def _has_stage(store: Store, run_id: str, stage: str) -> bool:
@@ -155,31 +162,45 @@ def _has_unit(store: Store, run_id: str, stage: str, household: str) -> bool:
     return True
 
 
-def _inherit(settings: Settings, store: Store, first: str, latest: str | None, run_id: str) -> None:
-    """Have in a new run what the latest one's earlier stages stored."""
-    for stage in list(STAGES)[: list(STAGES).index(first)]:
-        units = []
-        for household in settings.households:
-            if latest is None or not _has_unit(store, latest, stage, household.name):
-                raise MissingArtifact(
-                    f"Nothing to work on for household {household.name!r}: stage {stage} has not "
-                    f"been done. Run: jfdask {stage}, or the whole night: jfdask run."
-                )
-            unit = load_unit(store, latest, stage, household.name)
-            units.append(copy_unit(store, unit, run_id))
-        close_stage(store, stage, units, run_id, datetime.now(UTC))
+def _begin(night: Night, first: str, is_new: bool) -> dict[str, UnitReport]:
+    """Return what the first stage has to work on.
 
-
-def _earlier_reports(night: Night, first: str) -> dict[str, UnitReport]:
+    Raises
+    ------
+    MissingArtifact
+        There is nothing to work on for any household, or what there is does not fit together.
+    """
+    names = [household.name for household in night.settings.households]
+    chosen = night.selection.households or names
     if first == fetch.NAME:
-        return {}
-    before = _stage_before(first)
-    return {
-        household.name: report_of(
-            load_unit(night.store, night.run_id, before, household.name), reused=True
-        )
-        for household in night.settings.households
+        return {n: UnitReport(n, "done", is_carried=n not in chosen) for n in names}
+    before = list(STAGES)[: list(STAGES).index(first)]
+    task = inherit if is_new else check_up_to_date
+    works = {name: _one(Call(task, (night.place(name), before), "")) for name in names}
+    outcomes = drive(night.client, works, 1, night.progress.advance)
+    errors = [error for error in outcomes.values() if isinstance(error, JfdaskError)]
+    if len(errors) == len(names):
+        raise errors[0]
+    reports = {
+        name: replace(outcome, is_carried=name not in chosen)
+        if isinstance(outcome, UnitReport)
+        else UnitReport(name, "failed", problems=(str(outcome),))
+        for name, outcome in outcomes.items()
     }
+    if is_new:
+        _close_inherited(night, before, [n for n, r in reports.items() if r.status != "failed"])
+    return reports
+
+
+def _one(call: Call) -> Work[UnitReport]:
+    [answer] = values((yield [call]))
+    return answer
+
+
+def _close_inherited(night: Night, stages: Sequence[str], names: Sequence[str]) -> None:
+    for stage in stages:
+        units = [load_unit(night.store, night.run_id, stage, name) for name in names]
+        close_stage(night.store, stage, units, night.run_id, datetime.now(UTC))
 
 
 def _seal(store: Store, lock: Lock, summary: Summary) -> None:

@@ -6,8 +6,9 @@ household only, which then keeps yesterday's result; the manifest is written las
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -26,10 +27,13 @@ from jfdask.store.manifests import (
     load_unit,
     save_listing,
 )
-from jfdask.store.reuse import copy_unit, reuse_unit
+from jfdask.store.reuse import as_done, copy_unit, reuse_unit
 from jfdask.store.runs import run_ids
 from jfdask.store.units import UnitReader, UnitWriter
+from jfdask.store.verify import damages
 from jfdask.version import code_version
+
+logger = logging.getLogger(__name__)
 
 
 class Progress(Protocol):
@@ -46,6 +50,14 @@ class Progress(Protocol):
 
 
 @dataclass(frozen=True)
+class Selection:
+    """For whom a night is, of all that the settings name. What the others have stays."""
+
+    households: tuple[str, ...] = ()  # empty: all
+    users: tuple[str, ...] = ()  # names or ids; empty: everybody
+
+
+@dataclass(frozen=True)
 class Night:
     """What every stage of a run is given."""
 
@@ -55,6 +67,7 @@ class Night:
     run_id: str
     previous: str | None  # the run that readers read
     progress: Progress
+    selection: Selection = Selection()
 
     def place(self, household: str) -> Place:
         """Return the household's part of this run."""
@@ -80,6 +93,7 @@ class UnitReport:
     sha256: str = ""  # of the unit's manifest; "" if there is none
     problems: tuple[str, ...] = ()
     reused: bool = False
+    is_carried: bool = False  # not selected tonight: as the run before has it
     summary: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -127,8 +141,9 @@ def run_units(
         if isinstance(outcome, UnitReport)
         else UnitReport(name, "failed", problems=(str(outcome),))
         for name, outcome in outcomes.items()
+        if outcome is not None
     }
-    reports = {name: reports.get(name, report) for name, report in earlier.items()}
+    reports |= {name: report for name, report in earlier.items() if report.status == "failed"}
     close(night, stage, reports)
     return reports
 
@@ -149,8 +164,11 @@ def _unit(
     plan: Callable[[Place], Work[Plan]],
     work: Callable[[Place, Plan], Work[Draft]],
     find: Callable[[Place, Plan], UnitReport | None],
-) -> Work[UnitReport]:
+) -> Work[UnitReport | None]:
     place = night.place(earlier.household)
+    if earlier.is_carried:
+        [carried] = values((yield [Call(carry_over, (place, stage), "")]))
+        return carried
     if earlier.status == "kept":
         return (yield from keep(place, stage, earlier.problems))
     started = datetime.now(UTC)
@@ -194,8 +212,77 @@ def done_in_this_run(place: Place, plan: Plan) -> UnitReport | None:
         unit = load_unit(place.store, place.run_id, plan.stage, place.household)
     except MissingArtifact:
         return None
+    if unit.copied_from:
+        # A stage alone began with what an earlier run had read: that is no reading of tonight.
+        return None
     same = unit.fingerprint == fingerprint(_inputs(place, plan), plan.settings, code_version())
-    return report_of(unit, reused=True) if same and unit.status in ("done", "part") else None
+    if not same or unit.status not in ("done", "part"):
+        return None
+    if problems := damages(place.store, unit):
+        logger.warning("%s is done again: %s", plan.stage, problems[0])
+        return None
+    return report_of(unit, reused=True)
+
+
+def carry_over(place: Place, stage: str) -> UnitReport | None:
+    """Have in this run what the run before has of a household that is not selected tonight."""
+    if place.previous is None:
+        return None
+    try:
+        unit = load_unit(place.store, place.previous, stage, place.household)
+    except MissingArtifact:
+        return None
+    carried = copy_unit(place.store, unit, place.run_id)
+    return replace(report_of(carried, reused=True), problems=(), is_carried=True)
+
+
+def inherit(place: Place, stages: Sequence[str]) -> UnitReport:
+    """Have in this run what the run before has of some stages; report on the last of them.
+
+    Raises
+    ------
+    MissingArtifact
+        One of them was never done for the household.
+    """
+    report = None
+    for stage in stages:
+        try:
+            unit = load_unit(place.store, place.previous or "", stage, place.household)
+        except (MissingArtifact, ValueError):
+            raise MissingArtifact(
+                f"Nothing to work on for household {place.household!r}: stage {stage} has not "
+                f"been done. Run: jfdask {stage}, or the whole night: jfdask run."
+            ) from None
+        # What was kept for a night is taken for what it is: an earlier night's result.
+        report = report_of(copy_unit(place.store, as_done(unit), place.run_id), reused=True)
+    if report is None:
+        raise ValueError("No stage to inherit.")
+    return replace(report, problems=())
+
+
+def check_up_to_date(place: Place, stages: Sequence[str]) -> UnitReport:
+    """Look whether each stage was done on what the ones before it now hold; report on the last.
+
+    Raises
+    ------
+    MissingArtifact
+        One of them was not done, or on other inputs: it has to be done first.
+    """
+    files: dict[str, str] = {}
+    report = None
+    for stage in stages:
+        unit = load_unit(place.store, place.run_id, stage, place.household)
+        stale = [n for n, sha in unit.inputs.items() if "/" in n and files.get(n) != sha]
+        if stale and unit.status != "kept":
+            raise MissingArtifact(
+                f"Stage {stage} of household {place.household!r} was done on another "
+                f"{stale[0]} than there is now. Run first: jfdask {stage}."
+            )
+        files |= unit.checksums()
+        report = report_of(unit, reused=True)
+    if report is None:
+        raise ValueError("No stage to look at.")
+    return report
 
 
 def take_yesterdays(place: Place, stage: str, problems: tuple[str, ...]) -> UnitReport:

@@ -8,14 +8,19 @@ server and no scheduler holds more than `MAX_LIVE` tasks.
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from distributed import Client, Future, KilledWorker, as_completed
+from distributed.client import ClosedClientError
+from distributed.comm.core import CommClosedError
 
 from jfdask.errors import ClusterError, JfdaskError
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -31,6 +36,11 @@ class Call:
     kind: str  # what the progress counts: pages, movies, people, …; "": nothing
     n: int = 1  # how many of them
 
+    @property
+    def n_tasks(self) -> int:
+        """How many tasks the scheduler gets."""
+        return 1
+
     def submit(self, client: Client) -> Future[Any]:
         """Send it to the cluster."""
         return client.submit(self.function, *self.args, pure=False)
@@ -43,6 +53,11 @@ class Compute:
     collection: Any
     kind: str
     n: int = 1
+
+    @property
+    def n_tasks(self) -> int:
+        """How many tasks the scheduler gets, before it fuses some."""
+        return len(self.collection.__dask_graph__())
 
     def submit(self, client: Client) -> Future[Any]:
         """Send its graph to the cluster."""
@@ -98,11 +113,21 @@ def drive(
     -------
     dict
         By name, in the order of ``works``. An exception that is no `JfdaskError` is a
-        mistake of ours and is raised.
+        mistake of ours: its traceback is logged, and it costs its household like any other.
+
+    Raises
+    ------
+    ClusterError
+        The connection to the scheduler is lost.
     """
     driven = _Drive(client, deque(works.items()), in_flight, advance)
     try:
         driven.run()
+    except (ClosedClientError, CommClosedError) as error:
+        raise ClusterError(
+            "The connection to the Dask scheduler is lost. What was finished is kept; look "
+            "whether it ran out of memory, and run again."
+        ) from error
     finally:
         driven.close()
     return {name: driven.outcomes[name] for name in works}
@@ -120,12 +145,14 @@ class _Drive(Generic[T]):
         self._running: dict[str, _Running[T]] = {}
         self._live: dict[Future[Any], tuple[str, int, Call | Compute]] = {}
         self._completed = as_completed([])
+        self._n_tasks = 0
 
     def run(self) -> None:
         self._start()
         while self._live:
             future = next(self._completed)
             name, index, call = self._live.pop(future)
+            self._n_tasks -= call.n_tasks
             household = self._running[name]
             household.take(index, call, _result(future, call))
             done, known = household.done[call.kind], household.known[call.kind]
@@ -144,8 +171,9 @@ class _Drive(Generic[T]):
             household.work.close()
 
     def _start(self) -> None:
-        """Begin with households while there is room for all of their calls."""
-        while self._queue and len(self._running) < max(1, MAX_LIVE // self._in_flight):
+        """Begin with households while the scheduler has room for all of their calls."""
+        most = max(1, MAX_LIVE // self._in_flight)
+        while self._queue and len(self._running) < most and self._n_tasks < MAX_LIVE:
             name, work = self._queue.popleft()
             self._running[name] = _Running(work)
             self._step(name, None)
@@ -160,8 +188,10 @@ class _Drive(Generic[T]):
         except StopIteration as stop:
             self.outcomes[name] = stop.value
             del self._running[name]
-        except JfdaskError as error:
-            self.outcomes[name] = error
+        except (ClosedClientError, CommClosedError):
+            raise
+        except Exception as error:
+            self.outcomes[name] = _ours(error, f"household {name}")
             del self._running[name]
         else:
             household.begin(batch)
@@ -173,6 +203,7 @@ class _Drive(Generic[T]):
             index, call = household.waiting.popleft()
             future = call.submit(self._client)
             household.n_live += 1
+            self._n_tasks += call.n_tasks
             self._live[future] = (name, index, call)
             self._completed.add(future)
 
@@ -216,14 +247,21 @@ def _result(future: Future[Any], call: Call | Compute) -> Any:
     if future.status == "cancelled":
         return ClusterError("The cluster dropped a task; is its scheduler still there?")
     error = future.exception()
-    if error is None:
-        return future.result()
+    what = getattr(getattr(call, "function", None), "__name__", "a computation")
+    return future.result() if error is None else _ours(error, what)
+
+
+def _ours(error: BaseException, what: str) -> JfdaskError:
+    """Return an error as one of ours, that says what was being done."""
     if isinstance(error, JfdaskError):
         return error
     if isinstance(error, KilledWorker):
-        what = getattr(getattr(call, "function", None), "__name__", "a computation")
         return ClusterError(
             f"Workers died again and again while doing {what}: most likely they ran out of "
             "memory. Give them more (cluster.memory_limit) or use fewer (cluster.workers)."
         )
-    raise error
+    logger.error("%s failed", what, exc_info=error)
+    return JfdaskError(
+        f"{what} failed with {type(error).__name__}. That is a mistake of jfdask: please report "
+        "it with the traceback above."
+    )

@@ -56,7 +56,7 @@ def reuse_unit(
     """
     for unit in _candidates(store, stage, household, fingerprint, among):
         try:
-            done = _as_done(unit)
+            done = as_done(unit)
             if done == unit and unit.run_id == run_id:
                 verify(store, unit)
                 return unit
@@ -130,11 +130,11 @@ def _candidates(
         except (DamagedArtifact, NewerArtifact) as error:
             _log.warning("%s", error)
             continue
-        if unit.fingerprint == fingerprint and _as_done(unit).status == "done":
+        if unit.fingerprint == fingerprint and as_done(unit).status == "done":
             yield unit
 
 
-def _as_done(unit: Manifest) -> Manifest:
+def as_done(unit: Manifest) -> Manifest:
     """Return the manifest as it was before the unit was kept."""
     if unit.status != "kept" or not unit.before:
         return unit

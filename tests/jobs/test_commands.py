@@ -149,11 +149,35 @@ def test_a_night_under_way(run, night_after):
 
 
 def test_one_person_alone(run):
+    _, before, _ = run("show", "marco", "--json")
     code, _, _ = run("run", "--user", "lea")
     assert code == 0
-    code, out, _ = run("show", "marco", "--json")
-    assert code == 0, "the list of before is still there"
-    assert json.loads(out)["name"] == "marco"
+    code, after, _ = run("show", "marco", "--json")
+    assert code == 0
+    was, is_ = json.loads(before), json.loads(after)
+    assert is_["run_id"] != was["run_id"]
+    assert is_["recommendations"] == was["recommendations"]
+
+
+def test_one_person_who_is_not_there(run):
+    code, _, err = run("run", "--user", "nobody")
+    assert code == 3
+    assert "is called nobody; there are: ingrid" in err
+
+
+def test_one_household_alone_leaves_the_others_what_they_have(run, config):
+    text = config.read_text()
+    home = text[text.index("[[households]]") : text.index("[cluster]")]
+    config.write_text(text + home.replace('"home"', '"other"'))
+    assert run("run")[0] == 0
+    code, _, err = run("run", "--household", "other")
+    assert code == 0, err
+    for household in ("home", "other"):
+        assert run("show", "lea", "--household", household)[0] == 0
+    assert run("train")[0] == 0
+    code, _, err = run("run", "--household", "none")
+    assert code == 2
+    assert "there are: home, other" in err
 
 
 def test_forget_erases_a_person(run, night_after):

@@ -4,7 +4,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jfdask.model.inputs import InMemory
-from jfdask.model.personal import SCORE_MEANINGS, LearnOptions, learn, recommend
+from jfdask.model.personal import (
+    SCORE_MEANINGS,
+    LearnOptions,
+    fit,
+    learn,
+    recommend,
+    score_movies,
+)
 from jfdask.tables import RECOMMENDATIONS
 
 QUICK = {"n_estimators": 15, "repetitions": 1}
@@ -40,6 +47,16 @@ def test_the_list_is_a_whole_and_valid_table(library, planted):
     assert frame["score"].is_monotonic_decreasing
     assert set(frame["reasons"].map(len)) <= {1, 2}
     assert (frame["reasons"].map(len) == frame["reason_kinds"].map(len)).all()
+
+
+def test_movies_are_scored_without_a_list_as_in_it(library, planted):
+    history, _ = planted
+    learned = fit(history, library.features, options())
+    assert learned.metrics == {}
+    frame, _ = listed(library, history, learn(history, library.features, options()))
+    positions = np.searchsorted(library.features.movie_ids, frame["movie_id"].to_numpy(dtype=str))
+    scores = score_movies(learned, library.catalogue, library.facts, positions)
+    assert np.allclose(scores, frame["score"])
 
 
 def test_the_same_again(library, planted):
@@ -87,7 +104,7 @@ def test_nothing_played_gives_the_well_rated(library):
     assert len(frame) == len(library.movies) - 3  # of the collection the first part only
     ratings = library.movies.set_index("movie_id")["community_rating"]
     assert ratings[frame["movie_id"][:20]].mean() > ratings.mean() + 0.8
-    assert all("you have played nothing" in r[0] for r in frame["reasons"])
+    assert all("of 10 by the public" in r[0] for r in frame["reasons"])
 
 
 def test_everything_played_gives_an_empty_list(library):

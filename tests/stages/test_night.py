@@ -218,6 +218,30 @@ class TestResuming:
         assert all(len(row["reasons"]) == 1 for row in rows)
         assert verify_run(night_after.store, summary.run_id) == []
 
+    def test_what_an_earlier_run_had_read_is_no_reading_of_tonight(
+        self, finished, night_after, demo
+    ):
+        night_after.run("train", train={"search": "off"})
+        demo.order("log", method="DELETE")
+        assert night_after.run().exit_code == 0
+        assert demo.order("log", method="GET")["counts"]
+
+    def test_a_stage_on_what_does_not_fit_together(self, finished, night_after):
+        for stage in ("fetch", "featurize", "train"):
+            night_after.run(stage)
+        night_after.run("featurize", features={"n_components": 3})
+        with pytest.raises(MissingArtifact, match="Run first: jfdask train"):
+            night_after.run("recommend")
+
+    def test_a_model_of_before_that_is_damaged_is_trained_again(self, finished, night_after):
+        store, last = night_after.store, latest_run(night_after.store)
+        for key in store.list(f"runs/{last}/train/home/people"):
+            if key.endswith("favorite.skops"):
+                store.write(key, b"broken")
+        summary = night_after.run()
+        assert summary.exit_code == 0, summary.problems
+        assert lists(night_after) == lists(finished)
+
     def test_a_stage_without_the_one_before(self, finished, tmp_path):
         store = finished.settings.store.model_copy(update={"url": str(tmp_path / "empty")})
         settings = finished.settings.model_copy(update={"store": store})

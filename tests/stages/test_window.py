@@ -4,7 +4,9 @@ from itertools import pairwise
 
 import pytest
 
+from jfdask.cluster.connect import connect
 from jfdask.errors import ClusterError, DataError
+from jfdask.settings import ClusterSettings
 from jfdask.stages.window import Call, drive, together, values
 
 pytestmark = pytest.mark.cluster
@@ -59,12 +61,35 @@ def test_an_error_is_an_answer_and_costs_its_work_only(client):
     assert isinstance(outcomes["b"], DataError)
 
 
-def test_a_mistake_of_ours_is_raised(client):
-    def work():
-        yield [Call(break_, (0,), "x")]
+def test_a_mistake_of_ours_is_logged_and_costs_its_household_only(client, caplog):
+    def in_a_task():
+        values((yield [Call(break_, (0,), "x")]))
 
-    with pytest.raises(ZeroDivisionError):
-        drive(client, {"a": work()}, 2, quiet)
+    def in_the_client():
+        yield [Call(add, (1, 1), "x")]
+        raise KeyError("x")
+
+    def good():
+        return (yield [Call(add, (1, 1), "x")])
+
+    works = {"a": in_a_task(), "b": in_the_client(), "c": good()}
+    outcomes = drive(client, works, 2, quiet)
+    assert "break_ failed with ZeroDivisionError" in str(outcomes["a"])
+    assert "household b failed with KeyError" in str(outcomes["b"])
+    assert outcomes["c"] == [2]
+    assert "Traceback" in caplog.text
+
+
+def test_a_scheduler_that_is_gone_is_told():
+    with connect(ClusterSettings(workers=1, dashboard_port=0)) as own:
+
+        def work():
+            yield [Call(add, (1, 1), "x")]
+            own.close()
+            yield [Call(add, (1, 1), "x")]
+
+        with pytest.raises(ClusterError, match="connection to the Dask scheduler is lost"):
+            drive(own, {"a": work()}, 1, quiet)
 
 
 def test_no_more_than_the_window_is_under_way(client):

@@ -10,7 +10,8 @@ from jfdask.settings import Settings
 from jfdask.stages.featurize import tasks
 from jfdask.stages.featurize.svd import reduce_rows
 from jfdask.stages.featurize.text_model import TextModelRequest, ensure_text_model
-from jfdask.stages.files import FEATURIZE, FETCH, MOVIES_TABLE
+from jfdask.stages.files import BLOCKS as BLOCKS_FILE
+from jfdask.stages.files import FEATURIZE, FETCH, MOVIES_TABLE, matrix_part
 from jfdask.stages.places import Place
 from jfdask.stages.units import Draft, Night, Plan, UnitReport, run_units
 from jfdask.stages.window import Call, Work, values
@@ -67,16 +68,18 @@ def _work(place: Place, planned: Plan, *, settings: Settings) -> Work[Draft]:
     [fitted] = values((yield [Call(tasks.fit, (place, BLOCKS, text_model), "")]))
     size = settings.features.movies_per_partition
     bounds = [(a, min(a + size, fitted.n_movies)) for a in range(0, fitted.n_movies, size)]
+    blocks = fitted.receipt[BLOCKS_FILE].sha256
     parts = values(
         (
             yield [
-                Call(tasks.transform, (place, i, a, b, text_model), "movies", b - a)
+                Call(tasks.transform, (place, blocks, i, a, b, text_model), "movies", b - a)
                 for i, (a, b) in enumerate(bounds)
             ]
         )
     )
     reduced, n_components = yield from reduce_rows(
         place,
+        parts=[receipt[matrix_part(i)].sha256 for i, receipt in enumerate(parts)],
         rows=tuple(b - a for a, b in bounds),
         columns=fitted.spans(planned.settings["reduced_blocks"]),
         n_components=planned.settings["n_components"],

@@ -6,6 +6,9 @@ is Halko, Martinsson and Tropp's (2011) randomised algorithm with power iteratio
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import dask.array as da
 import numpy as np
 from dask.delayed import delayed
@@ -16,7 +19,7 @@ from jfdask.stages.files import FEATURIZE, SINGULAR_VALUES, matrix_part, svd_par
 from jfdask.stages.places import Place
 from jfdask.stages.window import Compute, Work, values
 from jfdask.store.manifests import Receipt
-from jfdask.store.tables import read_csr
+from jfdask.store.tables import decode_csr
 from jfdask.store.units import UnitWriter
 
 #: Power iterations, each followed by a QR decomposition: without it the seed's unscaled dates,
@@ -26,6 +29,7 @@ N_POWER_ITER = 4
 
 def reduce_rows(
     place: Place,
+    parts: Sequence[str],
     rows: tuple[int, ...],
     columns: tuple[tuple[int, int], ...],
     n_components: int,
@@ -35,6 +39,8 @@ def reduce_rows(
 
     Parameters
     ----------
+    parts
+        SHA-256 of each partition of the matrix.
     rows
         Movies of each partition.
     columns
@@ -52,57 +58,62 @@ def reduce_rows(
     k = clip_components(n_components, (sum(rows), n_columns))
     if k == 0:
         return [], 0
-    X = _matrix(place, rows, columns)
+    sources = [_Part(place, i, sha256, columns) for i, sha256 in enumerate(parts)]
+    X = _matrix(sources, rows)
     _, s, V = da.linalg.svd_compressed(
         X, k, iterator="QR", n_power_iter=N_POWER_ITER, seed=random_state
     )
     settled = delayed(_settled)(s, V)
-    written = [delayed(_write_part)(place, i, columns, settled) for i in range(len(rows))]
+    written = [delayed(_write_part)(source, settled) for source in sources]
     written.append(delayed(_write_values)(place, settled))
     [(receipts, n_found)] = values((yield [Compute(delayed(_gathered)(written, settled), "")]))
     return receipts, n_found
 
 
-def _matrix(place: Place, rows: tuple[int, ...], columns: tuple[tuple[int, int], ...]) -> da.Array:
-    n_columns = sum(b - a for a, b in columns)
-    read = delayed(_read_part)
+@dataclass(frozen=True)
+class _Part:
+    """Some columns of a partition of the matrix."""
+
+    place: Place
+    index: int
+    sha256: str
+    columns: tuple[tuple[int, int], ...]
+
+    def read(self) -> tuple[np.ndarray, csr_matrix]:
+        """Return movie ids, (n,), and rows, (n, n_columns)."""
+        key = self.place.key(FEATURIZE, matrix_part(self.index))
+        movie_ids, X = decode_csr(self.place.store.read_checked(key, self.sha256), key)
+        return movie_ids, csr_matrix(hstack([X[:, a:b] for a, b in self.columns], format="csr"))
+
+
+def _matrix(sources: Sequence[_Part], rows: tuple[int, ...]) -> da.Array:
+    n_columns = sum(b - a for a, b in sources[0].columns)
     parts = [
         da.from_delayed(
-            read(place, i, columns),
+            delayed(_read_rows)(source),
             shape=(n, n_columns),
             dtype=np.float64,
             meta=csr_matrix((0, n_columns), dtype=np.float64),
         )
-        for i, n in enumerate(rows)
+        for source, n in zip(sources, rows, strict=True)
     ]
     return da.concatenate(parts, axis=0)
 
 
-def _read_part(place: Place, index: int, columns: tuple[tuple[int, int], ...]) -> csr_matrix:
-    return _read_columns(place, index, columns)[1]
-
-
-def _read_columns(
-    place: Place, index: int, columns: tuple[tuple[int, int], ...]
-) -> tuple[np.ndarray, csr_matrix]:
-    movie_ids, X = read_csr(place.store, place.key(FEATURIZE, matrix_part(index)))
-    return movie_ids, csr_matrix(hstack([X[:, a:b] for a, b in columns], format="csr"))
+def _read_rows(source: _Part) -> csr_matrix:
+    return source.read()[1]
 
 
 def _settled(s: np.ndarray, V: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return settle(np.asarray(s), np.asarray(V))
 
 
-def _write_part(
-    place: Place,
-    index: int,
-    columns: tuple[tuple[int, int], ...],
-    settled: tuple[np.ndarray, np.ndarray],
-) -> Receipt:
+def _write_part(source: _Part, settled: tuple[np.ndarray, np.ndarray]) -> Receipt:
     # X·V' rather than U·S: it depends on its own rows alone, and is what a new movie would get.
-    movie_ids, X = _read_columns(place, index, columns)
+    movie_ids, X = source.read()
+    place = source.place
     writer = UnitWriter(place.store, place.run_id, FEATURIZE, place.household)
-    return writer.array(svd_part(index), movie_ids, project(X, settled[1]))
+    return writer.array(svd_part(source.index), movie_ids, project(X, settled[1]))
 
 
 def _write_values(place: Place, settled: tuple[np.ndarray, np.ndarray]) -> Receipt:

@@ -16,7 +16,7 @@ from jfdask.stages.places import Place
 from jfdask.stages.units import reader
 from jfdask.store.filesystem import StoreAddress, open_store
 from jfdask.store.manifests import Receipt
-from jfdask.store.models import read_model
+from jfdask.store.models import decode_model
 from jfdask.store.tables import decode_table
 from jfdask.store.units import UnitWriter
 from jfdask.tables import MOVIES
@@ -60,13 +60,21 @@ def fit(place: Place, blocks: Sequence[str], text_model: str | None) -> Fitted:
     return Fitted(writer.receipts, len(movies), len(fitted.columns), tuple(spans))
 
 
-def transform(place: Place, index: int, start: int, stop: int, text_model: str | None) -> Receipt:
-    """Write the rows of some movies: one partition of the matrix."""
+def transform(
+    place: Place, blocks: str, index: int, start: int, stop: int, text_model: str | None
+) -> Receipt:
+    """Write the rows of some movies: one partition of the matrix.
+
+    Parameters
+    ----------
+    blocks, text_model
+        SHA-256 of the fitted blocks, and of the text model.
+    """
     movies = _movies(place).iloc[start:stop]
     model: TextModel | None = None
     if text_model is not None:
         model = loaded_text_model(place.address, place.household, text_model)
-    X = _fitted(place).transform(movies, model)
+    X = _load_fitted(place.address, place.key(FEATURIZE, BLOCKS), blocks).transform(movies, model)
     writer = UnitWriter(place.store, place.run_id, FEATURIZE, place.household)
     return writer.csr(matrix_part(index), list(movies["movie_id"]), X)
 
@@ -83,10 +91,7 @@ def _load_movies(address: StoreAddress, key: str, sha256: str) -> pd.DataFrame:
     return decode_table(open_store(address).read_checked(key, sha256), key, MOVIES)
 
 
-def _fitted(place: Place) -> FittedBlocks:
-    return _load_fitted(place.address, place.key(FEATURIZE, BLOCKS))
-
-
 @lru_cache(maxsize=1)
-def _load_fitted(address: StoreAddress, key: str) -> FittedBlocks:
-    return read_model(open_store(address), key)
+def _load_fitted(address: StoreAddress, key: str, sha256: str) -> FittedBlocks:
+    fitted: FittedBlocks = decode_model(open_store(address).read_checked(key, sha256), key)
+    return fitted

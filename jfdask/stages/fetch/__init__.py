@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 
 from jfdask.jellyfin.connection import server_of
@@ -22,11 +23,15 @@ from jfdask.stages.window import Work
 NAME = FETCH
 
 
-def run(night: Night, *, accept_loss: bool = False) -> dict[str, UnitReport]:
+def run(
+    night: Night, begun: Mapping[str, UnitReport], *, accept_loss: bool = False
+) -> dict[str, UnitReport]:
     """Read every household.
 
     Parameters
     ----------
+    begun
+        The households, those that are not selected tonight marked as carried over.
     accept_loss
         Learn from a library of which much is missing since last night: it is meant.
     """
@@ -34,7 +39,7 @@ def run(night: Night, *, accept_loss: bool = False) -> dict[str, UnitReport]:
     return run_units(
         night,
         NAME,
-        {name: UnitReport(name, "done") for name in households},
+        begun,
         plan=partial(_plan, households=households),
         work=partial(_work, night=night, households=households, accept_loss=accept_loss),
         in_flight=night.settings.fetch.requests_in_flight,

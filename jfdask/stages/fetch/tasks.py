@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Any
 
 import pandas as pd
@@ -19,7 +18,7 @@ from distributed import secede
 
 from jfdask.errors import LibraryShrunk, MissingArtifact, ServerFault
 from jfdask.jellyfin.client import JellyfinClient
-from jfdask.jellyfin.connection import Server, connect
+from jfdask.jellyfin.connection import Server
 from jfdask.jellyfin.paging import Page
 from jfdask.jellyfin.paging import Receipt as PageReceipt
 from jfdask.jellyfin.reading import (
@@ -35,6 +34,8 @@ from jfdask.jellyfin.reading import (
 from jfdask.jellyfin.reading import read_members as read_members_of
 from jfdask.jellyfin.startup import ServerInfo
 from jfdask.stages.fetch.assemble import Collection, movie_of_items, movies_of, plays_of
+from jfdask.stages.fetch.client import asked
+from jfdask.stages.fetch.losses import NOT_GIVEN, PEOPLE_NOT_GIVEN
 from jfdask.stages.files import FETCH, MOVIES_TABLE, PLAYS_TABLE, USER
 from jfdask.stages.places import Place
 from jfdask.store.filesystem import sha256_of
@@ -49,6 +50,8 @@ from jfdask.tables import CREDITS, ITEM_IDS, ITEM_PLAYS, ITEMS, MOVIES, PLAYS, T
 COLLECTIONS_PER_TASK = 20
 #: A reading asks for what changed since the one before began, and a little earlier.
 MARGIN = timedelta(minutes=10)
+#: Movies saved while pages were read that are looked for among their seams.
+MOST_SAVED = 500
 
 STATE_ITEMS, STATE_CREDITS, STATE_READING = "items.parquet", "credits.parquet", "reading.json"
 VERSION = 1
@@ -89,15 +92,8 @@ class Opened:
 Pages = tuple[tuple[Listing, tuple[str, ...]], ...]
 
 
-@lru_cache(maxsize=32)
-def _client(server: Server) -> JellyfinClient:
-    """Return this process's client of a server; the key is read here, on the worker."""
-    return connect(server)
-
-
 def open_server(server: Server, startup_seconds: float) -> Opened:
     """Wait until the server is ready; read who is there."""
-    client = _client(server)
     left = False
 
     def leave_the_thread(_: str) -> None:
@@ -107,9 +103,10 @@ def open_server(server: Server, startup_seconds: float) -> Opened:
             secede()
             left = True
 
-    info = client.wait_until_ready(startup_seconds, on_wait=leave_the_thread)
+    info = asked(server, lambda client: client.wait_until_ready(startup_seconds, leave_the_thread))
     broken: Counter[str] = Counter()
-    return Opened(info, tuple(read_users(client, broken)), dict(broken))
+    users = asked(server, lambda client: read_users(client, broken))
+    return Opened(info, tuple(users), dict(broken))
 
 
 def last_reading(place: Place, server: ServerInfo) -> datetime | None:
@@ -124,7 +121,7 @@ def read_page(
     place: Place, server: Server, listing: Listing, part: str, start: int, limit: int
 ) -> PageReceipt:
     """Read one page of a list into the store."""
-    page = _ask_for_page(_client(server), listing, start, limit)
+    page = asked(server, lambda client: _ask_for_page(client, listing, start, limit))
     write_table(place.store, listing.key(place, part), listing.table, page.frame)
     return page.receipt
 
@@ -137,9 +134,16 @@ def _ask_for_page(client: JellyfinClient, listing: Listing, start: int, limit: i
     return read_item_page(client, start, limit, changed_since=listing.changed_since)
 
 
+def read_saved(server: Server, since: datetime) -> tuple[str, ...] | None:
+    """Read which movies were saved since, by the server's clock; None: more than `MOST_SAVED`."""
+    page = asked(server, lambda client: read_item_page(client, 0, MOST_SAVED, changed_since=since))
+    return None if page.total > MOST_SAVED else tuple(page.frame["item_id"])
+
+
 def list_collections(place: Place, server: Server, user_id: str) -> tuple[int, ...]:
     """Read which collections there are; return how many each later task has to ask for."""
-    found = sorted(read_collections(_client(server), user_id), key=lambda c: c.collection_id)
+    found = asked(server, lambda client: read_collections(client, user_id))
+    found = sorted(found, key=lambda c: c.collection_id)
     chunks = _chunks([[c.collection_id, c.name] for c in found], COLLECTIONS_PER_TASK)
     write_json(place.store, place.key(FETCH, READING, "collections.json"), chunks)
     return tuple(len(chunk) for chunk in chunks)
@@ -147,12 +151,16 @@ def list_collections(place: Place, server: Server, user_id: str) -> tuple[int, .
 
 def read_members(place: Place, server: Server, user_id: str, chunk: int) -> None:
     """Read which movies some collections hold."""
-    asked = read_json(place.store, place.key(FETCH, READING, "collections.json"))[chunk]
+    wanted = read_json(place.store, place.key(FETCH, READING, "collections.json"))[chunk]
     members = [
-        {"id": i, "name": name, "items": sorted(read_members_of(_client(server), user_id, i))}
-        for i, name in asked
+        {"id": i, "name": name, "items": sorted(asked(server, _members_of(user_id, i)))}
+        for i, name in wanted
     ]
     write_json(place.store, place.key(FETCH, READING, f"members-{chunk}.json"), members)
+
+
+def _members_of(user_id: str, collection_id: str) -> Callable[[JellyfinClient], list[str]]:
+    return lambda client: read_members_of(client, user_id, collection_id)
 
 
 @dataclass(frozen=True)
@@ -169,10 +177,9 @@ def plan(place: Place, pages: Pages, per_call: int) -> Chunks:
     A movie is asked for if it is in anybody's list, but neither in the pages nor known with
     that Etag from an earlier night; its people if they are not known with its Etag.
     """
-    listed = _pages(place, pages, "ids", table=ITEM_IDS)
     rows = _pages(place, pages, "items", "changed", table=ITEMS)
     seen = _pages(place, pages, "plays", table=ITEM_PLAYS)
-    etag_of = _etags(rows) | _etags(listed)
+    etag_of = _listed_etags(place, pages)
     ids = sorted(etag_of.keys() | set(seen["item_id"]))
     known = _joined([rows, _state(place, STATE_ITEMS, ITEMS)], ITEMS)
     known = known[known["item_id"].isin(ids)]
@@ -180,14 +187,21 @@ def plan(place: Place, pages: Pages, per_call: int) -> Chunks:
     missing = [i for i in ids if i not in have or have[i] != etag_of.get(i, have[i])]
     write_table(place.store, place.key(FETCH, READING, "known.parquet"), ITEMS, known)
 
-    people = _etags(_known_credits(place))
-    stale = [i for i in ids if i not in people or people[i] != etag_of.get(i, have.get(i))]
+    wanted = have | etag_of
+    people = _etags(_known_credits(place, wanted))
+    stale = [i for i in ids if i not in people or people[i] != wanted.get(i)]
     chunks = {"items": _chunks(missing, per_call), "credits": _chunks(stale, per_call)}
     write_json(place.store, place.key(FETCH, READING, "chunks.json"), chunks)
     return Chunks(
         tuple(len(chunk) for chunk in chunks["items"]),
         tuple(len(chunk) for chunk in chunks["credits"]),
     )
+
+
+def _listed_etags(place: Place, pages: Pages) -> dict[str, str]:
+    """Return the Etags that the server's lists tell."""
+    rows = _pages(place, pages, "items", "changed", table=ITEMS)
+    return _etags(rows) | _etags(_pages(place, pages, "ids", table=ITEM_IDS))
 
 
 def _etags(frame: pd.DataFrame) -> dict[str, str]:
@@ -198,9 +212,8 @@ def read_missing(place: Place, server: Server, chunk: int) -> dict[str, int]:
     """Read some movies by their ids; return what was broken."""
     ids = read_json(place.store, place.key(FETCH, READING, "chunks.json"))["items"][chunk]
     broken: Counter[str] = Counter()
-    frames = _in_halves(read_items, _client(server), ids, broken)
-    key = place.key(FETCH, READING, f"missing-{chunk}.parquet")
-    write_table(place.store, key, ITEMS, _joined(frames, ITEMS))
+    frames = _in_halves(read_items, server, ids, broken, NOT_GIVEN)
+    write_table(place.store, _read_by_id(place, "missing", ids), ITEMS, _joined(frames, ITEMS))
     return dict(broken)
 
 
@@ -208,28 +221,36 @@ def read_people(place: Place, server: Server, chunk: int) -> dict[str, int]:
     """Read the people of some movies; return what was broken."""
     ids = read_json(place.store, place.key(FETCH, READING, "chunks.json"))["credits"][chunk]
     broken: Counter[str] = Counter()
-    frames = _in_halves(read_credits, _client(server), ids, broken)
-    # By content, so that a night that goes on finds what it had read before.
-    name = f"credits-{sha256_of(','.join(ids).encode())[:16]}.parquet"
-    write_table(place.store, place.key(FETCH, READING, name), CREDITS, _joined(frames, CREDITS))
+    frames = _in_halves(read_credits, server, ids, broken, PEOPLE_NOT_GIVEN)
+    write_table(place.store, _read_by_id(place, "credits", ids), CREDITS, _joined(frames, CREDITS))
     return dict(broken)
+
+
+def _read_by_id(place: Place, what: str, ids: Sequence[str]) -> str:
+    """Return where movies that were asked for by their ids are kept: by what was asked.
+
+    A night that goes on finds what it had read before, and nothing else under that name.
+    """
+    return place.key(FETCH, READING, f"{what}-{sha256_of(','.join(ids).encode())[:16]}.parquet")
 
 
 def _in_halves(
     read: Callable[[JellyfinClient, list[str], Counter[str]], pd.DataFrame],
-    client: JellyfinClient,
+    server: Server,
     ids: list[str],
     broken: Counter[str],
+    not_given: str,
 ) -> list[pd.DataFrame]:
     """Read by ids; halve what the server cannot give, so that a broken movie costs itself."""
     try:
-        return [read(client, ids, broken)]
+        return [asked(server, lambda client: read(client, ids, broken))]
     except ServerFault:
         if len(ids) == 1:
-            broken["movie that the server cannot give"] += 1
+            broken[not_given] += 1
             return []
         halves = _chunks(ids, -(-len(ids) // 2))
-        return [frame for half in halves for frame in _in_halves(read, client, half, broken)]
+        read_halves = (_in_halves(read, server, half, broken, not_given) for half in halves)
+        return [frame for frames in read_halves for frame in frames]
 
 
 def _chunks(values: Sequence[Any], size: int) -> list[list[Any]]:
@@ -262,14 +283,20 @@ def _state(place: Place, name: str, table: Table) -> pd.DataFrame:
     return table.frame([]) if kept is None else kept
 
 
-def _known_credits(place: Place) -> pd.DataFrame:
-    """Return the people read tonight, also before the night was broken off, and earlier."""
+def _known_credits(place: Place, etag_of: Mapping[str, str]) -> pd.DataFrame:
+    """Return the people read tonight, also before the night was broken off, and earlier.
+
+    Of a movie whose people were read several times, those that belong to its Etag.
+    """
     tonight = [
         read_table(place.store, key, CREDITS)
         for key in place.store.list(place.key(FETCH, READING))
         if key.rsplit("/", 1)[-1].startswith("credits-")
     ]
-    return _joined([*tonight, _state(place, STATE_CREDITS, CREDITS)], CREDITS)
+    frames = [*tonight, _state(place, STATE_CREDITS, CREDITS)]
+    fits = [frame["etag"].fillna("") == frame["item_id"].map(etag_of) for frame in frames]
+    current = [frame[fit] for frame, fit in zip(frames, fits, strict=True)]
+    return _joined([*current, *frames], CREDITS)
 
 
 def _collections(place: Place, chunks: Sequence[int]) -> list[Collection]:
@@ -287,7 +314,6 @@ class Assembly:
     server: ServerInfo
     names: Mapping[str, str]  # of the people, by id
     pages: Pages
-    n_missing: int
     collections: tuple[int, ...]  # chunks of members that were read
     largest_loss: float
     began: datetime | None  # by the server's clock; None: it tells no time
@@ -296,13 +322,16 @@ class Assembly:
 def assemble(place: Place, request: Assembly) -> tuple[Receipt, dict[str, Any]]:
     """Make the tables of what was read, and remember it for the next night.
 
+    What was read stays where it is until `clear`: should the worker die before its answer is
+    delivered, Dask does this again.
+
     Raises
     ------
     LibraryShrunk
         Too much is missing since last night. Nothing is written and nothing forgotten.
     """
-    items = _all_items(place, request.n_missing)
-    credits = _known_credits(place)
+    items = _all_items(place)
+    credits = _known_credits(place, _etags(items) | _listed_etags(place, request.pages))
     credits = credits[credits["item_id"].isin(items["item_id"])]
     movies = movies_of(items, credits, _collections(place, request.collections))
     movie_of_item = movie_of_items(items)
@@ -333,19 +362,22 @@ def assemble(place: Place, request: Assembly) -> tuple[Receipt, dict[str, Any]]:
         writer.table(person(user_id, PLAYS_TABLE), PLAYS, frame)
         writer.json(person(user_id, USER), who)
     _remember(place, request, items, credits)
-    place.store.delete_all(place.key(FETCH, READING))
-    for user_id in plays:
-        place.store.delete_all(place.key(FETCH, person(user_id, READING)))
     return writer.receipts, summary
 
 
-def _all_items(place: Place, n_missing: int) -> pd.DataFrame:
+def clear(place: Place, user_ids: Sequence[str]) -> None:
+    """Remove what was read, of the household and of these people: the tables are made of it."""
+    place.store.delete_all(place.key(FETCH, READING))
+    for user_id in user_ids:
+        place.store.delete_all(place.key(FETCH, person(user_id, READING)))
+
+
+def _all_items(place: Place) -> pd.DataFrame:
     """Return what is known of every movie: read by id, on pages, or on an earlier night."""
     store, frames = place.store, []
-    for chunk in range(n_missing):
+    for ids in read_json(store, place.key(FETCH, READING, "chunks.json"))["items"]:
         try:
-            key = place.key(FETCH, READING, f"missing-{chunk}.parquet")
-            frames.append(read_table(store, key, ITEMS))
+            frames.append(read_table(store, _read_by_id(place, "missing", ids), ITEMS))
         except MissingArtifact:
             # The call failed; that was reported where it failed.
             continue

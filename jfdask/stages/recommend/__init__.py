@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
-from jfdask.settings import RecommendSettings, Settings
 from jfdask.stages.files import FEATURIZE, FETCH, RECOMMEND, TRAIN
+from jfdask.stages.people import in_chunks, who_is_there
 from jfdask.stages.places import Place
 from jfdask.stages.recommend import tasks
 from jfdask.stages.units import Draft, Night, Plan, UnitReport, run_units
@@ -15,7 +15,7 @@ from jfdask.store.keys import PEOPLE
 
 NAME = RECOMMEND
 _IN_FLIGHT = 64
-PEOPLE_PER_TASK = 10
+PEOPLE_PER_TASK = 5
 
 
 def run(night: Night, trained: Mapping[str, UnitReport]) -> dict[str, UnitReport]:
@@ -24,30 +24,34 @@ def run(night: Night, trained: Mapping[str, UnitReport]) -> dict[str, UnitReport
         night,
         NAME,
         trained,
-        plan=partial(_plan, settings=night.settings),
-        work=partial(_work, settings=night.settings.recommend),
+        plan=partial(_plan, night=night),
+        work=partial(_work, night=night),
         in_flight=_IN_FLIGHT,
     )
 
 
-def _plan(place: Place, *, settings: Settings) -> Work[Plan]:  # noqa: ARG001
+def _plan(place: Place, *, night: Night) -> Work[Plan]:  # noqa: ARG001
     yield from ()
-    inputs = ((FETCH, ""), (FEATURIZE, ""), (TRAIN, f"{PEOPLE}/"))
-    return Plan(NAME, inputs, settings.recommend.model_dump())
+    matters = night.settings.recommend.model_dump()
+    if night.selection.users:
+        # Some lists are of an earlier night: another night is not to take this for its own.
+        matters["users"] = sorted(night.selection.users)
+    return Plan(NAME, ((FETCH, ""), (FEATURIZE, ""), (TRAIN, f"{PEOPLE}/")), matters)
 
 
-def _work(place: Place, _: Plan, *, settings: RecommendSettings) -> Work[Draft]:
-    [people] = values((yield [Call(tasks.who_was_learned, (place,), "")]))
-    chunks = [people[i : i + PEOPLE_PER_TASK] for i in range(0, len(people), PEOPLE_PER_TASK)]
-    made = values(
-        (
-            yield [
-                Call(tasks.recommend_to, (place, chunk, settings), "people", len(chunk))
-                for chunk in chunks
-            ]
-        )
-    )
-    reports = [report for chunk in made for report in chunk]
+def _work(place: Place, _: Plan, *, night: Night) -> Work[Draft]:
+    asked = [
+        Call(tasks.who_was_learned, (place,), ""),
+        Call(who_is_there, (place, night.selection.users), ""),
+    ]
+    learned, people = values((yield asked))
+
+    def call(chunk: Sequence[str]) -> Call:
+        given = (place, chunk, people.chosen, night.settings.recommend)
+        return Call(tasks.recommend_to, given, "people", len(chunk))
+
+    chunks = [learned[i : i + PEOPLE_PER_TASK] for i in range(0, len(learned), PEOPLE_PER_TASK)]
+    reports = yield from in_chunks(chunks, call)
     summary = {
         "people": {r.user_id: dict(r.summary) for r in reports if r.problem is None},
         "n_lists": sum(r.problem is None for r in reports),

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jfdask.errors import JfdaskError
 from jfdask.model.inputs import InMemory
 from jfdask.model.personal import Learned, recommend
 from jfdask.settings import RecommendSettings
@@ -22,14 +20,12 @@ from jfdask.stages.files import (
 )
 from jfdask.stages.files import RECOMMENDATIONS as DOCUMENT
 from jfdask.stages.household import facts, features, history, vectors
+from jfdask.stages.people import PersonReport, carry_person_over, each_person
 from jfdask.stages.places import Place
-from jfdask.stages.train.tasks import PersonReport
 from jfdask.stages.units import reader
 from jfdask.store.keys import PEOPLE, person
 from jfdask.store.units import UnitReader, UnitWriter
 from jfdask.tables import RECOMMENDATIONS
-
-logger = logging.getLogger(__name__)
 
 
 def who_was_learned(place: Place) -> tuple[str, ...]:
@@ -39,18 +35,15 @@ def who_was_learned(place: Place) -> tuple[str, ...]:
 
 
 def recommend_to(
-    place: Place, user_ids: Sequence[str], settings: RecommendSettings
+    place: Place, user_ids: Sequence[str], chosen: Sequence[str], settings: RecommendSettings
 ) -> list[PersonReport]:
-    """Write the lists of some people; one that fails stops nobody else."""
-    reports = []
-    for user_id in user_ids:
-        try:
-            reports.append(_recommend_to(place, user_id, settings))
-        except Exception as error:
-            logger.exception("A list could not be made")
-            what = str(error) if isinstance(error, JfdaskError) else type(error).__name__
-            reports.append(PersonReport(user_id, problem=f"User {user_id}: no list: {what}"))
-    return reports
+    """Write the lists of some people; who is not chosen keeps the list of before."""
+
+    def list_or_keep(user_id: str) -> PersonReport:
+        kept = None if user_id in chosen else carry_person_over(place, RECOMMEND, user_id)
+        return kept or _recommend_to(place, user_id, settings)
+
+    return each_person(place, user_ids, "list", list_or_keep)
 
 
 def _recommend_to(place: Place, user_id: str, settings: RecommendSettings) -> PersonReport:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -10,6 +10,7 @@ from jfdask.model.grid import plan_search, validate_grid
 from jfdask.model.personal import LearnOptions, new_classifier
 from jfdask.settings import Settings, TrainSettings
 from jfdask.stages.files import FEATURIZE, FETCH, TRAIN
+from jfdask.stages.people import in_chunks, who_is_there
 from jfdask.stages.places import Place
 from jfdask.stages.train import tasks
 from jfdask.stages.train.parameters import parameters
@@ -48,40 +49,35 @@ def run(night: Night, featurized: Mapping[str, UnitReport]) -> dict[str, UnitRep
         night,
         NAME,
         featurized,
-        plan=partial(_plan, settings=night.settings.train),
+        plan=partial(_plan, night=night),
         work=partial(_work, night=night),
         in_flight=_IN_FLIGHT,
     )
 
 
-def _plan(place: Place, *, settings: TrainSettings) -> Work[Plan]:  # noqa: ARG001
+def _plan(place: Place, *, night: Night) -> Work[Plan]:  # noqa: ARG001
     yield from ()
-    matters = settings.model_dump(exclude={"people_per_task"})
+    matters = night.settings.train.model_dump(exclude={"people_per_task"})
+    if night.selection.users:
+        # Some models are of an earlier night: another night is not to take this for its own.
+        matters["users"] = sorted(night.selection.users)
     return Plan(NAME, ((FETCH, f"{PEOPLE}/"), (FEATURIZE, "")), matters)
 
 
 def _work(place: Place, _: Plan, *, night: Night) -> Work[Draft]:
-    settings = night.settings.train
-    [people] = values((yield [Call(tasks.who_learns, (place,), "")]))
-    searched = yield from parameters(place, people, night)
+    settings, users = night.settings.train, night.selection.users
+    [people] = values((yield [Call(who_is_there, (place, users), "")]))
+    searched = yield from parameters(place, people.user_ids, night)
     n_workers = max(1, len(night.client.scheduler_info(n_workers=-1)["workers"]))
-    size = -(-len(people) // (n_workers * TASKS_PER_WORKER))
+    size = -(-len(people.user_ids) // (n_workers * TASKS_PER_WORKER))
     size = max(1, min(size, settings.people_per_task))
-    chunks = [people[i : i + size] for i in range(0, len(people), size)]
-    learned = values(
-        (
-            yield [
-                Call(
-                    tasks.learn_people,
-                    (place, chunk, options_of(settings), searched.of(chunk)),
-                    "people",
-                    len(chunk),
-                )
-                for chunk in chunks
-            ]
-        )
-    )
-    reports = [report for chunk in learned for report in chunk]
+
+    def call(chunk: Sequence[str]) -> Call:
+        given = (place, chunk, people.chosen, options_of(settings), searched.of(chunk))
+        return Call(tasks.learn_people, given, "people", len(chunk))
+
+    chunks = [people.user_ids[i : i + size] for i in range(0, len(people.user_ids), size)]
+    reports = yield from in_chunks(chunks, call)
     summary: dict[str, Any] = {
         "method": settings.method,
         "search": searched.summary,

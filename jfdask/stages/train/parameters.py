@@ -7,7 +7,8 @@ travels.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +28,8 @@ from jfdask.stages.units import Night
 from jfdask.stages.window import Call, Work, values
 from jfdask.store.manifests import settings_fingerprint
 
+logger = logging.getLogger(__name__)
+
 #: A candidate that fails gets this score; no AUC is that low. With "raise", dask-ml would try
 #: a failing fit again without end.
 FAILED = -1.0
@@ -40,7 +43,7 @@ class Parameters:
     summary: Mapping[str, Any] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
 
-    def of(self, user_ids: tuple[str, ...]) -> dict[str, Mapping[str, Any]]:
+    def of(self, user_ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
         """Return the parameters of some people."""
         return {user_id: self.by_person.get(user_id, {}) for user_id in user_ids}
 
@@ -75,22 +78,26 @@ def parameters(place: Place, people: tuple[str, ...], night: Night) -> Work[Para
     )
     by_person: dict[str, Mapping[str, Any]] = {}
     n_searched = 0
-    scores = []
+    scores, problems = [], []
     for group, owner, source, found in zip(groups, owners, sources, known, strict=True):
         params = found.params
         if params is None and found.n_rows >= settings.folds:
-            params, score = _search(night, source, found.n_rows, planned)
-            n_searched += planned.n_candidates
-            scores.append(score)
-            kept = tasks.SearchResult(wanted, found.n_rows, params, score)
-            values((yield [Call(tasks.keep_parameters, (place, owner, kept), "")]))
+            try:
+                params, score = _search(night, source, found.n_rows, planned)
+            except DataError as error:
+                problems.append(str(error))
+            else:
+                n_searched += planned.n_candidates
+                scores.append(score)
+                kept = tasks.SearchResult(wanted, found.n_rows, params, score)
+                values((yield [Call(tasks.keep_parameters, (place, owner, kept), "")]))
         by_person |= dict.fromkeys(group, params or {})
     summary: dict[str, Any] = {"searched": n_searched}
     if scores:
         summary["auc"] = float(np.mean(scores))
     if settings.search_per == "household" and people:
         summary["params"] = dict(by_person[people[0]])
-    return Parameters(by_person, summary)
+    return Parameters(by_person, summary, tuple(problems))
 
 
 def _search(
@@ -124,16 +131,22 @@ def _search(
                 scoring=scoring,
                 **common,
             )
-        search.fit(da.arange(n_rows, chunks=n_rows))
+        try:
+            search.fit(da.arange(n_rows, chunks=n_rows))
+        except Exception as error:
+            logger.exception("A search failed")
+            raise DataError(
+                f"The search failed with {type(error).__name__}; default parameters are used. "
+                'train.search = "off" does without a search.'
+            ) from error
     results = search.cv_results_
     by_fold = np.array([results[f"split{i}_test_score"] for i in range(settings.folds)])
     failed = np.flatnonzero((by_fold <= FAILED).any(axis=0))
     if len(failed):
         first = results["params"][failed[0]]
         raise DataError(
-            f"{len(failed)} of {planned.n_candidates} candidates of the search for household "
-            f"{source.place.household!r} failed, the first with {first}. The workers' log says "
-            'why; train.search = "off" does without.'
+            f"{len(failed)} of {planned.n_candidates} candidates of the search failed, the first "
+            f"with {first}; default parameters are used. Mend train.search, or set it to off."
         )
     params = chosen_params(results, settings.folds, inner.get_params())
     score = next(

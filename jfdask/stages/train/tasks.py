@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from jfdask.errors import JfdaskError, MissingArtifact
+from jfdask.errors import DamagedArtifact, MissingArtifact
 from jfdask.model.personal import Learned, LearnOptions, learn
 from jfdask.stages.files import (
     FAVORITE,
@@ -19,12 +19,13 @@ from jfdask.stages.files import (
     PLAYS_TABLE,
     TRAIN,
 )
-from jfdask.stages.household import RowsSource, features, history, people_of, vectors
+from jfdask.stages.household import RowsSource, features, history, vectors
+from jfdask.stages.people import PersonReport, carry_person_over, each_person
 from jfdask.stages.places import Place
 from jfdask.stages.units import reader
 from jfdask.store.filesystem import sha256_of
 from jfdask.store.keys import person, run_key
-from jfdask.store.manifests import Receipt, settings_fingerprint
+from jfdask.store.manifests import settings_fingerprint
 from jfdask.store.state import read_state, write_state
 from jfdask.store.tables import encode_json, read_json
 from jfdask.store.units import UnitWriter
@@ -36,16 +37,6 @@ VERSION = 1
 PARAMETERS = "parameters.json"
 #: Growth of the histories after which parameters are searched for again.
 GROWTH = 1.1
-
-
-@dataclass(frozen=True)
-class PersonReport:
-    """What became of a person."""
-
-    user_id: str
-    receipt: Receipt = field(default_factory=dict)
-    summary: Mapping[str, Any] = field(default_factory=dict)
-    problem: str | None = None
 
 
 @dataclass(frozen=True)
@@ -64,11 +55,6 @@ class SearchResult:
     n_rows: int
     params: Mapping[str, Any]
     score: float
-
-
-def who_learns(place: Place) -> tuple[str, ...]:
-    """Return the ids of the people whose history was fetched."""
-    return tuple(people_of(place))
 
 
 def known_parameters(source: RowsSource, owner: str | None, wanted: str) -> KnownParameters:
@@ -91,19 +77,17 @@ def keep_parameters(place: Place, owner: str | None, found: SearchResult) -> Non
 def learn_people(
     place: Place,
     user_ids: Sequence[str],
+    chosen: Sequence[str],
     options: LearnOptions,
     params: Mapping[str, Mapping[str, Any]],
 ) -> list[PersonReport]:
-    """Learn the taste of some people, one after the other; one that fails stops nobody else."""
-    reports = []
-    for user_id in user_ids:
-        try:
-            reports.append(_learn_person(place, user_id, replace(options, params=params[user_id])))
-        except Exception as error:
-            logger.exception("A model could not be trained")
-            what = str(error) if isinstance(error, JfdaskError) else f"{type(error).__name__}"
-            reports.append(PersonReport(user_id, problem=f"User {user_id}: no model: {what}"))
-    return reports
+    """Learn the taste of some people; who is not chosen keeps the model of before."""
+
+    def learn_or_keep(user_id: str) -> PersonReport:
+        kept = None if user_id in chosen else carry_person_over(place, TRAIN, user_id)
+        return kept or _learn_person(place, user_id, replace(options, params=params[user_id]))
+
+    return each_person(place, user_ids, "model", learn_or_keep)
 
 
 def _learn_person(place: Place, user_id: str, options: LearnOptions) -> PersonReport:
@@ -169,14 +153,17 @@ def _done_before(place: Place, user_id: str, wanted: str) -> PersonReport | None
         key = run_key(run_id, TRAIN, place.household, person(user_id, LEARNED))
         try:
             learned = read_json(place.store, key)
+            if learned["wanted"] != wanted:
+                continue
+            writer = UnitWriter(place.store, place.run_id, TRAIN, place.household)
+            for name, (sha256, _) in learned["files"].items():
+                stored = run_key(run_id, TRAIN, place.household, name)
+                writer.bytes(name, place.store.read_checked(stored, sha256))
         except MissingArtifact:
             continue
-        if learned["wanted"] != wanted:
+        except DamagedArtifact as error:
+            logger.warning("A model is trained again: %s", error)
             continue
-        writer = UnitWriter(place.store, place.run_id, TRAIN, place.household)
-        for name, (sha256, _) in learned["files"].items():
-            stored = run_key(run_id, TRAIN, place.household, name)
-            writer.bytes(name, place.store.read_checked(stored, sha256))
         writer.json(person(user_id, LEARNED), learned)
         return PersonReport(user_id, writer.receipts, learned["summary"])
     return None

@@ -1,0 +1,167 @@
+"""Reading a list page by page: whether its pages fit, and what the server cannot give of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from jfdask.errors import JellyfinError, JfdaskError, ServerFault
+from jfdask.jellyfin.connection import Server
+from jfdask.jellyfin.paging import MAX_ROUNDS, Receipt, find_shift, fingerprint, page_starts
+from jfdask.stages.fetch import tasks
+from jfdask.stages.fetch.losses import NOT_GIVEN
+from jfdask.stages.fetch.tasks import Listing
+from jfdask.stages.places import Place
+from jfdask.stages.window import Call, Work
+
+#: What was saved is asked for from a little before the first page on; see `paging`.
+SAVED_MARGIN = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class ListRead:
+    """A list that was read: which of its pages to believe."""
+
+    listing: Listing
+    parts: tuple[str, ...]  # names of its pages in the store
+    problems: tuple[str, ...] = ()
+    broken: Counter[str] = field(default_factory=Counter)
+    times: tuple[datetime, ...] = ()  # the server's clock at each page
+
+
+def read_list(place: Place, server: Server, listing: Listing, size: int) -> Work[ListRead]:
+    """Read all pages of a list, again if it was changing underneath.
+
+    Raises
+    ------
+    JellyfinError
+        A page cannot be read; of a `ServerFault`: nothing of the list can.
+    """
+    for round_ in range(MAX_ROUNDS):
+        # Of another length each time: an item that was just saved is not a seam again.
+        length = max(2, size - round_)
+        pages = _Pages(place, server, listing, round_)
+        yield from pages.take([(0, length)])
+        starts = page_starts(pages.total, length)[1:]
+        yield from pages.take((start, min(length, pages.total - start)) for start in starts)
+        shift = yield from pages.shift()
+        if shift is None:
+            return pages.result()
+    return pages.result(
+        f"The list of {listing.name} kept changing in {MAX_ROUNDS} readings ({shift}); a movie "
+        "may be missing."
+    )
+
+
+@dataclass
+class _Pages:
+    """The pages of one reading of a list."""
+
+    place: Place
+    server: Server
+    listing: Listing
+    round_: int
+    receipts: list[Receipt] = field(default_factory=list)
+    parts: list[str] = field(default_factory=list)
+    faults: dict[int, ServerFault] = field(default_factory=dict)  # by offset of the item
+    torn: set[int] = field(default_factory=set)  # where two items had to be read one by one
+
+    @property
+    def total(self) -> int:
+        """Items of the list."""
+        return self.receipts[0].total
+
+    def take(self, wanted: Iterable[tuple[int, int]]) -> Work[None]:
+        """Read ranges (start, length). One that the server cannot give is halved.
+
+        What is broken on the server's side costs itself in the end, not its page.
+        """
+        ranges = list(wanted)
+        while ranges:
+            answers = yield [self._call(start, n) for start, n in ranges]
+            halves: list[tuple[int, int]] = []
+            for (start, n), answer in zip(ranges, answers, strict=True):
+                if not isinstance(answer, ServerFault):
+                    self.receipts.append(or_raise(answer))
+                    self.parts.append(self._part(start, n))
+                elif n == 1:
+                    self.faults[start] = answer
+                else:
+                    halves += self._halves(start, n)
+            ranges = list(dict.fromkeys(halves))
+        if not self.receipts:
+            raise self.faults[min(self.faults)]
+
+    def shift(self) -> Work[str | None]:
+        """Return in what the pages disagree, or None; of the catalogue also by what was saved."""
+        pages = self._mended()
+        shift = find_shift(pages)
+        times = [r.server_time for r in self.receipts if r.server_time is not None]
+        # With one page there is no seam; without a clock there is nothing to ask by.
+        if shift or len(pages) < 2 or not times or self.listing.name not in ("items", "ids"):
+            return shift
+        [saved] = yield [Call(tasks.read_saved, (self.server, min(times) - SAVED_MARGIN), "")]
+        if isinstance(saved, JellyfinError):
+            return f"what was saved meanwhile cannot be read: {saved}"
+        if or_raise(saved) is None:
+            return f"more than {tasks.MOST_SAVED} movies were saved meanwhile"
+        return find_shift(pages, saved=saved)
+
+    def result(self, *problems: str) -> ListRead:
+        """Return what was read."""
+        broken = sum((Counter(receipt.broken) for receipt in self.receipts), Counter[str]())
+        if not_given := [start for start in self._not_given() if start < self.total]:
+            broken[NOT_GIVEN] = len(not_given)
+        times = tuple(r.server_time for r in self.receipts if r.server_time is not None)
+        return ListRead(self.listing, tuple(dict.fromkeys(self.parts)), problems, broken, times)
+
+    def _halves(self, start: int, n: int) -> list[tuple[int, int]]:
+        """Return two shorter ranges that share an item, as pages do; two items are torn apart."""
+        if n == 2:
+            self.torn.add(start)
+            return [(start, 1), (start + 1, 1)]
+        first = n // 2 + 1
+        return [(start, first), (start + first - 1, n - first + 1)]
+
+    def _mended(self) -> list[Receipt]:
+        """Return pages of which neighbours share an item, though the server cannot give them all.
+
+        Two items that were torn apart stand as the page that they would have been, one that
+        cannot be given under a name of its own. So totals, seams and repetitions of all the
+        others are looked at as ever.
+        """
+        total, ids = self.total, {r.start: r.first_id for r in self.receipts if r.limit == 1}
+        pages = [
+            page
+            for page in self.receipts
+            # The first page is halved before the length of the list is known.
+            if page.n_items or not page.start or page.start < total or page.total != total
+        ]
+        for start in self.torn:
+            names = [ids.get(i) or f"? {i}" for i in (start, start + 1) if i < total]
+            marks = b"".join(map(fingerprint, names))
+            if names:
+                ends = names[0], names[-1]
+                pages.append(Receipt(start, 2, total, len(names), *ends, marks, None, {}))
+        return sorted(pages, key=lambda page: (page.start, page.n_items))
+
+    def _not_given(self) -> set[int]:
+        return self.faults.keys() - {receipt.start for receipt in self.receipts}
+
+    def _part(self, start: int, n: int) -> str:
+        return f"{self.round_}-{start:08d}-{n}.parquet"
+
+    def _call(self, start: int, n: int) -> Call:
+        part = self._part(start, n)
+        where = (self.place, self.server, self.listing, part, start, n)
+        return Call(tasks.read_page, where, "pages")
+
+
+def or_raise(answer: Any) -> Any:
+    """Return the answer to a call, or raise the error that it ended with."""
+    if isinstance(answer, JfdaskError):
+        raise answer
+    return answer

@@ -1,0 +1,137 @@
+"""Work that is done person by person, some people a task."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from jfdask.errors import DamagedArtifact, JfdaskError, MissingArtifact, SettingsError
+from jfdask.stages.files import FETCH, USER
+from jfdask.stages.places import Place
+from jfdask.stages.units import reader
+from jfdask.stages.window import Call, Work
+from jfdask.store.keys import PEOPLE, person
+from jfdask.store.manifests import Receipt, load_unit
+from jfdask.store.units import UnitReader, UnitWriter
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class PersonReport:
+    """What became of a person."""
+
+    user_id: str
+    receipt: Receipt = field(default_factory=dict)
+    summary: Mapping[str, Any] = field(default_factory=dict)
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class People:
+    """Who is in a household, and for whom of them the night is."""
+
+    user_ids: tuple[str, ...]  # everybody, sorted
+    chosen: tuple[str, ...]  # sorted
+
+
+def who_is_there(place: Place, wanted: Sequence[str]) -> People:
+    """Return the people whose history was fetched.
+
+    Parameters
+    ----------
+    wanted
+        Names or ids; empty: everybody.
+
+    Raises
+    ------
+    SettingsError
+        None of those who are wanted is in the household.
+    """
+    unit = reader(place, FETCH)
+    user_ids = sorted({name.split("/")[1] for name in unit.names(f"{PEOPLE}/")})
+    if not wanted:
+        return People(tuple(user_ids), tuple(user_ids))
+    names = {user_id: name_of(place, user_id) for user_id in user_ids}
+    asked = {name.casefold() for name in wanted}
+    chosen = [u for u in user_ids if u in asked or names[u].casefold() in asked]
+    if not chosen:
+        raise SettingsError(
+            f"Nobody in household {place.household!r} is called {', '.join(wanted)}; there are: "
+            f"{', '.join(sorted(names.values())) or 'none'}."
+        )
+    return People(tuple(user_ids), tuple(chosen))
+
+
+def name_of(place: Place, user_id: str) -> str:
+    """Return what a person is called; her id if that is not known."""
+    try:
+        return str(reader(place, FETCH).json(person(user_id, USER))["name"])
+    except (MissingArtifact, DamagedArtifact):
+        return user_id
+
+
+def each_person(
+    place: Place,
+    user_ids: Sequence[str],
+    what: str,
+    do: Callable[[str], PersonReport],
+) -> list[PersonReport]:
+    """Do something for some people, one after the other; one who fails stops nobody else."""
+    reports = []
+    for user_id in user_ids:
+        try:
+            reports.append(do(user_id))
+        except Exception as error:
+            told = str(error)
+            if not isinstance(error, JfdaskError):
+                logger.exception("There is no %s of a person", what)
+                told = (
+                    f"{type(error).__name__}; that is a mistake of jfdask: please report it with "
+                    "the traceback from the workers' log"
+                )
+            problem = f"User {name_of(place, user_id)!r}: no {what} tonight: {told}"
+            reports.append(PersonReport(user_id, problem=problem))
+    return reports
+
+
+def in_chunks(
+    chunks: Sequence[Sequence[str]], call: Callable[[Sequence[str]], Call]
+) -> Work[list[PersonReport]]:
+    """Do chunks of people; one whose worker died is done again person by person.
+
+    Returns
+    -------
+    list of PersonReport
+        In the order of the people.
+    """
+    answers = yield [call(chunk) for chunk in chunks]
+    reports: list[PersonReport] = []
+    for chunk, answer in zip(chunks, answers, strict=True):
+        if not isinstance(answer, JfdaskError):
+            reports += answer
+        elif len(chunk) == 1:
+            reports.append(PersonReport(chunk[0], problem=f"User {chunk[0]}: {answer}"))
+        else:
+            reports += yield from in_chunks([[user_id] for user_id in chunk], call)
+    return reports
+
+
+def carry_person_over(place: Place, stage: str, user_id: str) -> PersonReport | None:
+    """Have in this run what the run before has of a person; None if it has nothing."""
+    if place.previous is None:
+        return None
+    try:
+        unit = load_unit(place.store, place.previous, stage, place.household)
+        before = UnitReader(place.store, unit)
+        names = before.names(person(user_id) + "/")
+        writer = UnitWriter(place.store, place.run_id, stage, place.household)
+        for name in names:
+            writer.bytes(name, before.bytes(name))
+    except (MissingArtifact, DamagedArtifact) as error:
+        logger.warning("%s", error)
+        return None
+    summary = unit.summary.get("people", {}).get(user_id, {})
+    return PersonReport(user_id, writer.receipts, summary) if names else None

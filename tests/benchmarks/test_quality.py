@@ -1,0 +1,333 @@
+"""The benchmark on a small invented catalogue, with people whose taste is known."""
+
+import json
+import lzma
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+
+import quality
+from quality_bench import baselines, methods, people, results
+from quality_bench.figures import favorite_figures, list_figures
+from quality_bench.people import N_FOLDS, case_of, distinct
+from quality_bench.reading import Ratings, find, read_movies, read_people
+from quality_bench.world import make_world
+
+from jfdask.errors import DataError, SettingsError
+
+N_MOVIES, N_DIRECTORS, N_PLAYS = 260, 20, 120
+CHEAP = "always_true,community_rating,popularity,tfidf"
+PARTS = ("A", "B", "paired", "seconds", "halves", "people_like_the_author", "n_people")
+
+
+def hexed(kind: int, i: int) -> str:
+    return f"{kind:02x}{i:030x}"
+
+
+def write_data(folder: Path, n_people: int = 4) -> Path:
+    rng = np.random.default_rng(0)
+    words = [f"{a}{b}" for a in "bdfgklmnprst" for b in ("al", "er", "in", "ou", "ay")]
+    items = []
+    for i in range(N_MOVIES):
+        director = i % N_DIRECTORS
+        person = {"Id": hexed(2, director), "Name": f"Director {director}", "Type": "Director"}
+        items.append(
+            {
+                "Id": hexed(1, i),
+                "Name": f"Title {i}",
+                "Type": "Movie",
+                "ProviderIds": {"Tmdb": str(i + 1)},
+                "ProductionYear": 1970 + int(rng.integers(50)),
+                "Overview": " ".join(rng.choice(words, 8)),
+                "Genres": [str(rng.choice(["Drama", "Comedy", "Crime"]))],
+                "CommunityRating": round(float(rng.uniform(4, 9)), 1),
+                "RunTimeTicks": int(rng.integers(80, 160)) * 600_000_000,
+                "People": [person],
+            }
+        )
+    users = []
+    for u in range(n_people):
+        played = np.sort(rng.choice(N_MOVIES, N_PLAYS, replace=False))
+        liked = (played % N_DIRECTORS + u) % N_DIRECTORS < 7
+        ratings = [
+            [hexed(1, int(m)), 5.0 if y else 2.0, 1000 * u + int(m)]
+            for m, y in zip(played, liked, strict=True)
+        ]
+        users.append({"Id": hexed(3, u), "Name": f"somebody {u}", "ratings": ratings})
+    users.append({"Id": hexed(3, 99), "Name": "few plays", "ratings": users[0]["ratings"][:3]})
+    users[-1]["ratings"] = [[m, stars, when + 7] for m, stars, when in users[-1]["ratings"]]
+    boxsets = [{"Id": hexed(4, 0), "Name": "Saga", "MovieIds": [hexed(1, 3), hexed(1, 9)]}]
+    folder.mkdir(exist_ok=True)
+    lines = "".join(json.dumps(item) + "\n" for item in items)
+    (folder / "items.jsonl").write_text(lines, encoding="utf-8")
+    (folder / "users.json").write_text(json.dumps(users), encoding="utf-8")
+    (folder / "boxsets.json").write_text(json.dumps(boxsets), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return write_data(tmp_path_factory.mktemp("quality") / "data")
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("quality") / "cache"
+
+
+@pytest.fixture(scope="module")
+def world(data, cache):
+    return make_world(data, None, None, cache)
+
+
+def run(data, out, *more):
+    return quality.main(["--data", str(data), "--out", str(out), *more])
+
+
+@pytest.fixture(scope="module")
+def whole(data, tmp_path_factory):
+    """Return the summary of all methods that need no optional package."""
+    out = tmp_path_factory.mktemp("quality") / "whole.json"
+    names = [m for m in methods.METHODS if m != "als"]
+    assert run(data, out, "--limit", "2", "--methods", ",".join(names)) == 0
+    return json.loads(out.read_text(encoding="utf-8"))
+
+
+def flipped(world, person, fold):
+    """Return the world as it would be if somebody's plays in a fold were quite others."""
+    from dataclasses import replace
+
+    inside = person.folds == fold
+    unplayed = np.setdiff1d(np.arange(N_MOVIES), person.played)
+    played = person.played.copy()
+    played[inside] = unplayed[: inside.sum()]
+    liked = np.where(inside, ~person.liked, person.liked)
+    order = np.argsort(played)
+    other = people.Person(person.user_id, played[order], liked[order], person.folds[order])
+    crowd = tuple(other if p is person else p for p in world.crowd)
+    return replace(world, crowd=crowd, _made={})
+
+
+def test_the_summary_has_the_agreed_shape(whole):
+    assert set(whole) == set(PARTS)
+    for task, names in quality.METRICS.items():
+        for method, figures in whole[task].items():
+            assert set(figures) == set(names), method
+            for name, figure in figures.items():
+                assert set(figure) == {"mean", "se", "n"}
+                is_known = name != "log_loss" or methods.METHODS[method].is_probability
+                assert figure["n"] == (2 if is_known else 0)
+        for paired in whole["paired"][task].values():
+            assert set(paired) == {"seed", "best_baseline"}
+            assert set(paired["seed"]) == set(names)
+    assert whole["seconds"]["total"] > 0
+    assert set(whole["seconds"]["person"]) == set(whole["A"])
+    assert whole["n_people"] == {"evaluated": 2, "crowd": 5}
+
+
+def test_what_is_planted_is_found(whole):
+    assert whole["A"]["affinity"]["auc"]["mean"] > 0.9
+    assert whole["A"]["tfidf"]["auc"]["mean"] > 0.7
+    assert whole["A"]["always_true"]["auc"]["mean"] == 0.5
+    assert abs(whole["A"]["community_rating"]["auc"]["mean"] - 0.5) < 0.15
+    assert (
+        whole["B"]["affinity"]["recall@50"]["mean"] > whole["B"]["always_true"]["recall@50"]["mean"]
+    )
+    better = whole["paired"]["A"]["affinity"]["best_baseline"]["auc"]
+    assert better["baseline"] in methods.BASELINES
+    gain = whole["A"]["affinity"]["auc"]["mean"] - whole["A"][better["baseline"]]["auc"]["mean"]
+    assert better["mean"] == pytest.approx(gain)
+
+
+@pytest.mark.parametrize("name", ["popularity", "als"])
+def test_a_hidden_fold_of_anybody_changes_nothing(world, name):
+    if name == "als":
+        pytest.importorskip("implicit")
+    for person in world.crowd[:2]:
+        changed = flipped(world, person, fold=1)
+        for asked in world.evaluated:
+            case = case_of(asked, 1, world.catalogue.movie_ids)
+            before, after = (methods.METHODS[name].scores(w, case, "AB") for w in (world, changed))
+            assert np.array_equal(before["A"], after["A"])
+            assert np.array_equal(before["B"], after["B"])
+        # In another fold the same plays are seen: the test can fail.
+        case = case_of(world.evaluated[0], 2, world.catalogue.movie_ids)
+        before, after = (methods.METHODS[name].scores(w, case, "B")["B"] for w in (world, changed))
+        assert not np.array_equal(before, after)
+
+
+def test_popularity_counts_the_visible_plays_of_everybody_once(world):
+    case = case_of(world.evaluated[0], 3, world.catalogue.movie_ids)
+    expected = np.zeros(N_MOVIES)
+    for person in world.crowd:
+        expected[person.played[person.folds != 3]] += 1
+    scores = baselines.popularity(world, case, "AB")
+    assert np.array_equal(scores["B"], expected[case.candidates])
+    assert np.array_equal(scores["A"], expected[case.hidden])
+
+
+def test_folds_are_stratified_and_a_hidden_play_looks_unplayed(world):
+    person = world.evaluated[0]
+    cases = [case_of(person, fold, world.catalogue.movie_ids) for fold in range(N_FOLDS)]
+    assert np.array_equal(np.sort(np.concatenate([c.hidden for c in cases])), person.played)
+    for case in cases:
+        assert np.isin(case.hidden, case.candidates).all()
+        assert not np.isin(case.hidden, case.history.played).any()
+    n_liked = [person.liked[person.folds == fold].sum() for fold in range(N_FOLDS)]
+    assert max(n_liked) - min(n_liked) <= 1
+
+
+def test_compressed_files_are_read_as_plain_ones(data, tmp_path):
+    packed = tmp_path / "packed"
+    packed.mkdir()
+    for path in data.iterdir():
+        (packed / f"{path.name}.xz").write_bytes(lzma.compress(path.read_bytes()))
+    movies, movie_of_item = read_movies(packed)
+    plain, _ = read_movies(data)
+    assert movies.equals(plain)
+    assert len(movie_of_item) == len(movies) == N_MOVIES
+    users = find(packed, "users.json")
+    assert [p.ratings for p in read_people(users)] == [
+        p.ratings for p in read_people(data / "users.json")
+    ]
+    with pytest.raises(DataError, match="no file of people"):
+        read_people(data / "boxsets.json")
+    with pytest.raises(DataError, match=r"users\.json"):
+        find(tmp_path, "users.json")
+
+
+def test_nobody_counts_twice(data, cache, tmp_path, world):
+    users = json.loads((data / "users.json").read_text(encoding="utf-8"))
+    renamed = [{**u, "Id": hexed(9, i), "Name": "x"} for i, u in enumerate(users)]
+    partly = [{**u, "Id": hexed(8, i), "ratings": u["ratings"][::2]} for i, u in enumerate(users)]
+    stranger = {"Id": users[0]["Id"], "ratings": [[hexed(1, m), 4.0, 5e6] for m in range(30)]}
+    crowd = tmp_path / "crowd.json"
+    crowd.write_text(json.dumps([*users, *renamed, *partly, stranger]), encoding="utf-8")
+    mixed = make_world(data, None, crowd, cache)
+    assert len(mixed.crowd) == len(users) + 1
+    # The evaluated take part as they are evaluated: with the same folds.
+    assert all(any(p is q for q in mixed.crowd) for p in mixed.evaluated)
+    assert len(mixed.evaluated) == len(world.evaluated) == 4
+    again = tmp_path / "people.json"
+    again.write_text(json.dumps([*users, *renamed]), encoding="utf-8")
+    assert len(make_world(data, again, None, cache).evaluated) == 4
+
+
+def test_people_are_the_same_by_what_they_rated():
+    def person(name, *ratings):
+        return Ratings(name, frozenset(ratings))
+
+    anna = person("anna", ("m1", 4.0, 1.0), ("m2", 3.0, 2.0), ("m3", 3.0, 2.0))
+    other_name = person("b", ("m1", 4.0, 1.0), ("m2", 3.0, 2.0))
+    other_time = person("anna", ("m1", 4.0, 7.0), ("m2", 3.0, 8.0))
+    assert distinct([], [anna, other_name]) == [anna]
+    assert distinct([anna], [other_name]) == [anna]
+    assert set(distinct([anna], [other_time])) == {other_time}
+
+
+def test_a_run_that_was_broken_off_goes_on(data, tmp_path, monkeypatch, capsys):
+    out = tmp_path / "r.json"
+    assert run(data, out, "--methods", CHEAP) == 0
+    capsys.readouterr()
+    first, lines = json.loads(out.read_text()), (tmp_path / "r.jsonl").read_text().splitlines()
+    assert len(lines) == len(set(lines)) == 4 * 4 * 2
+    # Broken off in the middle of a line, an hour before its end.
+    (tmp_path / "r.jsonl").write_text("\n".join(lines[:20]) + "\n" + lines[20][:30])
+    asked = []
+    original = quality.measure_person
+    monkeypatch.setattr(quality, "measure_person", lambda *a: asked.append(a[2]) or original(*a))
+    assert run(data, out, "--methods", CHEAP) == 0
+    again = json.loads(out.read_text())
+    assert len(asked) == 6  # the ten figures, and two, that were lost: a unit is both tasks
+    assert {k: v for k, v in again.items() if k != "seconds"} == {
+        k: v for k, v in first.items() if k != "seconds"
+    }
+    asked.clear()
+    assert run(data, out, "--methods", CHEAP) == 0
+    assert asked == []
+    # Other code, other results: nothing of the old is taken over.
+    monkeypatch.setattr(quality, "code_digest", lambda *_: "other")
+    assert run(data, out, "--methods", "popularity") == 0
+    assert asked == ["popularity"] * 4
+
+
+def test_several_processes_find_the_same(data, tmp_path, capsys):
+    found = []
+    for jobs in ("1", "2"):
+        out = tmp_path / f"{jobs}.json"
+        assert run(data, out, "--methods", CHEAP, "--jobs", jobs) == 0
+        found.append({k: v for k, v in json.loads(out.read_text()).items() if k != "seconds"})
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "why"), [("pooled", "not built yet"), ("prior", "not built yet"), ("magic", "exist")]
+)
+def test_a_method_that_does_not_exist_is_named(data, tmp_path, capsys, name, why):
+    assert run(data, tmp_path / "x.json", "--methods", f"als,{name}") == SettingsError.exit_code
+    said = capsys.readouterr().err
+    assert repr(name) in said
+    assert why in said
+    assert not (tmp_path / "x.json").exists()
+
+
+def test_a_method_more_is_one_function(data, tmp_path, monkeypatch, capsys):
+    def truth(world, case, tasks):
+        person = next(p for p in world.evaluated if p.user_id == case.history.user_id)
+        loved = np.zeros(N_MOVIES)
+        loved[person.played[person.liked]] = 1.0
+        return baselines.split(loved, case)
+
+    method = methods.Method(truth, is_probability=True, uses_model=False)
+    monkeypatch.setitem(methods.METHODS, "truth", method)
+    out = tmp_path / "t.json"
+    assert run(data, out, "--methods", "truth,always_true") == 0
+    summary = json.loads(out.read_text())
+    for task, names in quality.METRICS.items():
+        best = {n: summary[task]["truth"][n]["mean"] for n in names}
+        assert best == pytest.approx({n: float(n != "log_loss") for n in names}, abs=1e-6)
+
+
+def test_figures_of_known_rankings():
+    candidates = np.arange(60)
+    hits = np.array([0, 30])  # first, and thirty-first
+    figures = list_figures([hits], [candidates], [-candidates.astype(float)])
+    assert figures["ndcg@20"] == pytest.approx(1 / (1 + 1 / np.log2(3)))
+    assert (figures["recall@20"], figures["recall@50"], figures["hit@10"]) == (0.5, 1.0, 1.0)
+    y = np.array([True, True, False, False])
+    score = np.array([0.9, 0.4, 0.3, 0.1])
+    figures = favorite_figures([y, y], [score, score], is_probability=True)
+    assert figures["auc"] == figures["ap"] == figures["f1_threshold"] == 1.0
+    assert figures["f1"] == pytest.approx(2 / 3)
+    assert figures["accuracy"] == 0.75
+    # What is no probability is cut as often as the other folds have favourites.
+    figures = favorite_figures([y, y], [100 * score, 100 * score], is_probability=False)
+    assert (figures["f1"], figures["accuracy"], figures["log_loss"]) == (1.0, 1.0, None)
+
+
+def test_halves_do_not_depend_on_who_else_is_there(world):
+    ids = [hexed(3, i) for i in range(400)]
+    nothing = np.empty(0, dtype=int)
+    halves = [people.Person(i, nothing, nothing.astype(bool), nothing).half for i in ids]
+    assert 160 < halves.count("choose") < 240
+    assert [p.half for p in world.evaluated] == [
+        people.Person(p.user_id, nothing, nothing.astype(bool), nothing).half
+        for p in world.evaluated
+    ]
+
+
+def test_the_digest_follows_the_code(data, monkeypatch, tmp_path):
+    source = tmp_path / "model"
+    source.mkdir()
+    (source / "a.py").write_text("1")
+    monkeypatch.setattr(results, "_MODEL_SOURCES", (source,))
+    before = [results.code_digest(m, "data") for m in ("affinity", "popularity")]
+    (source / "a.py").write_text("2")
+    after = [results.code_digest(m, "data") for m in ("affinity", "popularity")]
+    assert before[0] != after[0]
+    assert before[1] == after[1]
+    assert results.code_digest("popularity", "other data") != before[1]
