@@ -83,7 +83,18 @@ def test_an_option_is_named_as_such():
 
 
 @pytest.mark.parametrize(
-    "url", ["ftp://x", "jellyfin:8096", "http://me:secret@host", "http://h/?k=1"]
+    "url",
+    [
+        *("ftp://x", "jellyfin:8096", "http://me:secret@host", "http://h/?k=1"),
+        *(
+            "http://",
+            "https:///base",
+            "http://:8096",
+            "http://h:secret",
+            "http://[secret",
+            "http://a b",
+        ),
+    ],
 )
 def test_an_address_that_is_none(config, url):
     told = problems(config(f'[[households]]\nname = "h"\nurl = "{url}"\n'))
@@ -116,3 +127,96 @@ def test_variables_named_for_secrets_are_the_users_own(config):
 def test_an_unknown_household_names_those_that_exist(config):
     with pytest.raises(SettingsError, match=r"No household 'away'.*home"):
         load_settings(config(GOOD), {}).household("away")
+
+
+@pytest.mark.parametrize(
+    "search",
+    ['"big"', "3", "{ max_depth = 10 }", '{ max_depth = [[1]], criterion = "gini" }', "[1]"],
+)
+def test_a_search_that_is_none_is_told_in_one_line(config, search):
+    path = config(f"[train]\nsearch = {search}\nfolds = 1\n")
+    assert problems(path) == [
+        f'{path}: train.search: expected "small", "seed", "off" or a table of lists.',
+        f"{path}: train.folds: expected greater than or equal to 2.",
+    ]
+
+
+@pytest.mark.parametrize("value", ["big", "{", "3", '{"max_depth": 10}'])
+def test_a_search_of_the_environment_that_is_none(value):
+    told = 'environment: JFDASK_TRAIN__SEARCH: expected "small", "seed", "off" or a table of lists.'
+    assert problems(None, {"JFDASK_TRAIN__SEARCH": value}) == [told]
+
+
+@pytest.mark.parametrize("search", ["small", "seed", "off", {"max_depth": [3, None]}])
+def test_a_search_that_is_one(search):
+    found = load_settings(None, {}, [("train.search", search)]).train.search
+    assert found == ({"max_depth": (3, None)} if isinstance(search, dict) else search)
+
+
+def test_a_variable_that_is_no_json_is_named_and_the_others_are_told_too():
+    environ = {
+        "JFDASK_STORE": '{"secret',
+        "JFDASK_STORE__KEEP": "0",
+        "JFDASK_HOUSEHOLDS": "[secret",
+        "JFDASK_X": "1",
+    }
+    assert problems(None, environ) == [
+        "environment: JFDASK_HOUSEHOLDS: expected JSON.",
+        "environment: JFDASK_STORE: expected JSON.",
+        "environment: JFDASK_X: unknown variable; docs/settings.md lists all.",
+        "environment: JFDASK_STORE__KEEP: expected greater than or equal to 1.",
+    ]
+
+
+def test_a_section_as_json_and_a_key_of_it_which_wins():
+    environ = {"JFDASK_STORE": '{"keep": 3, "url": "a"}', "JFDASK_STORE__KEEP": "4"}
+    store = load_settings(None, environ).store
+    assert (store.keep, store.url) == (4, "a")
+
+
+def test_a_mistake_within_json_names_the_variable_that_is_set():
+    environ = {
+        "JFDASK_STORE": '{"kep": 3}',
+        "JFDASK_HOUSEHOLDS": '[{"url": "http://h", "name": "a b"}]',
+    }
+    told = problems(None, environ)
+    assert told[0].startswith("environment: JFDASK_HOUSEHOLDS: 0.name: ")
+    assert told[1].startswith("environment: JFDASK_STORE: kep: unknown key")
+    assert problems(None, {"JFDASK_STORE": "5"})[0].startswith(
+        "environment: JFDASK_STORE: expected"
+    )
+
+
+def test_a_wrong_address_by_environment_names_its_variable():
+    told = problems(None, {"JFDASK_URL": "http://", "JFDASK_USERS": "anna"})
+    assert told == [
+        "environment: JFDASK_URL: expected an address with a host, such as http://localhost:8096."
+    ]
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "Manifest.JSON", "home.json"])
+def test_a_household_that_is_named_like_a_document(config, name):
+    told = problems(config(f'[[households]]\nname = "{name}"\nurl = "http://h"\n'))
+    assert "households.0.name: expected a name that does not end in .json" in told[0]
+
+
+@pytest.mark.parametrize("name", ["USERS", "API_KEY_FILE"])
+def test_a_variable_of_a_household_that_is_not_there(config, monkeypatch, tmp_path, name):
+    monkeypatch.chdir(tmp_path)
+    told = problems(None, {f"JFDASK_{name}": "secret", "JFDASK_STORE__KEEP": "0"})
+    assert told[0].startswith(f"environment: JFDASK_{name}: there is no household")
+    assert "JFDASK_URL" in told[0]
+    assert "secret" not in told[0]
+    assert len(told) == 2
+    assert load_settings(config(GOOD), {f"JFDASK_{name}": "x"}).households[0].name == "home"
+    households = {"JFDASK_HOUSEHOLDS": '[{"name": "h", "url": "http://h"}]'}
+    assert load_settings(None, {f"JFDASK_{name}": "x", **households}).households[0].name == "h"
+
+
+def test_one_household_by_environment_beside_those_of_the_file(config):
+    path = config(GOOD)
+    [told] = problems(path, {"JFDASK_URL": "http://nas"})
+    assert told.startswith(f"environment: JFDASK_URL: {path} has households. Unset JFDASK_URL")
+    path = config("[store]\nkeep = 3\n")
+    [home] = load_settings(path, {"JFDASK_URL": "http://nas"}).households
+    assert home.url == "http://nas"

@@ -21,7 +21,6 @@ from jfdask.stages.fetch.reading import chosen_people
 from jfdask.store.filesystem import StoreAddress, address_of, open_store
 from jfdask.version import code_version
 
-
 _NOBODY = (
     "nobody to recommend to: everybody on the server is disabled or left out. Mend "
     "households.users and households.exclude_users, or enable somebody in Jellyfin."

@@ -1,10 +1,14 @@
 """Commands as they are typed: what they print and how they exit."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 import tomllib
 
+import click
 import pytest
 
 from jfdask.store.lock import hold_lock
@@ -113,7 +117,7 @@ def test_check_when_all_is_well(run):
     assert "BAD" not in out
     assert "Jellyfin 12.0" in out
     assert "ingrid sees" in out
-    assert len(out.splitlines()) == 5
+    assert len(out.splitlines()) == 6
 
 
 def test_check_names_a_wrong_key_and_goes_on(run, config, tmp_path):
@@ -212,8 +216,86 @@ def test_done_in_part_is_told(run, config):
     assert "problem: away: " in err
 
 
+def test_a_cluster_of_its_own_says_nothing_but_what_matters(config, tmp_path):
+    text = config.read_text().splitlines()
+    text = [line for line in text if not line.startswith(("address", "[cluster]"))]
+    config.write_text("\n".join([*text, "[cluster]", "workers = 1", "dashboard_port = 0"]))
+    done = subprocess.run(
+        [sys.executable, "-m", "jobs", "run", "--config", str(config)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == ""
+    assert "distributed." not in done.stderr
+    assert len(done.stderr.splitlines()) < 20
+
+
 def test_python_m_jobs():
     done = subprocess.run(
         [sys.executable, "-m", "jobs", "--version"], capture_output=True, text=True, check=True
     )
     assert done.stdout.startswith("jfdask, version 0.")
+
+
+@pytest.mark.parametrize("answer", ["n\n", "\n", ""])
+def test_forget_that_is_not_confirmed_says_that_nothing_was_erased(run, monkeypatch, answer):
+    monkeypatch.setattr("click.termui.visible_prompt_func", _answering(answer))
+    code, _, err = run("forget", "lea")
+    assert code == 1
+    assert "Nothing erased." in err
+    assert "goes on" not in err
+    assert run("show", "lea")[0] == 0
+
+
+def _answering(answer):
+    def prompt(_text=""):
+        if not answer:
+            raise EOFError
+        return answer.strip()
+
+    return prompt
+
+
+def test_the_help_names_the_exit_codes_of_signals(run):
+    _, out, _ = run("--help", with_config=False)
+    assert "130 and 143 stopped by Ctrl-C or SIGTERM" in " ".join(out.split())
+
+
+@pytest.fixture
+def _own_signals():
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.getsignal(number) for number in numbers]
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("_own_signals")
+@pytest.mark.parametrize(("first", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
+def test_stopping_is_not_interrupted_by_another_signal(run, monkeypatch, first, second, code):
+    released = []
+
+    @click.command()
+    def stopped():
+        try:
+            os.kill(os.getpid(), first)
+            time.sleep(5)
+        finally:
+            os.kill(os.getpid(), second)
+            time.sleep(0.05)
+            released.append("the lock")
+
+    monkeypatch.setitem(jfdask.commands, "stopped", stopped)
+    found, _, err = run("stopped", with_config=False)
+    assert (found, released) == (code, ["the lock"])
+    assert "the same command goes on from there" in err
+
+
+@pytest.mark.usefixtures("_own_signals")
+def test_ctrl_c_that_a_shell_has_turned_off_stays_off(run, monkeypatch):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    run("--help", with_config=False)
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN

@@ -38,7 +38,7 @@ def read_list(place: Place, server: Server, listing: Listing, size: int) -> Work
     Raises
     ------
     JellyfinError
-        A page cannot be read; of a `ServerFault`: nothing of the list can.
+        A page cannot be read; after a `ServerFault`: nothing of the first page can.
     """
     for round_ in range(MAX_ROUNDS):
         # Of another length each time: an item that was just saved is not a seam again.

@@ -5,24 +5,23 @@ A generator for `jfdask.stages.window.drive`: it yields calls and is sent their 
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
-from jfdask.errors import JellyfinError, JfdaskError, ServerFault, SettingsError
+from jfdask.errors import JellyfinError, JfdaskError
 from jfdask.jellyfin.connection import Server
-from jfdask.jellyfin.paging import MAX_ROUNDS, find_shift, page_starts
-from jfdask.jellyfin.paging import Receipt as PageReceipt
 from jfdask.jellyfin.reading import User
 from jfdask.settings import FetchSettings, Household
 from jfdask.stages.fetch import tasks
+from jfdask.stages.fetch.choosing import chosen_people, missing_people, widest
+from jfdask.stages.fetch.losses import told_losses
+from jfdask.stages.fetch.pages import or_raise, read_list
 from jfdask.stages.fetch.tasks import Listing
 from jfdask.stages.places import Place
 from jfdask.stages.units import Draft
 from jfdask.stages.window import Call, Work, together
+
+__all__ = ["chosen_people", "missing_people", "read_household"]
 
 
 def read_household(
@@ -34,6 +33,8 @@ def read_household(
     ------
     JellyfinError
         What the household cannot do without was not to be had.
+    SettingsError
+        Nobody is left of those for whom it is to be read.
     """
     [opened] = yield [Call(tasks.open_server, (server, settings.startup_seconds), "")]
     opened = or_raise(opened)
@@ -50,7 +51,7 @@ def read_household(
     ]
     works.append(_read_collections(place, server, widest(opened.users)))
     *lists, collections = yield from together(works)
-    problems: list[str] = []
+    problems = missing_people(opened.users, household)
     read = [or_raise(one) for one in lists[: len(catalogue)]]
     names: dict[str, str] = {}
     for user, one in zip(people, lists[len(catalogue) :], strict=True):
@@ -59,6 +60,8 @@ def read_household(
         else:
             read.append(one)
             names[user.user_id] = user.name
+    if not names:
+        raise JellyfinError(" ".join(problems))
     if isinstance(collections, JfdaskError):
         collections = ((), (f"The collections could not be read: {collections}",))
     problems += [*collections[1], *(problem for one in read for problem in one.problems)]
@@ -66,33 +69,49 @@ def read_household(
     pages = tuple((one.listing, one.parts) for one in read)
     planned = yield [Call(tasks.plan, (place, pages, settings.people_per_call), "")]
     chunks: tasks.Chunks = or_raise(planned[0])
-    answers = yield [
-        *(
-            Call(tasks.read_missing, (place, server, i), "movies", n)
-            for i, n in enumerate(chunks.items)
-        ),
-        *(
-            Call(tasks.read_people, (place, server, i), "people of movies", n)
-            for i, n in enumerate(chunks.credits)
-        ),
-    ]
-    problems += [f"Some movies could not be read: {a}" for a in answers if isinstance(a, Exception)]
-    broken = sum((one.broken for one in read), Counter(opened.broken))
-    broken += sum((Counter(a) for a in answers if isinstance(a, dict)), Counter[str]())
+    movies, credits, failed = yield from _read_by_id(place, server, chunks)
+    problems += failed
+    users, in_lists = Counter(opened.broken), [one.broken for one in read]
+    problems += told_losses(users, in_lists, movies, credits)
     request = tasks.Assembly(
         server=opened.server,
         names=names,
         pages=pages,
-        n_missing=len(chunks.items),
         collections=collections[0],
         largest_loss=1.0 if accept_loss else settings.largest_loss,
         began=min((t for one in read[: len(catalogue)] for t in one.times), default=None),
     )
     [written] = yield [Call(tasks.assemble, (place, request), "")]
     receipts, summary = or_raise(written)
-    if broken:
+    # Whatever comes of it: what cannot be removed now goes when the run is pruned.
+    yield [Call(tasks.clear, (place, tuple(user.user_id for user in people)), "")]
+    if broken := sum(in_lists, users + movies + credits):
         summary["broken"] = dict(sorted(broken.items()))
     return Draft([receipts], summary, tuple(problems))
+
+
+def _read_by_id(
+    place: Place, server: Server, chunks: tasks.Chunks
+) -> Work[tuple[Counter[str], Counter[str], list[str]]]:
+    """Read movies and people by ids; return what was broken of either, and problems."""
+    movies = [
+        Call(tasks.read_missing, (place, server, i), "movies", n)
+        for i, n in enumerate(chunks.items)
+    ]
+    credits = [
+        Call(tasks.read_people, (place, server, i), "people of movies", n)
+        for i, n in enumerate(chunks.credits)
+    ]
+    answers = yield [*movies, *credits]
+    broken: dict[str, Counter[str]] = {"movies": Counter(), "people of movies": Counter()}
+    problems = []
+    for call, answer in zip([*movies, *credits], answers, strict=True):
+        if isinstance(answer, JfdaskError):
+            what = "" if call.kind == "movies" else "The people of "
+            problems.append(f"{what}{call.n} of the movies could not be read: {answer}")
+        else:
+            broken[call.kind] += Counter(answer)
+    return broken["movies"], broken["people of movies"], problems
 
 
 def _read_collections(

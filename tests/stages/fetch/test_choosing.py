@@ -1,0 +1,65 @@
+import pytest
+
+from jfdask.errors import JellyfinError, SettingsError
+from jfdask.jellyfin.reading import User
+from jfdask.settings import Household
+from jfdask.stages.fetch.choosing import chosen_people, missing_people, widest
+
+ANN = User("a" * 32, "Ann", False, False, False)
+BOB = User("b" * 32, "Bob", True, False, True)
+CLEO = User("c" * 32, "Cleo", False, False, True)
+ALL = [CLEO, BOB, ANN]
+
+
+def household(users=(), exclude=()):
+    return Household(name="home", url="http://server", users=users, exclude_users=exclude)
+
+
+@pytest.mark.parametrize(
+    ("users", "exclude", "chosen"),
+    [
+        ((), (), [ANN, CLEO]),
+        (("ANN",), (), [ANN]),
+        (("c" * 32, "ann"), (), [ANN, CLEO]),
+        (("ann", "nobody"), (), [ANN]),
+        (("ann", "bob"), (), [ANN]),
+        ((), ("cleo",), [ANN]),
+        (("ann", "cleo"), ("cleo",), [ANN]),
+        ((), ("d" * 32,), [ANN, CLEO]),
+    ],
+)
+def test_who_is_chosen(users, exclude, chosen):
+    assert chosen_people(ALL, household(users, exclude)) == chosen
+
+
+@pytest.mark.parametrize(
+    ("users", "exclude", "there", "told"),
+    [
+        (("bob",), (), ALL, "nobody of households.users is left. User 'Bob' is disabled"),
+        (("nobody",), (), ALL, "knows no user 'nobody'; it knows: Ann, Bob, Cleo"),
+        (("ann",), ("ann",), ALL, "in households.exclude_users, too"),
+        ((), (), [BOB], "Enable somebody"),
+        ((), ("ann", "cleo"), ALL, "exclude fewer"),
+        ((), (), [], "the server has no users: finish its set-up"),
+        ((), ("nobody",), ALL, "knows no user 'nobody', so nobody is left out"),
+        (("ann",), ("nobody",), ALL, "Mend households.exclude_users"),
+    ],
+)
+def test_nobody_is_left_or_somebody_would_not_be_left_out(users, exclude, there, told):
+    with pytest.raises(SettingsError, match="'home'") as error:
+        chosen_people(there, household(users, exclude))
+    assert told in str(error.value)
+
+
+def test_a_sentence_for_everybody_named_in_vain():
+    unknown, disabled = missing_people(ALL, household(("x", "ann", "bob", "x")))
+    assert "knows no user 'x'" in unknown
+    assert "'Bob' is disabled" in disabled
+    assert missing_people(ALL, household()) == []
+
+
+def test_the_one_who_sees_most():
+    assert widest(ALL) == CLEO
+    assert widest([ANN, BOB]) == BOB
+    with pytest.raises(JellyfinError, match="set-up"):
+        widest([])

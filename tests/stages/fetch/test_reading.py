@@ -1,0 +1,117 @@
+"""A whole household, read by the real tasks from a demo server, without a cluster."""
+
+import re
+from functools import partial
+
+import pytest
+
+from jfdask.demo.process import start_demo
+from jfdask.errors import ClusterError, JellyfinError, ServerFault, SettingsError, StoreError
+from jfdask.jellyfin.connection import server_of
+from jfdask.settings import FetchSettings, Household
+from jfdask.stages.fetch import tasks
+from jfdask.stages.fetch.losses import NOT_GIVEN
+from jfdask.stages.fetch.reading import read_household
+from jfdask.store.tables import read_table
+from jfdask.tables import MOVIES
+
+pytestmark = pytest.mark.server
+
+FETCH = FetchSettings(page_size=100, people_per_call=100, attempts=1)
+
+
+@pytest.fixture(scope="module")
+def demo():
+    with start_demo(people_seconds_per_movie=0) as demo:
+        yield demo
+
+
+@pytest.fixture
+def read(demo, place, by_hand, tmp_path):
+    """Read the demo household, some calls answered otherwise."""
+    path = tmp_path / "key"
+    path.write_text(demo.api_key)
+
+    def reading(answer=None, fetch=FETCH, **changes):
+        household = Household(name="home", url=demo.url, api_key_file=path, **changes)
+        work = read_household(place, household, server_of(household, fetch), fetch, False)
+        return by_hand(work, answer) if answer else by_hand(work)
+
+    return reading
+
+
+def instead(answers, call):
+    """Answer the calls of some functions otherwise; None: as it is."""
+    answer = answers.get(call.function)
+    other = answer(call) if answer else None
+    if isinstance(other, Exception):
+        raise other
+    return call.function(*call.args)
+
+
+def movies_of(place):
+    return read_table(place.store, place.key("fetch", "movies.parquet"), MOVIES)
+
+
+def test_a_quiet_night_has_no_problems_and_leaves_nothing_behind(read, place):
+    first = read()
+    assert first.problems == ()
+    assert first.summary["n_movies"] == len(movies_of(place)) > 200
+    assert not [key for key in place.store.list() if "/reading/" in key]
+    # The night after reads ids and what changed, and finds the same.
+    assert read().receipts == first.receipts
+
+
+def test_a_movie_that_the_server_cannot_give(read, place):
+    read()
+    before = movies_of(place)
+
+    def fault(call):
+        *_, start, limit = call.args
+        return ServerFault("500") if start <= 150 < start + limit else None
+
+    draft = read(partial(instead, {tasks.read_page: fault}))
+    # It is in every list, and still known from the night before.
+    [problem] = draft.problems
+    assert problem == f"1 of the movies left out: {NOT_GIVEN} (1)."
+    assert draft.summary["broken"][NOT_GIVEN] > 1
+    assert len(movies_of(place)) in (len(before), len(before) - 1)
+
+
+def test_people_that_could_not_be_read_are_told_as_people(read):
+    broken = {tasks.read_people: lambda call: ServerFault("500")}
+    problems = read(partial(instead, broken)).problems
+    assert problems
+    assert all(re.match(r"The people of \d+ of the movies could", told) for told in problems)
+
+
+def test_what_could_not_be_removed_is_no_matter(read, place):
+    broken = {tasks.clear: lambda call: StoreError("no right to delete")}
+    assert read(partial(instead, broken)).problems == ()
+    assert [key for key in place.store.list() if "/reading/" in key]
+
+
+def test_people_of_the_settings(read):
+    draft = read(users=("lea", "nobody"))
+    assert list(draft.summary["people"]) == [
+        name.split("/")[1] for name in draft.receipts[0] if name.endswith("plays.parquet")
+    ]
+    assert len(draft.summary["people"]) == 1
+    [problem] = draft.problems
+    assert "knows no user 'nobody'" in problem
+    with pytest.raises(SettingsError, match="knows no user 'nobody'"):
+        read(users=("nobody",))
+
+
+def test_somebody_who_cannot_be_read_is_left_out_and_everybody_is_not(read):
+    def of_lea(call, names=("lea",)):
+        listing = call.args[2]
+        return ClusterError("lost") if listing.user_id in lea else None
+
+    whole = read()
+    lea = set(read(users=("lea",)).summary["people"])
+    draft = read(partial(instead, {tasks.read_page: of_lea}))
+    assert set(draft.summary["people"]) == set(whole.summary["people"]) - lea
+    assert "User 'lea' could not be read" in draft.problems[0]
+    with pytest.raises(JellyfinError, match="User 'lea' could not be read"):
+        read(partial(instead, {tasks.read_page: of_lea}), users=("lea",))

@@ -1,0 +1,126 @@
+"""What a check tells of workers and people."""
+
+import secrets
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+from jfdask.jellyfin.connection import Server
+from jfdask.settings import Settings
+from jfdask.stages import check as module
+from jfdask.stages.check import findings, look_around
+from jfdask.store.filesystem import address_of
+from jfdask.version import code_version
+
+WORKER = SimpleNamespace(state=SimpleNamespace(nthreads=1))
+
+
+@pytest.fixture
+def settings(client, tmp_path):
+    key = tmp_path / "key"
+    key.write_text("0" * 32)
+    return Settings.model_validate(
+        {
+            "store": {"url": str(tmp_path / "store")},
+            # Nobody listens there: a worker reads the key and asks nothing.
+            "households": [{"name": "h", "url": "http://127.0.0.1:9", "api_key_file": str(key)}],
+            "cluster": {"address": client.scheduler.address},
+            "fetch": {"attempts": 1},
+        }
+    )
+
+
+def of_workers(settings):
+    [finding] = [f for f in findings(settings) if f.what == "workers"]
+    return finding
+
+
+@pytest.mark.cluster
+def test_workers_that_have_everything(settings, tmp_path):
+    finding = of_workers(settings)
+    assert finding.is_good, finding.told
+    assert finding.told == "2 of 1 threads; all with the store, every key and this code"
+    assert [p for p in (tmp_path / "store").rglob("*") if p.is_file()] == []
+
+
+@pytest.mark.cluster
+def test_a_key_that_is_here_only(settings, client, monkeypatch):
+    secret = secrets.token_hex(16)
+    monkeypatch.setenv("KEY_OF_H", secret)
+    [household] = settings.households
+    household = household.model_copy(update={"api_key_env": "KEY_OF_H", "api_key_file": None})
+    finding = of_workers(settings.model_copy(update={"households": (household,)}))
+    assert not finding.is_good
+    assert finding.told.count("set the environment variable KEY_OF_H") == 2
+    assert all(worker in finding.told for worker in client.scheduler_info(n_workers=-1)["workers"])
+    assert secret not in finding.told
+    assert "\n" not in finding.told
+
+
+@pytest.mark.cluster
+def test_workers_of_another_version(settings, monkeypatch):
+    real = code_version()
+    monkeypatch.setattr(module, "code_version", lambda: "0.0.1+abc")
+    finding = of_workers(settings)
+    assert not finding.is_good
+    assert f"It runs jfdask {real}, here is 0.0.1+abc" in finding.told
+
+
+@pytest.mark.cluster
+def test_workers_that_cannot_look_at_all(settings, monkeypatch):
+    def strange(*_args):
+        raise ImportError("secret")
+
+    monkeypatch.setattr(module, "look_around", strange)
+    finding = of_workers(settings)
+    assert not finding.is_good
+    assert "It cannot look (" in finding.told
+    assert "secret" not in finding.told
+
+
+@pytest.mark.cluster
+def test_no_scheduler_is_told_once(settings, monkeypatch):
+    monkeypatch.setattr("jfdask.cluster.connect.CONNECT_TIMEOUT", "1s")
+    cluster = settings.cluster.model_copy(update={"address": "tcp://127.0.0.1:9"})
+    *_, last = findings(settings.model_copy(update={"cluster": cluster}))
+    assert (last.what, last.is_good) == ("cluster tcp://127.0.0.1:9", False)
+    assert "No Dask scheduler answers" in last.told
+
+
+def test_all_that_is_wrong_on_a_worker_is_told(tmp_path):
+    address = address_of(Settings.model_validate({"store": {"url": str(tmp_path)}}).store)
+    (tmp_path / "mark").touch()
+    good = look_around(address, "mark", [], WORKER)
+    assert (good.problems, good.n_threads) == ((), 1)
+    keyless = Server("http://h", api_key_env="NO_SUCH_KEY")
+    bad = look_around(address, "other-mark", [keyless, keyless], WORKER)
+    assert "another folder there than here" in bad.problems[0]
+    assert len(bad.problems) == 3
+    file = tmp_path / "file"
+    file.touch()
+    broken = look_around(replace(address, url=str(file)), "mark", [], WORKER)
+    assert len(broken.problems) == 1
+
+
+def test_a_local_cluster_is_counted_and_not_started(tmp_path):
+    settings = Settings.model_validate(
+        {"store": {"url": str(tmp_path)}, "cluster": {"workers": 3}, "households": []}
+    )
+    *_, last = findings(settings)
+    assert (last.is_good, last.told) == (True, "3 worker processes on this machine")
+
+
+@pytest.mark.server
+def test_nobody_to_recommend_to_says_what_to_do(demo, tmp_path):
+    key = tmp_path / "key"
+    key.write_text(demo.api_key)
+    household = {"name": "h", "url": demo.url, "api_key_file": str(key), "users": ["lea"]}
+    household["exclude_users"] = ["lea"]
+    settings = Settings.model_validate(
+        {"store": {"url": str(tmp_path / "store")}, "households": [household]}
+    )
+    [users] = [f for f in findings(settings) if f.what == "household h: users"]
+    assert not users.is_good
+    assert "households.users" in users.told
+    assert "households.exclude_users" in users.told
