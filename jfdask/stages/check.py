@@ -17,14 +17,9 @@ from jfdask.jellyfin.connection import Server, connect, server_of
 from jfdask.jellyfin.reading import read_plays_page, read_users
 from jfdask.settings import Household, Settings
 from jfdask.stages import train
-from jfdask.stages.fetch.reading import chosen_people
+from jfdask.stages.fetch.reading import chosen_people, missing_people
 from jfdask.store.filesystem import StoreAddress, address_of, open_store
 from jfdask.version import code_version
-
-_NOBODY = (
-    "nobody to recommend to: everybody on the server is disabled or left out. Mend "
-    "households.users and households.exclude_users, or enable somebody in Jellyfin."
-)
 
 
 @dataclass(frozen=True)
@@ -75,13 +70,14 @@ def _household(settings: Settings, household: Household) -> Iterator[Finding]:
             return
         yield Finding(f"{what}: server", True, f"Jellyfin {server.version} at {household.url}")
         try:
-            people = chosen_people(read_users(client), household)
+            users = read_users(client)
+            people, missing = chosen_people(users, household), missing_people(users, household)
             seen = {p.name: read_plays_page(client, p.user_id, 0, 1).total for p in people}
         except JfdaskError as error:
             yield Finding(f"{what}: users", False, str(error))
             return
         told = ", ".join(f"{name} sees {n} movies" for name, n in seen.items())
-        yield Finding(f"{what}: users", bool(people), told or _NOBODY)
+        yield Finding(f"{what}: users", not missing, "; ".join([told, *missing]))
 
 
 def _store(settings: Settings) -> str:

@@ -19,6 +19,8 @@ from jfdask.stages.window import Call, Work
 
 #: What was saved is asked for from a little before the first page on; see `paging`.
 SAVED_MARGIN = timedelta(minutes=1)
+#: So many ranges of the first page refused, and none given: it is not for a movie in them.
+ENOUGH_REFUSALS = 16
 
 
 @dataclass(frozen=True)
@@ -77,11 +79,15 @@ class _Pages:
     def take(self, wanted: Iterable[tuple[int, int]]) -> Work[None]:
         """Read ranges (start, length). One that the server cannot give is halved.
 
-        What is broken on the server's side costs itself in the end, not its page.
+        What is broken on the server's side costs itself in the end, not its page. A server
+        that gives none of many ranges is broken as a whole.
         """
         ranges = list(wanted)
         while ranges:
             answers = yield [self._call(start, n) for start, n in ranges]
+            refused = [answer for answer in answers if isinstance(answer, ServerFault)]
+            if not self.receipts and len(refused) == len(ranges) >= ENOUGH_REFUSALS:
+                raise refused[0]
             halves: list[tuple[int, int]] = []
             for (start, n), answer in zip(ranges, answers, strict=True):
                 if not isinstance(answer, ServerFault):
