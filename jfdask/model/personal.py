@@ -188,9 +188,9 @@ def score_movies(learned: Learned, catalogue: Catalogue, facts: Facts, candidate
     played = learned.played.predict_proba(candidates)[:, 1] if learned.played else None
     if favorite is None or played is None:
         return np.asarray(played if favorite is None else favorite)
-    # The order of logit P(played) + logit P(favourite); halved and turned back it is a
-    # probability again: the geometric mean of both odds.
-    return np.asarray(expit((logit(clipped(played)) + logit(clipped(favorite))) / 2))
+    # P(played) is the mean of two models' logits, and counts for both. Divided by three and
+    # turned back it is a probability again: the geometric mean of the odds.
+    return np.asarray(expit((2 * logit(clipped(played)) + logit(clipped(favorite))) / 3))
 
 
 def new_classifier(options: LearnOptions) -> AffinityClassifier | SeedClassifier:

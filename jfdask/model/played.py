@@ -6,12 +6,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import expit, logit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.utils.validation import check_is_fitted
 
 from jfdask.errors import NotEnoughPlays
 from jfdask.model.catalogue import Catalogue, catalogue_of
+from jfdask.model.contrast import contrast_ridge, contrast_scores
 from jfdask.model.forest import clipped
 from jfdask.model.holdout import stable_fractions
 from jfdask.model.inputs import FeatureSource, Floats, Ints
@@ -19,6 +21,7 @@ from jfdask.model.positions import plain_positions, surviving, without_features
 from jfdask.model.rows import INNER_FOLDS, contrast_rows, inner_folds, scoring_rows
 
 _FOREST = RandomForestClassifier._parameter_constraints
+_RIDGE_CLIP = 0.01  # ridge's scores are no probabilities: they leave [0, 1]
 _FEWEST, _MOST = 400, 1500  # movies left that plays are held against
 
 
@@ -28,6 +31,7 @@ class PlayedClassifier(ClassifierMixin, BaseEstimator):
     ``fit`` takes the plays with what was liked of them, and the movies not played that
     negatives are sampled from. Both the plays' and the negatives' affinities come from four
     fifths of the plays: a negative that had seen all of them would be told by its counts.
+    P(played) is half a forest's, half kernel ridge's: the mean of both logits.
 
     Parameters
     ----------
@@ -99,6 +103,10 @@ class PlayedClassifier(ClassifierMixin, BaseEstimator):
             random_state=self.random_state,
             n_jobs=1,
         ).fit(rows, labels)
+        ridge = contrast_ridge(catalogue, positions, negatives)
+        self.left_ids_ = catalogue.movie_ids[negatives]
+        self.weights_, self.share_ = ridge.weights, ridge.share
+        self.left_scores_ = ridge.left_scores
         return self
 
     def predict_proba(self, X: ArrayLike) -> Floats:
@@ -112,12 +120,24 @@ class PlayedClassifier(ClassifierMixin, BaseEstimator):
         plays = surviving(catalogue.movie_ids, self.movie_ids_, self.liked_)
         rows = scoring_rows(catalogue, query, *plays)
         rows = np.hstack([rows, catalogue.completeness[query]])
-        played = clipped(self.forest_.predict_proba(rows)[:, 1])
+        forest = clipped(self.forest_.predict_proba(rows)[:, 1])
+        ridge = np.clip(self._ridge_scores(catalogue, query), _RIDGE_CLIP, 1 - _RIDGE_CLIP)
+        played = clipped(expit((logit(forest) + logit(ridge)) / 2))
         return np.column_stack([1 - played, played])
 
     def detached(self) -> PlayedClassifier:
         """Return the fitted model without its features: what is stored."""
         return without_features(self)
+
+    def _ridge_scores(self, catalogue: Catalogue, query: Ints) -> Floats:
+        """Return kernel ridge's scores, shape (n,): a sampled negative's is the one without it."""
+        ids = np.r_[self.movie_ids_, self.left_ids_]
+        references, weights = surviving(catalogue.movie_ids, ids, self.weights_)
+        scores = contrast_scores(catalogue, query, references, weights) + self.share_
+        left, own_scores = surviving(catalogue.movie_ids, self.left_ids_, self.left_scores_)
+        known = np.full(catalogue.n_movies, np.nan)
+        known[left] = own_scores
+        return np.where(np.isnan(known[query]), scores, known[query])
 
     def _negatives(self, catalogue: Catalogue, left: Ints, n_plays: int) -> tuple[Ints, Ints]:
         """Return sampled positions, sorted, and the fold whose rest each is compared with."""

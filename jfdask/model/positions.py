@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from jfdask.errors import NotEnoughPlays
-from jfdask.model.inputs import Bools, Ints, Texts
+from jfdask.model.inputs import Ints, Texts
 
 Model = TypeVar("Model")
+Values = TypeVar("Values", bound="np.ndarray[Any, Any]")
 
 
 def plain_positions(X: ArrayLike, n_movies: int) -> Ints:
@@ -73,15 +74,15 @@ def labelled_positions(
     return positions[order], codes[order] == 1, classes
 
 
-def surviving(movie_ids: Texts, wanted: Texts, liked: Bools) -> tuple[Ints, Bools]:
-    """Return the positions, and labels, of those wanted movies that the catalogue still has.
+def surviving(movie_ids: Texts, wanted: Texts, values: Values) -> tuple[Ints, Values]:
+    """Return the positions, and values, of those wanted movies that the catalogue still has.
 
     Parameters
     ----------
     movie_ids
         The catalogue's ids, sorted.
-    wanted, liked
-        Ids and labels, shape (n,).
+    wanted, values
+        Ids, and labels or weights, shape (n,).
 
     Examples
     --------
@@ -92,10 +93,10 @@ def surviving(movie_ids: Texts, wanted: Texts, liked: Bools) -> tuple[Ints, Bool
     ([1], [True])
     """
     if not len(movie_ids):
-        return np.empty(0, dtype=np.int64), liked[:0]
+        return np.empty(0, dtype=np.int64), values[:0]
     positions = np.minimum(np.searchsorted(movie_ids, wanted), len(movie_ids) - 1)
     found = movie_ids[positions] == wanted
-    return positions[found].astype(np.int64), liked[found]
+    return positions[found].astype(np.int64), values[found]
 
 
 def without_features(model: Model) -> Model:

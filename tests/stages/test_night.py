@@ -15,7 +15,7 @@ from jfdask.store.keys import person
 from jfdask.store.lock import hold_lock
 from jfdask.store.runs import latest_run, list_runs
 from jfdask.store.verify import verify_run
-from jfdask.tables import PLAYS, RECOMMENDATIONS
+from jfdask.tables import MOVIES, PLAYS, RECOMMENDATIONS
 
 pytestmark = [pytest.mark.cluster, pytest.mark.server]
 
@@ -75,7 +75,7 @@ class TestFirstNight:
             assert all(1 <= len(row["reasons"]) <= 3 for row in rows)
             assert len({row["movie_id"] for row in rows}) == len(rows)
             assert document["score_meaning"]
-        movies = unit(finished, "fetch").table("movies.parquet", night.fetch.tasks.MOVIES)
+        movies = unit(finished, "fetch").table("movies.parquet", MOVIES)
         box = dict(zip(movies["movie_id"], movies["collection_id"], strict=True))
         for document in lists(finished).values():
             ten = Counter(box[row["movie_id"]] for row in document["recommendations"][:10])

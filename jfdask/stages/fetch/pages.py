@@ -12,8 +12,8 @@ from jfdask.errors import JellyfinError, JfdaskError, ServerFault
 from jfdask.jellyfin.connection import Server
 from jfdask.jellyfin.paging import MAX_ROUNDS, Receipt, find_shift, fingerprint, page_starts
 from jfdask.stages.fetch import tasks
+from jfdask.stages.fetch.listing import Listing
 from jfdask.stages.fetch.losses import NOT_GIVEN
-from jfdask.stages.fetch.tasks import Listing
 from jfdask.stages.places import Place
 from jfdask.stages.window import Call, Work
 

@@ -12,11 +12,11 @@ from jfdask.errors import JellyfinError, JfdaskError
 from jfdask.jellyfin.connection import Server
 from jfdask.jellyfin.reading import User
 from jfdask.settings import FetchSettings, Household
-from jfdask.stages.fetch import tasks
+from jfdask.stages.fetch import making, tasks
 from jfdask.stages.fetch.choosing import chosen_people, missing_people, widest
+from jfdask.stages.fetch.listing import Listing
 from jfdask.stages.fetch.losses import told_losses
 from jfdask.stages.fetch.pages import or_raise, read_list
-from jfdask.stages.fetch.tasks import Listing
 from jfdask.stages.places import Place
 from jfdask.stages.units import Draft
 from jfdask.stages.window import Call, Work, together
@@ -67,13 +67,13 @@ def read_household(
     problems += [*collections[1], *(problem for one in read for problem in one.problems)]
 
     pages = tuple((one.listing, one.parts) for one in read)
-    planned = yield [Call(tasks.plan, (place, pages, settings.people_per_call), "")]
-    chunks: tasks.Chunks = or_raise(planned[0])
+    planned = yield [Call(making.plan, (place, pages, settings.people_per_call), "")]
+    chunks: making.Chunks = or_raise(planned[0])
     movies, credits, failed = yield from _read_by_id(place, server, chunks)
     problems += failed
     users, in_lists = Counter(opened.broken), [one.broken for one in read]
     problems += told_losses(users, in_lists, movies, credits)
-    request = tasks.Assembly(
+    request = making.Assembly(
         server=opened.server,
         names=names,
         pages=pages,
@@ -81,17 +81,17 @@ def read_household(
         largest_loss=1.0 if accept_loss else settings.largest_loss,
         began=min((t for one in read[: len(catalogue)] for t in one.times), default=None),
     )
-    [written] = yield [Call(tasks.assemble, (place, request), "")]
+    [written] = yield [Call(making.assemble, (place, request), "")]
     receipts, summary = or_raise(written)
     # Whatever comes of it: what cannot be removed now goes when the run is pruned.
-    yield [Call(tasks.clear, (place, tuple(user.user_id for user in people)), "")]
+    yield [Call(making.clear, (place, tuple(user.user_id for user in people)), "")]
     if broken := sum(in_lists, users + movies + credits):
         summary["broken"] = dict(sorted(broken.items()))
     return Draft([receipts], summary, tuple(problems))
 
 
 def _read_by_id(
-    place: Place, server: Server, chunks: tasks.Chunks
+    place: Place, server: Server, chunks: making.Chunks
 ) -> Work[tuple[Counter[str], Counter[str], list[str]]]:
     """Read movies and people by ids; return what was broken of either, and problems."""
     movies = [

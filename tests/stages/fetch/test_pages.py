@@ -8,9 +8,9 @@ from jfdask.errors import ServerFault, ServerUnreachable, Unauthorized
 from jfdask.jellyfin.connection import Server
 from jfdask.jellyfin.paging import Receipt, fingerprint
 from jfdask.stages.fetch import tasks
+from jfdask.stages.fetch.listing import Listing
 from jfdask.stages.fetch.losses import NOT_GIVEN
 from jfdask.stages.fetch.pages import read_list
-from jfdask.stages.fetch.tasks import Listing
 
 NOON = datetime(2026, 8, 1, 12, tzinfo=UTC)
 SERVER = Server("http://server")

@@ -9,7 +9,7 @@ from jfdask.demo.process import start_demo
 from jfdask.errors import ClusterError, JellyfinError, ServerFault, SettingsError, StoreError
 from jfdask.jellyfin.connection import server_of
 from jfdask.settings import FetchSettings, Household
-from jfdask.stages.fetch import tasks
+from jfdask.stages.fetch import making, tasks
 from jfdask.stages.fetch.losses import NOT_GIVEN
 from jfdask.stages.fetch.reading import read_household
 from jfdask.store.tables import read_table
@@ -86,7 +86,7 @@ def test_people_that_could_not_be_read_are_told_as_people(read):
 
 
 def test_what_could_not_be_removed_is_no_matter(read, place):
-    broken = {tasks.clear: lambda call: StoreError("no right to delete")}
+    broken = {making.clear: lambda call: StoreError("no right to delete")}
     assert read(partial(instead, broken)).problems == ()
     assert [key for key in place.store.list() if "/reading/" in key]
 

@@ -4,8 +4,9 @@ import pytest
 
 from jfdask.errors import ServerFault
 from jfdask.jellyfin.startup import ServerInfo
-from jfdask.stages.fetch import tasks
-from jfdask.stages.fetch.tasks import Assembly, Listing
+from jfdask.stages.fetch import making, tasks
+from jfdask.stages.fetch.listing import Listing
+from jfdask.stages.fetch.making import Assembly
 from jfdask.store.state import write_state_table
 from jfdask.store.tables import read_table, write_table
 from jfdask.tables import CREDITS, ITEM_PLAYS, ITEMS, MOVIES
@@ -58,7 +59,7 @@ def says(monkeypatch):
 
 
 def movies_of(place):
-    receipt, _ = tasks.assemble(place, REQUEST)
+    receipt, _ = making.assemble(place, REQUEST)
     key = place.key("fetch", "movies.parquet")
     assert set(receipt) == {"movies.parquet", *(f"people/{'f' * 32}/{n}" for n in
                             ("plays.parquet", "user.json"))}  # fmt: skip
@@ -68,11 +69,11 @@ def movies_of(place):
 def test_what_was_read_for_other_ids_before_the_night_was_broken_off_is_not_used(place, says):
     says("read_items", lambda ids: items(**dict.fromkeys(ids, "old")))
     put(place, items(a="1"), plays("a", "x"))
-    assert tasks.plan(place, PAGES, 1).items == (1,)
+    assert making.plan(place, PAGES, 1).items == (1,)
     tasks.read_missing(place, None, 0)
     # The night goes on; x is gone, y is there, and cannot be read.
     put(place, items(a="1"), plays("a", "y"))
-    assert tasks.plan(place, PAGES, 1).items == (1,)
+    assert making.plan(place, PAGES, 1).items == (1,)
     assert list(movies_of(place).index) == ["a"]
     says("read_items", lambda ids: items(**dict.fromkeys(ids, "new")))
     tasks.read_missing(place, None, 0)
@@ -86,9 +87,9 @@ def test_people_are_those_of_the_etag_that_is_listed(place, says, first):
     for etag, listed in (("2", first), ("3", "a")):
         put(place, items(**dict.fromkeys(listed, etag)), plays())
         says("read_credits", lambda ids, etag=etag: credits(**dict.fromkeys(ids, etag)))
-        tasks.plan(place, PAGES, 2)
+        making.plan(place, PAGES, 2)
         tasks.read_people(place, None, 0)
-    assert tasks.plan(place, PAGES, 2).credits == ()
+    assert making.plan(place, PAGES, 2).credits == ()
     assert list(movies_of(place).loc["a", "person_names"]) == ["3"]
 
 
@@ -96,27 +97,27 @@ def test_people_known_from_an_earlier_night_are_not_read_again(place, says):
     write_state_table(place.store, "home", "credits.parquet", CREDITS, credits(a="1"), version=1)
     says("read_credits", lambda ids: credits(**dict.fromkeys(ids, "2")))
     put(place, items(a="2"), plays())
-    tasks.plan(place, PAGES, 2)
+    making.plan(place, PAGES, 2)
     tasks.read_people(place, None, 0)
     # The night goes on, and the movie is again as it was.
     put(place, items(a="1"), plays())
-    assert tasks.plan(place, PAGES, 2).credits == ()
+    assert making.plan(place, PAGES, 2).credits == ()
     assert list(movies_of(place).loc["a", "person_names"]) == ["1"]
 
 
 def test_people_of_another_etag_are_better_than_none(place):
     write_state_table(place.store, "home", "credits.parquet", CREDITS, credits(a="1"), version=1)
     put(place, items(a="2"), plays())
-    assert tasks.plan(place, PAGES, 2).credits == (1,)
+    assert making.plan(place, PAGES, 2).credits == (1,)
     assert list(movies_of(place).loc["a", "person_names"]) == ["1"]
 
 
 def test_tables_can_be_made_twice_and_then_what_was_read_is_removed(place):
     put(place, items(a="1"), plays("a"))
-    tasks.plan(place, PAGES, 2)
-    once = tasks.assemble(place, REQUEST)
-    assert tasks.assemble(place, REQUEST) == once
-    tasks.clear(place, ["f" * 32])
+    making.plan(place, PAGES, 2)
+    once = making.assemble(place, REQUEST)
+    assert making.assemble(place, REQUEST) == once
+    making.clear(place, ["f" * 32])
     assert not [key for key in place.store.list() if "/reading/" in key]
     assert [key for key in place.store.list() if key.endswith("movies.parquet")]
 
@@ -133,7 +134,7 @@ def test_a_movie_that_cannot_be_given_is_counted_as_what_was_asked_of_it(place, 
     says("read_items", not_b(items))
     says("read_credits", not_b(credits))
     put(place, items(), plays("a", "b", "c"))
-    tasks.plan(place, PAGES, 3)
+    making.plan(place, PAGES, 3)
     assert tasks.read_missing(place, None, 0) == {tasks.NOT_GIVEN: 1}
     assert tasks.read_people(place, None, 0) == {tasks.PEOPLE_NOT_GIVEN: 1}
     assert list(movies_of(place).index) == ["a", "c"]

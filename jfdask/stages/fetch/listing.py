@@ -1,0 +1,66 @@
+"""Lists that are read page by page, and where what was read lies in the meantime."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+from jfdask.stages.files import FETCH
+from jfdask.stages.places import Place
+from jfdask.store.filesystem import sha256_of
+from jfdask.store.keys import person
+from jfdask.tables import ITEM_IDS, ITEM_PLAYS, ITEMS, Table
+
+#: Where what was read lies until the tables are made of it.
+READING = "reading"
+STATE_ITEMS, STATE_CREDITS, STATE_READING = "items.parquet", "credits.parquet", "reading.json"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A list that is read page by page."""
+
+    name: str  # items, ids, changed, or plays
+    user_id: str | None = None  # whose, of plays
+    changed_since: datetime | None = None  # of changed
+
+    @property
+    def table(self) -> Table:
+        """What its pages are."""
+        return {"ids": ITEM_IDS, "plays": ITEM_PLAYS}.get(self.name, ITEMS)
+
+    def key(self, place: Place, part: str) -> str:
+        """Return where a page of it is kept; a person's under her own folder."""
+        if self.user_id:
+            return place.key(FETCH, person(self.user_id, READING), f"{self.name}-{part}")
+        return place.key(FETCH, READING, f"{self.name}-{part}")
+
+
+#: Lists that were read, with the names of their pages.
+Pages = tuple[tuple[Listing, tuple[str, ...]], ...]
+
+
+def in_chunks(values: Sequence[Any], size: int) -> list[list[Any]]:
+    """Return the values in lists of at most so many."""
+    return [list(values[i : i + size]) for i in range(0, len(values), size)]
+
+
+def joined(frames: Sequence[pd.DataFrame], table: Table) -> pd.DataFrame:
+    """Return the rows of all frames, of an item the first one found, sorted by it."""
+    if not frames:
+        return table.frame([])
+    rows = pd.concat(frames, ignore_index=True).drop_duplicates("item_id", keep="first")
+    return table.from_arrow(table.to_arrow(rows))
+
+
+def read_by_id_key(place: Place, what: str, ids: Sequence[str]) -> str:
+    """Return where movies that were asked for by their ids are kept: by what was asked.
+
+    A night that goes on finds what it had read before, and nothing else under that name.
+    """
+    return place.key(FETCH, READING, f"{what}-{sha256_of(','.join(ids).encode())[:16]}.parquet")
