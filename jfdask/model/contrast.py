@@ -18,7 +18,7 @@ from jfdask.model.inputs import Floats, Ints
 from jfdask.model.kernel import similarity
 
 PENALTY = 3.0
-CHUNK = 1024  # query rows at once: bounds memory to a few CHUNK x references arrays
+CHUNK = 1024  # rows at once: bounds memory to a few CHUNK x references arrays
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +39,7 @@ def contrast_ridge(catalogue: Catalogue, plays: Ints, left: Ints) -> ContrastRid
         Positions, shapes (n_plays,) and (n_left,), disjoint.
     """
     references = np.r_[plays, left]
-    lifted = kernel_rows(catalogue, references, references)
+    lifted = _kernel(catalogue, references)
     lifted[np.diag_indices_from(lifted)] += PENALTY
     labels = np.r_[np.ones(len(plays)), np.zeros(len(left))]
     share = len(plays) / len(references)
@@ -52,19 +52,9 @@ def contrast_ridge(catalogue: Catalogue, plays: Ints, left: Ints) -> ContrastRid
     return ContrastRidge(weights, share, without_itself[len(plays) :])
 
 
-def contrast_scores(catalogue: Catalogue, query: Ints, references: Ints, weights: Floats) -> Floats:
-    """Return K(query, references) · weights, shape (n_query,)."""
-    parts = [
-        kernel_rows(catalogue, query[start : start + CHUNK], references) @ weights
-        for start in range(0, len(query), CHUNK)
-    ]
-    return np.concatenate(parts) if parts else np.empty(0)
-
-
-def kernel_rows(catalogue: Catalogue, query: Ints, references: Ints) -> Floats:
-    """Return the kernel of query rows against references, shape (n_query, n_references)."""
-    kernel = np.empty((len(query), len(references)))
-    for start in range(0, len(query), CHUNK):
+def _kernel(catalogue: Catalogue, references: Ints) -> Floats:
+    kernel = np.empty((len(references), len(references)))
+    for start in range(0, len(references), CHUNK):
         rows = slice(start, start + CHUNK)
-        kernel[rows] = similarity(catalogue, query[rows], references).kernel
+        kernel[rows] = similarity(catalogue, references[rows], references).kernel
     return kernel

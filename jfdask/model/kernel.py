@@ -15,6 +15,8 @@ import numpy as np
 from jfdask.model.catalogue import NUMBER_KERNEL, TEXT_KERNEL_WEIGHT, Catalogue
 from jfdask.model.inputs import Bools, Floats, Ints
 
+_VALUES = 1024  # of a number at once: bounds memory
+
 
 @dataclass(frozen=True, eq=False)
 class Similarity:
@@ -43,6 +45,36 @@ def similarity(catalogue: Catalogue, query: Ints, reference: Ints) -> Similarity
         if linear_weight:
             kernel += linear_weight * x[:, None] * z[None, :]
     return Similarity(kernel, radial)
+
+
+def similarity_product(
+    catalogue: Catalogue, query: Ints, reference: Ints, weights: Floats
+) -> Floats:
+    """Return kernel(query, reference) · weights, shape (n_query,), without making the kernel.
+
+    Blocks and linear parts are products of rows, so the reference rows are summed up first;
+    a radial part is the same for all movies that have the same number.
+
+    Parameters
+    ----------
+    query, reference
+        Positions, shapes (n_query,) and (n_reference,).
+    weights
+        Shape (n_reference,).
+    """
+    tokens, text = catalogue.kernel_tokens, catalogue.text
+    product = np.asarray(tokens[query] @ (tokens[reference].T @ weights), dtype=np.float64)
+    product += TEXT_KERNEL_WEIGHT * (text[query] @ (text[reference].T @ weights))
+    for column, (radial_weight, linear_weight) in enumerate(NUMBER_KERNEL.values()):
+        x, z = catalogue.scaled[query, column], catalogue.scaled[reference, column]
+        values, which = np.unique(x, return_inverse=True)
+        sums = np.empty_like(values)
+        for start in range(0, len(values), _VALUES):
+            part = slice(start, start + _VALUES)
+            radial = np.exp(-0.5 * (values[part, None] - z[None, :]) ** 2)
+            sums[part] = radial @ weights
+        product += radial_weight * sums[which] + linear_weight * x * (z @ weights)
+    return product
 
 
 def _product(matrix: object, query: Ints, reference: Ints) -> Floats:

@@ -13,10 +13,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from jfdask.errors import NotEnoughPlays
 from jfdask.model.catalogue import Catalogue, catalogue_of
-from jfdask.model.contrast import contrast_ridge, contrast_scores
+from jfdask.model.contrast import contrast_ridge
 from jfdask.model.forest import clipped
 from jfdask.model.holdout import stable_fractions
 from jfdask.model.inputs import FeatureSource, Floats, Ints
+from jfdask.model.kernel import similarity_product
 from jfdask.model.positions import plain_positions, surviving, without_features
 from jfdask.model.rows import INNER_FOLDS, contrast_rows, inner_folds, scoring_rows
 
@@ -133,7 +134,7 @@ class PlayedClassifier(ClassifierMixin, BaseEstimator):
         """Return kernel ridge's scores, shape (n,): a sampled negative's is the one without it."""
         ids = np.r_[self.movie_ids_, self.left_ids_]
         references, weights = surviving(catalogue.movie_ids, ids, self.weights_)
-        scores = contrast_scores(catalogue, query, references, weights) + self.share_
+        scores = similarity_product(catalogue, query, references, weights) + self.share_
         left, own_scores = surviving(catalogue.movie_ids, self.left_ids_, self.left_scores_)
         known = np.full(catalogue.n_movies, np.nan)
         known[left] = own_scores

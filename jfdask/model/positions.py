@@ -6,13 +6,13 @@ import copy
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from jfdask.errors import NotEnoughPlays
 from jfdask.model.inputs import Ints, Texts
 
 Model = TypeVar("Model")
-Values = TypeVar("Values", bound="np.ndarray[Any, Any]")
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 def plain_positions(X: ArrayLike, n_movies: int) -> Ints:
@@ -74,7 +74,9 @@ def labelled_positions(
     return positions[order], codes[order] == 1, classes
 
 
-def surviving(movie_ids: Texts, wanted: Texts, values: Values) -> tuple[Ints, Values]:
+def surviving(
+    movie_ids: Texts, wanted: Texts, values: NDArray[Scalar]
+) -> tuple[Ints, NDArray[Scalar]]:
     """Return the positions, and values, of those wanted movies that the catalogue still has.
 
     Parameters

@@ -172,12 +172,12 @@ def test_one_person_who_is_not_there(run):
 def test_one_household_alone_leaves_the_others_what_they_have(run, config):
     text = config.read_text()
     home = text[text.index("[[households]]") : text.index("[cluster]")]
-    config.write_text(text + home.replace('"home"', '"other"'))
+    config.write_text(text + home.replace('"home"', '"other"') + 'users = ["tom"]\n')
     assert run("run")[0] == 0
     code, _, err = run("run", "--household", "other")
     assert code == 0, err
     for household in ("home", "other"):
-        assert run("show", "lea", "--household", household)[0] == 0
+        assert run("show", "tom", "--household", household)[0] == 0
     assert run("train")[0] == 0
     code, _, err = run("run", "--household", "none")
     assert code == 2

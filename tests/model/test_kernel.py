@@ -1,6 +1,6 @@
 import numpy as np
 
-from jfdask.model.kernel import ridge_weights, share_liked, similarity
+from jfdask.model.kernel import ridge_weights, share_liked, similarity, similarity_product
 
 
 def test_the_kernel_is_symmetric_and_positive(library):
@@ -30,3 +30,16 @@ def test_ridge_is_the_usual_one(library):
 def test_the_share_of_liked_is_never_0_or_1():
     assert share_liked(np.zeros(0, dtype=bool)) == 0.5
     assert share_liked(np.ones(8, dtype=bool)) == 0.9
+
+
+def test_the_kernel_times_weights_needs_no_kernel(library, monkeypatch):
+    rng = np.random.default_rng(3)
+    query, reference = rng.permutation(420)[:90], rng.permutation(420)[:50]
+    weights = rng.normal(size=50)
+    expected = similarity(library.catalogue, query, reference).kernel @ weights
+    assert np.allclose(similarity_product(library.catalogue, query, reference, weights), expected)
+    monkeypatch.setattr("jfdask.model.kernel._VALUES", 3)
+    assert np.allclose(similarity_product(library.catalogue, query, reference, weights), expected)
+    nothing = np.empty(0, dtype=int)
+    assert similarity_product(library.catalogue, nothing, reference, weights).shape == (0,)
+    assert not similarity_product(library.catalogue, query, nothing, weights[:0]).any()
