@@ -7,13 +7,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test check lint types contracts format lock clean
+.PHONY: help install demo test check lint types contracts format lock clean
 
 help:  ## Show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
 
 demo: $(VENV)/.runtime  ## A demo Jellyfin, a whole night, everybody's recommendations
 	@$(BIN)/jfdask demo
+
+install: $(VENV)/.runtime  ## Make the environment in .venv
 
 test: check  ## Everything that must pass
 	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term

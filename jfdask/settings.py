@@ -170,7 +170,9 @@ class FetchSettings(_Section):
     timeout_seconds: Seconds = Field(60.0, description="Longest wait for one answer.")
     attempts: Positive = Field(6, description="Tries of one request before it has failed.")
     startup_seconds: Annotated[float, Field(ge=0)] = Field(
-        300.0, description="Longest wait for a server that is starting."
+        300.0,
+        description="Longest wait for a server that says it is starting; where nobody "
+        "listens it is 60 s at most.",
     )
     largest_loss: Annotated[float, Field(gt=0, le=1)] = Field(
         0.3,

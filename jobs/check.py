@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from jfdask.errors import SettingsError
 from jobs.options import Chosen, cluster_options, settings_options
 
 
@@ -26,4 +27,7 @@ def check(chosen: Chosen) -> int:
         all_good &= finding.is_good
         mark = click.style("good", fg="green") if finding.is_good else click.style("BAD ", fg="red")
         click.echo(f"{mark}  {finding.what}: {finding.told}")
+        if finding.what == "settings" and not finding.is_good:
+            # Nothing else can be looked at in earnest, and nothing is written.
+            return SettingsError.exit_code
     return 0 if all_good else 1

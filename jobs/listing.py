@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -11,6 +12,8 @@ from rich.text import Text
 
 from jfdask.stages.lists import PersonalList
 
+#: How often one list tells the same reason while there are others.
+SAME_REASON = 2
 _FIGURES = ("auc", "ap", "f1", "precision", "recall", "accuracy")
 _TITLES = {
     "out_of_fold": "measured out of fold",
@@ -24,8 +27,11 @@ def print_list(found: PersonalList, number: int, figures: Mapping[str, Any]) -> 
     document = found.document
     console.print(
         f"\n[bold]{_plain(found.name)}[/bold], household {_plain(found.household)}, "
-        f"night of {found.run_id[:4]}-{found.run_id[4:6]}-{found.run_id[6:8]}"
+        f"night of {_day(found.kept_from or found.run_id)}"
     )
+    if found.kept_from:
+        told = f"Kept: the night of {_day(found.run_id)} could not make a new list."
+        console.print(Text(told, style="italic"))
     if document["notice"]:
         console.print(Text(document["notice"], style="italic"))
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -34,13 +40,15 @@ def print_list(found: PersonalList, number: int, figures: Mapping[str, Any]) -> 
     table.add_column("title", max_width=36)
     table.add_column("year", justify="right")
     table.add_column("because", overflow="fold")
+    told_so_far: Counter[str] = Counter()
     for row in document["recommendations"][:number]:
+        because = _reason(row["reasons"], told_so_far)
         table.add_row(
             str(row["rank"]),
             f"{row['score']:.2f}",
             Text(row["name"]),
             str(row["production_year"] or ""),
-            Text(row["reasons"][0] if row["reasons"] else ""),
+            Text(because),
         )
     console.print(table)
     console.print(Text(f"score: {document['score_meaning']}", style="dim"))
@@ -64,6 +72,18 @@ def print_figures(console: Console, figures: Mapping[str, Any]) -> None:
             cells.insert(1, f"{interval[0]:.2f} to {interval[1]:.2f}" if interval else "-")
             table.add_row(method.replace("_", " "), *cells)
         console.print(table)
+
+
+def _reason(reasons: Sequence[str], told_so_far: Counter[str]) -> str:
+    """Return the weightiest reason that has not been told twice already, else the weightiest."""
+    fresh = [reason for reason in reasons if told_so_far[reason] < SAME_REASON]
+    chosen = (fresh or list(reasons) or [""])[0]
+    told_so_far[chosen] += 1
+    return chosen
+
+
+def _day(run_id: str) -> str:
+    return f"{run_id[:4]}-{run_id[4:6]}-{run_id[6:8]}"
 
 
 def _number(value: float | None) -> str:

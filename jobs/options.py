@@ -71,7 +71,10 @@ def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def user_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command --user; put it below `settings_options`."""
     return click.option(
-        "--user", "users", multiple=True, help="Learn and list only for this person (name or id)."
+        "--user",
+        "users",
+        multiple=True,
+        help="Make anew for this person only (name or id); others keep what they have, if any.",
     )(command)
 
 

@@ -21,13 +21,14 @@ def runs(chosen: Chosen, as_json: bool) -> None:
     \b
     Example: jfdask runs
     """
-    found = list_runs(open_store(address_of(chosen.settings.store)))
+    store = open_store(address_of(chosen.settings.store))
+    found = list_runs(store)
     if as_json:
         rows = [dataclasses.asdict(run) for run in found]
         click.echo(json.dumps(rows, default=str, indent=2))
         return
     if not found:
-        click.echo("No run yet.")
+        click.echo(f"No run in {store.url} yet.")
     for run in found:
         click.echo(_line(run))
         for problem in run.summary.get("problems", ()):

@@ -15,7 +15,9 @@ from jobs.options import Chosen, settings_options
 @click.command()
 @click.argument("user")
 @settings_options
-@click.option("-n", "--number", default=10, show_default=True, help="How many movies.")
+@click.option(
+    "-n", "--number", type=click.IntRange(1), default=10, show_default=True, help="How many movies."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
 def show(chosen: Chosen, user: str, number: int, as_json: bool) -> None:
     """Show the list of USER (name or id) in the terminal.
@@ -29,6 +31,7 @@ def show(chosen: Chosen, user: str, number: int, as_json: bool) -> None:
     if as_json:
         document = {
             "run_id": found.run_id,
+            "kept_from": found.kept_from or None,
             **found.document,
             "recommendations": found.document["recommendations"][:number],
         }

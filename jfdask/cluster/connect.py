@@ -26,7 +26,7 @@ _CONFIG = {
     "distributed.nanny.pre-spawn-environ.OPENBLAS_NUM_THREADS": 1,
     "distributed.nanny.pre-spawn-environ.MKL_NUM_THREADS": 1,
     # What a worker's start and end log is of no use to a household; warnings of ours are.
-    "distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED": "error",
+    "distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED": "critical",
     # A search sends its candidates as one graph of small tasks; that is meant.
     "distributed.admin.large-graph-warning-threshold": "50MB",
     "distributed.comm.timeouts.connect": "30s",

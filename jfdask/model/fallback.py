@@ -54,6 +54,9 @@ def newcomer_reasons(candidates: Ints, facts: Facts) -> list[list[Reason]]:
 
 
 def _reason(community: float, critic: float) -> Reason:
+    if np.isfinite(community) and np.isfinite(critic):
+        told = f"Rated {community:.1f} of 10 by the public, {critic:.0f} of 100 by critics."
+        return Reason("rating", told, 0.0)
     if np.isfinite(community):
         return Reason("rating", f"Rated {community:.1f} of 10 by the public.", 0.0)
     if np.isfinite(critic):

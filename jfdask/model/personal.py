@@ -35,7 +35,7 @@ SCORE_MEANINGS: Mapping[Kind, str] = {
     "affinity": "0 to 1: how likely to be played and how likely to be loved, in one; .5: even odds",
     "seed": "P(favourite) by the original method's forest, 0 to 1",
     "played-only": "P(played), 0 to 1: there are too few favourites to learn P(favourite)",
-    "newcomer": "rating out of 10, shrunk to the library's mean: nothing is known of the taste",
+    "newcomer": "mean rating out of 10, shrunk to the library's mean; well-known films a little up",
 }
 
 

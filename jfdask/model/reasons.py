@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.sparse import csr_matrix
+from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 from jfdask.model.affinity import CHUNK, RIDGE_PENALTY
 from jfdask.model.catalogue import TEXT_KERNEL_WEIGHT, TOKEN_BLOCKS, Catalogue
@@ -202,10 +203,14 @@ class _Sentences:
     def likeness(self, position: int, play: int) -> str:
         title = self._facts.titles[play]
         shared = self._catalogue.text[position].multiply(self._catalogue.text[play]).tocsr()
-        order = np.argsort(-shared.data, kind="stable")[:_MOST_SHARED]
-        words = [f"'{self._catalogue.text_names[i]}'" for i in shared.indices[order]]
-        words = [word.replace("tfidf__", "") for word in words]
-        return f"Because you liked {title}: both descriptions mention {' and '.join(words)}."
+        order = np.argsort(-shared.data, kind="stable")
+        words = [str(self._catalogue.text_names[i]) for i in shared.indices[order]]
+        words = [word.removeprefix("tfidf__") for word in words]
+        # Words that every text has tell a reader nothing, much as they may weigh.
+        telling = [f"'{w}'" for w in words if w not in ENGLISH_STOP_WORDS][:_MOST_SHARED]
+        if not telling:
+            return f"Because you liked {title}: the descriptions are alike."
+        return f"Because you liked {title}: both descriptions mention {' and '.join(telling)}."
 
     def favorite(self) -> str:
         return "You marked it as a favourite and have not played it."
@@ -224,6 +229,8 @@ class _Sentences:
             return f", like {title}, {what}."
         if self._evidence.by_plays_alone:
             return f": you have seen {n} of those."
+        if liked == n == 2:
+            return ": both you have seen are favourites."
         if liked == n:
             return f": all {n} you have seen are favourites."
         are = "is a favourite" if liked == 1 else "are favourites"

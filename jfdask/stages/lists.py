@@ -32,6 +32,7 @@ class PersonalList:
     user_id: str
     name: str
     document: dict[str, Any]  # recommendations.json
+    kept_from: str = ""  # the run it was made in, if a later one failed and kept it
 
 
 def finished_unit(store: Store, run_id: str, stage: str, household: str) -> UnitReader:
@@ -74,9 +75,8 @@ def lists_of_run(
         for name in unit.names(f"{PEOPLE}/"):
             if name.endswith(f"/{DOCUMENT}"):
                 document = unit.json(name)
-                found.append(
-                    PersonalList(run_id, household, document["user_id"], document["name"], document)
-                )
+                who = document["user_id"], document["name"]
+                found.append(PersonalList(run_id, household, *who, document, _kept_from(unit)))
         yield from sorted(found, key=lambda one: (one.name.casefold(), one.user_id))
 
 
@@ -160,9 +160,14 @@ class _Listed:
 
     def load(self) -> PersonalList:
         document = self.unit.json(person(self.user_id, DOCUMENT))
-        return PersonalList(
-            self.unit.manifest.run_id, self.household, self.user_id, document["name"], document
-        )
+        who = self.user_id, document["name"]
+        run_id = self.unit.manifest.run_id
+        return PersonalList(run_id, self.household, *who, document, _kept_from(self.unit))
+
+
+def _kept_from(unit: UnitReader) -> str:
+    manifest = unit.manifest
+    return manifest.copied_from if manifest.status == "kept" else ""
 
 
 def _listed(store: Store, run_id: str, households: Sequence[str]) -> list[_Listed]:
