@@ -140,22 +140,6 @@ def best_threshold(liked: Bools, score: Floats) -> float:
     return float((ranked[best] + below) / 2)
 
 
-def as_rows(figures: Mapping[str, Metrics]) -> list[tuple[str, ...]]:
-    """Return a table for print: a header, then a row a method; - where there is no value."""
-    header = ("", "n", "AUC", "95 %", "AP", "F1", "F1 thr", "accuracy", "precision", "recall")
-    rows: list[tuple[str, ...]] = [header]
-    for name, m in figures.items():
-        interval = m.intervals.get("auc")
-        between = f"{interval[0]:.2f} to {interval[1]:.2f}" if interval else "-"
-        values = (m.ap, m.f1, m.f1_threshold, m.accuracy, m.precision, m.recall)
-        rows.append((name, str(m.n), _shown(m.auc), between, *(_shown(v) for v in values)))
-    return rows
-
-
-def _shown(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
-
-
 def _plain(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 

@@ -9,7 +9,6 @@ from sklearn import metrics as reference
 from jfdask.model.metrics import (
     always_true,
     area_under_curve,
-    as_rows,
     best_threshold,
     by_rating,
     measure,
@@ -48,7 +47,6 @@ def test_one_class_or_nothing_has_no_value_rather_than_nan(liked):
     assert m.n == len(liked)
     text = json.dumps(m.to_dict(), allow_nan=False)
     assert json.loads(text)["n_liked"] == sum(liked)
-    assert len(as_rows({"model": m})[1]) == len(as_rows({})[0])
 
 
 def test_intervals_hold_the_truth_as_often_as_they_say():
