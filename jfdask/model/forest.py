@@ -23,6 +23,7 @@ from jfdask.model.positions import (
     without_features,
 )
 from jfdask.model.rows import scoring_rows, training_rows
+from jfdask.model.trees import Trees
 
 CLIP = 1e-3  # probabilities lie in [CLIP, 1 - CLIP]
 _RIDGE = AFFINITY_COLUMNS.index("affinity__kernel_ridge")
@@ -71,7 +72,8 @@ bootstrap, class_weight
     movie_ids_ : array of str, shape (n_plays,)
         The plays learned from, sorted.
     liked_ : array of bool, shape (n_plays,)
-    forests_ : list of RandomForestClassifier
+    trees_ : list of Trees
+        One each repetition.
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
@@ -128,21 +130,21 @@ bootstrap, class_weight
         positions, liked, self.classes_ = labelled_positions(X, y, catalogue.n_movies)
         self.movie_ids_ = catalogue.movie_ids[positions]
         self.liked_ = liked
-        self.forests_ = []
+        self.trees_ = []
         for repetition in range(self.repetitions):
             rows = training_rows(catalogue, positions, liked, repetition, self.random_state)
             forest = forest_of(self, self.random_state + repetition)
-            self.forests_.append(forest.fit(rows, liked))
+            self.trees_.append(Trees(forest.fit(rows, liked)))
         return self
 
     def predict_proba(self, X: ArrayLike) -> Floats:
         """Return P(other) and P(liked) of positions, shape (n, 2), within [.001, .999]."""
-        check_is_fitted(self, "forests_")
+        check_is_fitted(self, "trees_")
         catalogue = self._catalogue()
         query = plain_positions(X, catalogue.n_movies)
         plays = surviving(catalogue.movie_ids, self.movie_ids_, self.liked_)
         rows = scoring_rows(catalogue, query, *plays)
-        forests = [forest.predict_proba(rows)[:, 1] for forest in self.forests_]
+        forests = [trees.probability(rows) for trees in self.trees_]
         ridge = rows[:, _RIDGE] + share_liked(self.liked_)
         share = self.ridge_share
         blend = (1 - share) * clipped(np.mean(forests, axis=0)) + share * clipped(ridge)

@@ -20,6 +20,7 @@ from jfdask.model.inputs import FeatureSource, Floats, Ints
 from jfdask.model.kernel import similarity_product
 from jfdask.model.positions import plain_positions, surviving, without_features
 from jfdask.model.rows import INNER_FOLDS, contrast_rows, inner_folds, scoring_rows
+from jfdask.model.trees import Trees
 
 _FOREST = RandomForestClassifier._parameter_constraints
 _RIDGE_CLIP = 0.01  # ridge's scores are no probabilities: they leave [0, 1]
@@ -97,13 +98,14 @@ class PlayedClassifier(ClassifierMixin, BaseEstimator):
         folds = inner_folds(catalogue, positions, 0, self.random_state)
         rows = contrast_rows(catalogue, positions, liked, folds, negatives, negative_folds)
         labels = np.r_[np.ones(len(positions), dtype=int), np.zeros(len(negatives), dtype=int)]
-        self.forest_ = RandomForestClassifier(
+        forest = RandomForestClassifier(
             n_estimators=self.n_estimators,
             min_samples_leaf=self.min_samples_leaf,
             max_features=self.max_features,
             random_state=self.random_state,
             n_jobs=1,
-        ).fit(rows, labels)
+        )
+        self.trees_ = Trees(forest.fit(rows, labels))
         ridge = contrast_ridge(catalogue, positions, negatives)
         self.left_ids_ = catalogue.movie_ids[negatives]
         self.weights_, self.share_ = ridge.weights, ridge.share
@@ -115,13 +117,13 @@ class PlayedClassifier(ClassifierMixin, BaseEstimator):
 
         They are relative to the share of plays in the training sample, not to the library.
         """
-        check_is_fitted(self, "forest_")
+        check_is_fitted(self, "trees_")
         catalogue = self._catalogue()
         query = plain_positions(X, catalogue.n_movies)
         plays = surviving(catalogue.movie_ids, self.movie_ids_, self.liked_)
         rows = scoring_rows(catalogue, query, *plays)
         rows = np.hstack([rows, catalogue.completeness[query]])
-        forest = clipped(self.forest_.predict_proba(rows)[:, 1])
+        forest = clipped(self.trees_.probability(rows))
         ridge = np.clip(self._ridge_scores(catalogue, query), _RIDGE_CLIP, 1 - _RIDGE_CLIP)
         played = clipped(expit((logit(forest) + logit(ridge)) / 2))
         return np.column_stack([1 - played, played])

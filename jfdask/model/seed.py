@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from jfdask.model.forest import FOREST_CONSTRAINTS, forest_of
 from jfdask.model.inputs import FeatureSource, Floats
 from jfdask.model.positions import labelled_positions, plain_positions, without_features
+from jfdask.model.trees import Trees
 
 
 class SeedClassifier(ClassifierMixin, BaseEstimator):
@@ -33,7 +34,7 @@ bootstrap, class_weight, random_state
     classes_ : array, shape (2,)
     n_components_ : int
         Components used: min(training rows, components there are).
-    forest_ : RandomForestClassifier
+    trees_ : Trees
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = FOREST_CONSTRAINTS
@@ -75,15 +76,16 @@ bootstrap, class_weight, random_state
         positions, liked, self.classes_ = labelled_positions(X, y, len(vectors))
         self.n_components_ = min(len(positions), vectors.shape[1])
         rows = vectors[positions, : self.n_components_]
-        self.forest_ = forest_of(self, self.random_state).fit(rows, liked)
+        self.trees_ = Trees(forest_of(self, self.random_state).fit(rows, liked))
         return self
 
     def predict_proba(self, X: ArrayLike) -> Floats:
         """Return P(other) and P(liked) of positions, shape (n, 2)."""
-        check_is_fitted(self, "forest_")
+        check_is_fitted(self, "trees_")
         vectors = self._vectors()
         rows = vectors[plain_positions(X, len(vectors)), : self.n_components_]
-        return np.asarray(self.forest_.predict_proba(rows), dtype=np.float64)
+        liked = self.trees_.probability(rows)
+        return np.column_stack([1 - liked, liked])
 
     def predict(self, X: ArrayLike) -> Any:
         """Return the likelier class of each position, shape (n,)."""

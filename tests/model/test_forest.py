@@ -5,7 +5,7 @@ from sklearn.metrics import roc_auc_score
 from skops.io import dumps, get_untrusted_types, loads
 
 from jfdask.errors import NotEnoughPlays
-from jfdask.model.forest import AffinityClassifier
+from jfdask.model.forest import AffinityClassifier, forest_of
 from jfdask.model.inputs import InMemory
 
 
@@ -74,18 +74,21 @@ def test_settings_reach_the_forest(library, planted):
     history, _ = planted
     params = {"max_depth": 2, "min_samples_leaf": 9, "criterion": "entropy", "bootstrap": False}
     model = quick(library, repetitions=3, **params).fit(history.played, history.liked)
-    assert len(model.forests_) == 3
-    for forest in model.forests_:
-        assert {name: forest.get_params()[name] for name in params} == params
-        assert forest.n_jobs == 1
-        assert len(forest.estimators_) == 20
+    forest = forest_of(model, seed=1)
+    assert {name: forest.get_params()[name] for name in params} == params
+    assert forest.n_jobs == 1
+    assert len(model.trees_) == 3
+    for trees in model.trees_:
+        assert len(trees) == 20
+        assert trees.depths_.max() == 2
+        assert trees.nodes_["n_node_samples"].min() == 9
 
 
 def test_what_is_stored_has_no_features_and_scores_the_same(library, planted):
     history, _ = planted
     model = quick(library).fit(history.played, history.liked)
     data = dumps(model.detached())
-    trusted = ["jfdask.model.forest.AffinityClassifier", "sklearn.tree._tree.Tree"]
+    trusted = ["jfdask.model.forest.AffinityClassifier", "jfdask.model.trees.Trees"]
     assert set(get_untrusted_types(data=data)) == set(trusted)
     read = loads(data, trusted=trusted)
     assert read.features is None

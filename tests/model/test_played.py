@@ -84,6 +84,6 @@ def test_what_is_stored(library):
     data = dumps(fit(library, np.arange(20)).detached())
     assert set(get_untrusted_types(data=data)) == {
         "jfdask.model.played.PlayedClassifier",
-        "sklearn.tree._tree.Tree",
+        "jfdask.model.trees.Trees",
     }
     assert len(data) < 2_000_000
