@@ -8,15 +8,21 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
+from jfdask.cluster.forkserver import load_for_workers
 from jobs.options import Chosen
 from jobs.progress import NightProgress
 
 if TYPE_CHECKING:
     from jfdask.stages.night import Summary
 
+#: Modules that a night's tasks use; what they import comes with them.
+WORKERS_NEED = ("jfdask.stages.night", "skops.io")
+
 
 def do_stages(chosen: Chosen, stages: Sequence[str], *, accept_loss: bool = False) -> int:
     """Do some stages and print their summary to stderr; return the exit code."""
+    if chosen.settings.cluster.address == "local":
+        load_for_workers(WORKERS_NEED)
     # What computes is loaded when it is needed: `jfdask --help` and `jfdask show` are quick.
     from jfdask.stages.night import run_stages
     from jfdask.stages.units import Selection

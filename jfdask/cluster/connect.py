@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import dask
 from distributed import Client, LocalCluster
 
+from jfdask.cluster.forkserver import ENVIRONMENT, deaf_children, start_method
 from jfdask.errors import ClusterError, SettingsError
 from jfdask.settings import ClusterSettings
 
@@ -20,13 +19,7 @@ LOOPBACK = "127.0.0.1"
 CONNECT_TIMEOUT = "30s"
 
 _CONFIG = {
-    # A worker's thread is ours alone: a forest or a matrix product that starts threads of its
-    # own would fight with the other workers for the same cores.
-    "distributed.nanny.pre-spawn-environ.OMP_NUM_THREADS": 1,
-    "distributed.nanny.pre-spawn-environ.OPENBLAS_NUM_THREADS": 1,
-    "distributed.nanny.pre-spawn-environ.MKL_NUM_THREADS": 1,
-    # What a worker's start and end log is of no use to a household; warnings of ours are.
-    "distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED": "critical",
+    **{f"distributed.nanny.pre-spawn-environ.{k}": v for k, v in ENVIRONMENT.items()},
     # A search sends its candidates as one graph of small tasks; that is meant.
     "distributed.admin.large-graph-warning-threshold": "50MB",
     "distributed.comm.timeouts.connect": "30s",
@@ -52,9 +45,10 @@ def connect(settings: ClusterSettings) -> Iterator[Client]:
     # ends while a cluster is closed, with a traceback.
     for name in ("distributed", "bokeh"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    with dask.config.set(_CONFIG):
+    method = {"distributed.worker.multiprocessing-method": start_method()}
+    with dask.config.set(_CONFIG | method):
         if address == "local":
-            with _deaf_children():
+            with deaf_children():
                 cluster = _local(settings)
             with cluster, Client(cluster) as client:
                 yield client
@@ -79,23 +73,6 @@ def _local(settings: ClusterSettings) -> LocalCluster:
         # It would raise the level of the root logger's handlers, and our own warnings be lost.
         silence_logs=False,
     )
-
-
-@contextmanager
-def _deaf_children() -> Iterator[None]:
-    """Let processes started in the block ignore Ctrl-C, which a terminal sends to all of them.
-
-    They end when we close the cluster; on their own they would die in the middle of a task,
-    each with a traceback. A process inherits what its parent ignores.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def n_local_workers(settings: ClusterSettings) -> int:

@@ -40,6 +40,7 @@ __all__ = [
     "Collection",
     "Page",
     "User",
+    "count_visible",
     "read_collections",
     "read_credits",
     "read_id_page",
@@ -67,6 +68,9 @@ BOX_SETS: dict[str, Param] = {"recursive": True, "includeItemTypes": "BoxSet"}
 ORDER: dict[str, Param] = {"sortBy": "DateCreated,SortName", "sortOrder": "Ascending"}
 LEAN: dict[str, Param] = {"enableImages": False, "enableUserData": False}
 PERSONAL: dict[str, Param] = {"enableImages": False, "enableUserData": True}
+
+# Filters of what a person has to do with a movie: begun, marked, played.
+MARKS = ("IsResumable", "IsFavoriteOrLikes", "IsPlayed")
 
 # What a server's root is made of.
 ROOT_TYPES = frozenset(
@@ -131,15 +135,28 @@ def read_id_page(client: JellyfinClient, start: int, limit: int) -> Page:
     return _table_page(client, params, start, limit, parse_id, ITEM_IDS)
 
 
-def read_plays_page(client: JellyfinClient, user_id: str, start: int, limit: int) -> Page:
+def count_visible(client: JellyfinClient, user_id: str) -> int:
+    """Return how many movies a person may see."""
+    params = {**MOVIES, **LEAN, "userId": checked_id(user_id)}
+    return ask_page(client, params, 0, 0, "Movie").total
+
+
+def read_plays_page(
+    client: JellyfinClient, user_id: str, start: int, limit: int, *, only: str | None = None
+) -> Page:
     """Return a page of what a person may see and has to do with it, as ITEM_PLAYS.
+
+    Parameters
+    ----------
+    only
+        One of `MARKS`: just the movies with that mark of hers.
 
     Raises
     ------
     UnexpectedAnswer
         Among other things: no item tells of the person, so the server ignored who is asked for.
     """
-    params = {**MOVIES, **ORDER, **PERSONAL, "userId": checked_id(user_id)}
+    params = {**MOVIES, **ORDER, **PERSONAL, "userId": checked_id(user_id), "filters": only}
     page = _table_page(client, params, start, limit, parse_plays, ITEM_PLAYS)
     if page.n_items and page.broken.get("item without UserData", 0) == page.n_items:
         raise UnexpectedAnswer(f"{client.url}{ITEMS_PATH} ignored which person was asked for.")

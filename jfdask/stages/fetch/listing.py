@@ -28,6 +28,7 @@ class Listing:
     name: str  # items, ids, changed, or plays
     user_id: str | None = None  # whose, of plays
     changed_since: datetime | None = None  # of changed
+    only: str | None = None  # of plays: a filter of the server's; none: all that she may see
 
     @property
     def table(self) -> Table:
@@ -37,7 +38,8 @@ class Listing:
     def key(self, place: Place, part: str) -> str:
         """Return where a page of it is kept; a person's under her own folder."""
         if self.user_id:
-            return place.key(FETCH, person(self.user_id, READING), f"{self.name}-{part}")
+            name = self.only or self.name
+            return place.key(FETCH, person(self.user_id, READING), f"{name}-{part}")
         return place.key(FETCH, READING, f"{self.name}-{part}")
 
 

@@ -99,11 +99,9 @@ def assemble(place: Place, request: Assembly) -> tuple[Receipt, dict[str, Any]]:
     credits = credits[credits["item_id"].isin(items["item_id"])]
     movies = movies_of(items, credits, _collections(place, request.collections))
     movie_of_item = movie_of_items(items)
+    untouched = _untouched(items["item_id"])
     plays = {
-        user_id: plays_of(
-            _pages(place, request.pages, "plays", table=ITEM_PLAYS, user_id=user_id),
-            movie_of_item,
-        )
+        user_id: plays_of(_item_plays(place, request.pages, user_id, untouched), movie_of_item)
         for user_id in sorted(request.names)
     }
     summary: dict[str, Any] = {
@@ -208,6 +206,23 @@ def _pages(
         for part in parts
     ]
     return joined(frames, table)
+
+
+def _item_plays(place: Place, pages: Pages, user_id: str, untouched: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for every copy that a person may see.
+
+    Was only read what she has to do with, she sees all: the others are untouched.
+    """
+    read = _pages(place, pages, "plays", table=ITEM_PLAYS, user_id=user_id)
+    sees_all = any(listing.only for listing, _ in pages if listing.user_id == user_id)
+    return joined([read, untouched], ITEM_PLAYS) if sees_all else read
+
+
+def _untouched(item_ids: pd.Series[str]) -> pd.DataFrame:
+    """Return ITEM_PLAYS of somebody who has nothing to do with these copies."""
+    nothing = {"played": False, "play_count": 0.0, "is_favorite": False, "position_fraction": 0.0}
+    frame = pd.DataFrame({"item_id": item_ids}).assign(**nothing, rating=None, last_played=None)
+    return ITEM_PLAYS.from_arrow(ITEM_PLAYS.to_arrow(frame))
 
 
 def _state(place: Place, name: str, table: Table) -> pd.DataFrame:

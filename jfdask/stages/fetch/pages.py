@@ -29,6 +29,7 @@ class ListRead:
 
     listing: Listing
     parts: tuple[str, ...]  # names of its pages in the store
+    total: int = 0  # items of the list
     problems: tuple[str, ...] = ()
     broken: Counter[str] = field(default_factory=Counter)
     times: tuple[datetime, ...] = ()  # the server's clock at each page
@@ -122,7 +123,8 @@ class _Pages:
         if not_given := [start for start in self._not_given() if start < self.total]:
             broken[NOT_GIVEN] = len(not_given)
         times = tuple(r.server_time for r in self.receipts if r.server_time is not None)
-        return ListRead(self.listing, tuple(dict.fromkeys(self.parts)), problems, broken, times)
+        parts = tuple(dict.fromkeys(self.parts))
+        return ListRead(self.listing, parts, self.total, problems, broken, times)
 
     def _halves(self, start: int, n: int) -> list[tuple[int, int]]:
         """Return two shorter ranges that share an item, as pages do; two items are torn apart."""

@@ -6,17 +6,17 @@ A generator for `jfdask.stages.window.drive`: it yields calls and is sent their 
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from collections.abc import Sequence
 
 from jfdask.errors import JellyfinError, JfdaskError
 from jfdask.jellyfin.connection import Server
-from jfdask.jellyfin.reading import User
+from jfdask.jellyfin.reading import MARKS, User
 from jfdask.settings import FetchSettings, Household
 from jfdask.stages.fetch import making, tasks
 from jfdask.stages.fetch.choosing import chosen_people, missing_people, widest
 from jfdask.stages.fetch.listing import Listing
 from jfdask.stages.fetch.losses import told_losses
-from jfdask.stages.fetch.pages import or_raise, read_list
+from jfdask.stages.fetch.pages import ListRead, or_raise, read_list
 from jfdask.stages.places import Place
 from jfdask.stages.units import Draft
 from jfdask.stages.window import Call, Work, together
@@ -41,24 +41,24 @@ def read_household(
     people = chosen_people(opened.users, household)
     since = or_raise((yield [Call(tasks.last_reading, (place, opened.server), "")])[0])
 
-    size = settings.page_size
     catalogue = [Listing("ids"), Listing("changed", changed_since=since)]
     if since is None:
         catalogue = [Listing("items")]
-    plays = [Listing("plays", user_id=user.user_id) for user in people]
-    works: list[Work[Any]] = [
-        read_list(place, server, listing, size) for listing in catalogue + plays
-    ]
-    works.append(_read_collections(place, server, widest(opened.users)))
-    *lists, collections = yield from together(works)
+    lists, collections = yield from together(
+        [
+            _read_lists(place, server, catalogue, people, settings.page_size),
+            _read_collections(place, server, widest(opened.users)),
+        ]
+    )
+    read, histories = or_raise(lists)
+    times = [time for one in read for time in one.times]
     problems = missing_people(opened.users, household)
-    read = [or_raise(one) for one in lists[: len(catalogue)]]
     names: dict[str, str] = {}
-    for user, one in zip(people, lists[len(catalogue) :], strict=True):
-        if isinstance(one, JfdaskError):
-            problems.append(f"User {user.name!r} could not be read and is left out: {one}")
+    for user, history in zip(people, histories, strict=True):
+        if isinstance(history, JfdaskError):
+            problems.append(f"User {user.name!r} could not be read and is left out: {history}")
         else:
-            read.append(one)
+            read += history
             names[user.user_id] = user.name
     if not names:
         raise JellyfinError(" ".join(problems))
@@ -79,7 +79,7 @@ def read_household(
         pages=pages,
         collections=collections[0],
         largest_loss=1.0 if accept_loss else settings.largest_loss,
-        began=min((t for one in read[: len(catalogue)] for t in one.times), default=None),
+        began=min(times, default=None),
     )
     [written] = yield [Call(making.assemble, (place, request), "")]
     receipts, summary = or_raise(written)
@@ -88,6 +88,37 @@ def read_household(
     if broken := sum(in_lists, users + movies + credits):
         summary["broken"] = dict(sorted(broken.items()))
     return Draft([receipts], summary, tuple(problems))
+
+
+def _read_lists(
+    place: Place, server: Server, catalogue: Sequence[Listing], people: Sequence[User], size: int
+) -> Work[tuple[list[ListRead], list[list[ListRead] | JfdaskError]]]:
+    """Read the movies, then what each person has to do with them."""
+    lists = yield from together([read_list(place, server, one, size) for one in catalogue])
+    read = [or_raise(one) for one in lists]
+    histories = yield from together(
+        [_read_history(place, server, user.user_id, read[0].total, size) for user in people]
+    )
+    return read, histories
+
+
+def _read_history(
+    place: Place, server: Server, user_id: str, n_movies: int, size: int
+) -> Work[list[ListRead]]:
+    """Read what a person may see, and has to do with it.
+
+    Who may see as many movies as there are sees all of them: then those are enough that she
+    has begun, marked or played, which is a small part of a large library. They are read in this
+    order, so that one that she plays meanwhile is in one of the lists.
+    """
+    [n_visible] = yield [Call(tasks.count_movies, (server, user_id), "")]
+    if or_raise(n_visible) != n_movies:
+        return [(yield from read_list(place, server, Listing("plays", user_id), size))]
+    lists = []
+    for mark in MARKS:
+        marked = Listing("plays", user_id, only=mark)
+        lists.append((yield from read_list(place, server, marked, size)))
+    return lists[::-1]
 
 
 def _read_by_id(

@@ -21,6 +21,7 @@ from jfdask.jellyfin.paging import Page
 from jfdask.jellyfin.paging import Receipt as PageReceipt
 from jfdask.jellyfin.reading import (
     User,
+    count_visible,
     read_collections,
     read_credits,
     read_id_page,
@@ -101,10 +102,15 @@ def read_page(
 
 def _ask_for_page(client: JellyfinClient, listing: Listing, start: int, limit: int) -> Page:
     if listing.user_id is not None:
-        return read_plays_page(client, listing.user_id, start, limit)
+        return read_plays_page(client, listing.user_id, start, limit, only=listing.only)
     if listing.name == "ids":
         return read_id_page(client, start, limit)
     return read_item_page(client, start, limit, changed_since=listing.changed_since)
+
+
+def count_movies(server: Server, user_id: str) -> int:
+    """Return how many movies a person may see."""
+    return asked(server, lambda client: count_visible(client, user_id))
 
 
 def read_saved(server: Server, since: datetime) -> tuple[str, ...] | None:
