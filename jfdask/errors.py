@@ -130,5 +130,9 @@ class NotEnoughPlays(DataError):
     """A person has too few plays or favourites for a model of her own."""
 
 
+class StaleModel(DataError):
+    """A model of an earlier night does not fit tonight's library any more."""
+
+
 class TextModelError(DataError):
     """The FastText model cannot be trained, read or trusted."""

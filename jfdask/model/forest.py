@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -12,6 +13,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
+from jfdask.errors import StaleModel
 from jfdask.model.affinity import AFFINITY_COLUMNS
 from jfdask.model.catalogue import Catalogue, catalogue_of
 from jfdask.model.inputs import FeatureSource, Floats
@@ -22,7 +24,7 @@ from jfdask.model.positions import (
     surviving,
     without_features,
 )
-from jfdask.model.rows import scoring_rows, training_rows
+from jfdask.model.rows import row_columns, scoring_rows, training_rows
 from jfdask.model.trees import Trees
 
 CLIP = 1e-3  # probabilities lie in [CLIP, 1 - CLIP]
@@ -72,6 +74,8 @@ bootstrap, class_weight
     movie_ids_ : array of str, shape (n_plays,)
         The plays learned from, sorted.
     liked_ : array of bool, shape (n_plays,)
+    columns_ : tuple of str
+        Columns of the rows that the forests were grown on.
     trees_ : list of Trees
         One each repetition.
     """
@@ -130,6 +134,7 @@ bootstrap, class_weight
         positions, liked, self.classes_ = labelled_positions(X, y, catalogue.n_movies)
         self.movie_ids_ = catalogue.movie_ids[positions]
         self.liked_ = liked
+        self.columns_ = row_columns(catalogue)
         self.trees_ = []
         for repetition in range(self.repetitions):
             rows = training_rows(catalogue, positions, liked, repetition, self.random_state)
@@ -153,6 +158,32 @@ bootstrap, class_weight
     def predict(self, X: ArrayLike) -> Any:
         """Return the likelier class of each position, shape (n,)."""
         return self.classes_[(self.predict_proba(X)[:, 1] >= 0.5).astype(int)]
+
+    def renewed(self, X: ArrayLike, y: ArrayLike) -> AffinityClassifier:
+        """Return a model of other plays with the forests of this one.
+
+        A forest tells from affinities to a person's plays what she likes. Tonight's plays give
+        tonight's affinities, and kernel ridge, at once; what the forests make of them hardly
+        depends on a few plays more, and growing them is most of the work.
+
+        Parameters
+        ----------
+        X, y
+            As for ``fit``.
+
+        Raises
+        ------
+        StaleModel
+            The catalogue's columns are not those that the forests were grown on.
+        """
+        check_is_fitted(self, "trees_")
+        catalogue = self._catalogue()
+        if self.columns_ != row_columns(catalogue):
+            raise StaleModel("The library has other columns than the forests were grown on.")
+        model = copy.copy(self)
+        positions, model.liked_, model.classes_ = labelled_positions(X, y, catalogue.n_movies)
+        model.movie_ids_ = catalogue.movie_ids[positions]
+        return model
 
     def detached(self) -> AffinityClassifier:
         """Return the fitted model without its features: what is stored."""

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
 
+from jfdask.errors import NotEnoughPlays, StaleModel
 from jfdask.model.catalogue import Catalogue, catalogue_of
 from jfdask.model.facts import Facts
 from jfdask.model.fallback import newcomer_reasons, newcomer_scores
@@ -127,6 +128,30 @@ def fit(
     model.fit(history.played, history.liked)
     played = _fit_played(history, features, options) if options.method == "affinity" else None
     return Learned(history.user_id, options.method, None, model, played, {})
+
+
+def renew(learned: Learned, history: History) -> Learned | None:
+    """Return what was learned on an earlier night, of tonight's plays; None: learn it anew.
+
+    Its forests stay, and its figures: see ``AffinityClassifier.renewed``.
+
+    Parameters
+    ----------
+    learned
+        With models whose features are tonight's.
+    """
+    n_other = len(history.played) - history.n_liked
+    if not isinstance(learned.favorite, AffinityClassifier) or learned.played is None:
+        return None
+    if not history.n_liked or not n_other:
+        return None
+    plays = history.played, history.liked
+    try:
+        favorite = learned.favorite.renewed(*plays)
+        played = learned.played.renewed(*plays, others=history.unplayed)
+    except (StaleModel, NotEnoughPlays):
+        return None
+    return replace(learned, favorite=favorite, played=played)
 
 
 def recommend(

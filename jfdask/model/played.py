@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,15 +12,21 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.utils.validation import check_is_fitted
 
-from jfdask.errors import NotEnoughPlays
+from jfdask.errors import NotEnoughPlays, StaleModel
 from jfdask.model.catalogue import Catalogue, catalogue_of
 from jfdask.model.contrast import contrast_ridge
 from jfdask.model.forest import clipped
 from jfdask.model.holdout import stable_fractions
-from jfdask.model.inputs import FeatureSource, Floats, Ints
+from jfdask.model.inputs import Bools, FeatureSource, Floats, Ints
 from jfdask.model.kernel import similarity_product
 from jfdask.model.positions import plain_positions, surviving, without_features
-from jfdask.model.rows import INNER_FOLDS, contrast_rows, inner_folds, scoring_rows
+from jfdask.model.rows import (
+    INNER_FOLDS,
+    contrast_rows,
+    inner_folds,
+    row_columns,
+    scoring_rows,
+)
 from jfdask.model.trees import Trees
 
 _FOREST = RandomForestClassifier._parameter_constraints
@@ -83,18 +90,11 @@ class PlayedClassifier(ClassifierMixin, BaseEstimator):
             Fewer than two plays, or nothing that was not played.
         """
         catalogue = self._catalogue()
-        positions = plain_positions(X, catalogue.n_movies)
-        order = np.argsort(positions)
-        positions, liked = positions[order], np.asarray(y, dtype=np.bool_)[order]
-        left = np.setdiff1d(plain_positions(others, catalogue.n_movies), positions)
-        if len(positions) < 2 or not len(left):
-            raise NotEnoughPlays(
-                f"{len(positions)} plays against {len(left)} movies not played: P(played) needs "
-                "two plays and something not played."
-            )
+        positions, liked, left = _sorted(catalogue, X, y, others)
+        self.columns_ = _columns(catalogue)
         self.classes_ = np.array([0, 1])
-        self.movie_ids_, self.liked_ = catalogue.movie_ids[positions], liked
         negatives, negative_folds = self._negatives(catalogue, left, len(positions))
+        self._take(catalogue, positions, liked, negatives)
         folds = inner_folds(catalogue, positions, 0, self.random_state)
         rows = contrast_rows(catalogue, positions, liked, folds, negatives, negative_folds)
         labels = np.r_[np.ones(len(positions), dtype=int), np.zeros(len(negatives), dtype=int)]
@@ -106,11 +106,29 @@ class PlayedClassifier(ClassifierMixin, BaseEstimator):
             n_jobs=1,
         )
         self.trees_ = Trees(forest.fit(rows, labels))
-        ridge = contrast_ridge(catalogue, positions, negatives)
-        self.left_ids_ = catalogue.movie_ids[negatives]
-        self.weights_, self.share_ = ridge.weights, ridge.share
-        self.left_scores_ = ridge.left_scores
         return self
+
+    def renewed(self, X: ArrayLike, y: ArrayLike, *, others: ArrayLike) -> PlayedClassifier:
+        """Return a model of other plays with the forest of this one; kernel ridge is fitted.
+
+        See ``AffinityClassifier.renewed``. Parameters are ``fit``'s.
+
+        Raises
+        ------
+        StaleModel
+            The catalogue's columns are not those that the forest was grown on.
+        NotEnoughPlays
+            Fewer than two plays, or nothing that was not played.
+        """
+        check_is_fitted(self, "trees_")
+        catalogue = self._catalogue()
+        if self.columns_ != _columns(catalogue):
+            raise StaleModel("The library has other columns than the forest was grown on.")
+        positions, liked, left = _sorted(catalogue, X, y, others)
+        model = copy.copy(self)
+        negatives, _ = model._negatives(catalogue, left, len(positions))
+        model._take(catalogue, positions, liked, negatives)
+        return model
 
     def predict_proba(self, X: ArrayLike) -> Floats:
         """Return P(left) and P(played) of positions, shape (n, 2), within [.001, .999].
@@ -131,6 +149,13 @@ class PlayedClassifier(ClassifierMixin, BaseEstimator):
     def detached(self) -> PlayedClassifier:
         """Return the fitted model without its features: what is stored."""
         return without_features(self)
+
+    def _take(self, catalogue: Catalogue, plays: Ints, liked: Bools, negatives: Ints) -> None:
+        self.movie_ids_, self.liked_ = catalogue.movie_ids[plays], liked
+        ridge = contrast_ridge(catalogue, plays, negatives)
+        self.left_ids_ = catalogue.movie_ids[negatives]
+        self.weights_, self.share_ = ridge.weights, ridge.share
+        self.left_scores_ = ridge.left_scores
 
     def _ridge_scores(self, catalogue: Catalogue, query: Ints) -> Floats:
         """Return kernel ridge's scores, shape (n,): a sampled negative's is the one without it."""
@@ -158,3 +183,23 @@ class PlayedClassifier(ClassifierMixin, BaseEstimator):
         if self.features is None:
             raise ValueError("The model has no features: set_params(features=…) attaches them.")
         return catalogue_of(self.features.load())
+
+
+def _columns(catalogue: Catalogue) -> tuple[str, ...]:
+    return (*row_columns(catalogue), *catalogue.completeness_names)
+
+
+def _sorted(
+    catalogue: Catalogue, X: ArrayLike, y: ArrayLike, others: ArrayLike
+) -> tuple[Ints, Bools, Ints]:
+    """Return plays, what was liked of them, and what was left; positions ascending."""
+    positions = plain_positions(X, catalogue.n_movies)
+    order = np.argsort(positions)
+    positions, liked = positions[order], np.asarray(y, dtype=np.bool_)[order]
+    left = np.setdiff1d(plain_positions(others, catalogue.n_movies), positions)
+    if len(positions) < 2 or not len(left):
+        raise NotEnoughPlays(
+            f"{len(positions)} plays against {len(left)} movies not played: P(played) needs "
+            "two plays and something not played."
+        )
+    return positions, liked, left

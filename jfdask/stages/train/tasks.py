@@ -22,6 +22,7 @@ from jfdask.stages.files import (
 from jfdask.stages.household import RowsSource, features, history, vectors
 from jfdask.stages.people import PersonReport, carry_person_over, each_person
 from jfdask.stages.places import Place
+from jfdask.stages.train.renewing import Renewed, grown_on, renewed
 from jfdask.stages.units import reader
 from jfdask.store.filesystem import sha256_of
 from jfdask.store.keys import person, run_key
@@ -95,22 +96,36 @@ def _learn_person(place: Place, user_id: str, options: LearnOptions) -> PersonRe
     done = _done_before(place, user_id, wanted)
     if done is not None:
         return done
-    matrix = features(place)
-    reduced = vectors(place) if options.method == "seed" else None
-    learned = learn(history(place, user_id), matrix, options, vectors=reduced)
+    learned_by = settings_fingerprint({"options": options, "code": code_version()})
+    earlier = renewed(place, user_id, learned_by)
+    if earlier is None:
+        matrix = features(place)
+        reduced = vectors(place) if options.method == "seed" else None
+        learned = learn(history(place, user_id), matrix, options, vectors=reduced)
+        earlier = Renewed(
+            learned,
+            grown_on(place, user_id),
+            encode_json(metrics_document(learned, options)),
+            summary_of(learned),
+        )
+    learned = earlier.learned
     writer = UnitWriter(place.store, place.run_id, TRAIN, place.household)
     if learned.favorite is not None:
         writer.model(person(user_id, FAVORITE), learned.favorite.detached())
     if learned.played is not None:
         writer.model(person(user_id, PLAYED), learned.played.detached())
-    writer.json(person(user_id, METRICS), metrics_document(learned, options))
-    summary = summary_of(learned)
+    writer.bytes(person(user_id, METRICS), earlier.metrics)
     files = {name: [file.sha256, file.size] for name, file in writer.receipts.items()}
     # Last: who finds it finds the rest.
-    writer.json(
-        person(user_id, LEARNED), {"wanted": wanted, "files": files, "summary": dict(summary)}
-    )
-    return PersonReport(user_id, writer.receipts, summary)
+    document = {
+        "wanted": wanted,
+        "learned_by": learned_by,
+        "grown_on": dict(earlier.grown_on),
+        "files": files,
+        "summary": dict(earlier.summary),
+    }
+    writer.json(person(user_id, LEARNED), document)
+    return PersonReport(user_id, writer.receipts, earlier.summary)
 
 
 def metrics_document(learned: Learned, options: LearnOptions) -> dict[str, Any]:

@@ -1,0 +1,164 @@
+"""Which models of an earlier night may stay for tonight, and having them.
+
+Growing a person's forests and measuring them is most of a night's work. They stay while little
+has changed since they were grown: of her history, and of the library. What she played last
+counts all the same: see `jfdask.model.personal.renew`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+import pandas as pd
+
+from jfdask.errors import DamagedArtifact, MissingArtifact
+from jfdask.model.inputs import InMemory
+from jfdask.model.personal import Learned, renew
+from jfdask.stages.files import (
+    FAVORITE,
+    FETCH,
+    LEARNED,
+    METRICS,
+    MOVIES_TABLE,
+    PLAYED,
+    PLAYS_TABLE,
+    TRAIN,
+)
+from jfdask.stages.household import features, history
+from jfdask.stages.places import Place
+from jfdask.stages.units import reader
+from jfdask.store.filesystem import StoreAddress
+from jfdask.store.keys import person
+from jfdask.store.manifests import Manifest, load_unit
+from jfdask.store.runs import run_ids
+from jfdask.store.tables import decode_table
+from jfdask.store.units import UnitReader
+from jfdask.tables import MOVIES, PLAYS, Table
+
+#: Share of a person's plays, or of the library, that may have changed.
+LARGEST_NEWS = 0.05
+
+
+@dataclass(frozen=True)
+class Renewed:
+    """Models of an earlier night, of tonight's plays."""
+
+    learned: Learned
+    grown_on: Mapping[str, str]  # checksums of the tables that its forests were grown on
+    metrics: bytes
+    summary: Mapping[str, Any]
+
+
+def grown_on(place: Place, user_id: str) -> dict[str, str]:
+    """Return the checksums of the tables that a person's forests are grown on tonight."""
+    files = reader(place, FETCH).manifest.files
+    return {
+        "movies": files[MOVIES_TABLE].sha256,
+        "plays": files[person(user_id, PLAYS_TABLE)].sha256,
+    }
+
+
+def renewed(place: Place, user_id: str, learned_by: str) -> Renewed | None:
+    """Return a person's models of the run before, of tonight's plays; None: learn them anew.
+
+    Parameters
+    ----------
+    learned_by
+        Digest of the settings and the code that they must have been learned by.
+    """
+    if place.previous is None:
+        return None
+    try:
+        trained = reader(replace(place, run_id=place.previous), TRAIN)
+        document = trained.json(person(user_id, LEARNED))
+        if document.get("learned_by") != learned_by:
+            return None
+        before, now = document["grown_on"], grown_on(place, user_id)
+        if _changed_plays(place, user_id, before["plays"], now["plays"]) > LARGEST_NEWS:
+            return None
+        where = place.address, place.household
+        if _changed_movies(*where, before["movies"], now["movies"]) > LARGEST_NEWS:
+            return None
+        known = _read(trained, place, user_id)
+        metrics = trained.bytes(person(user_id, METRICS))
+    except (MissingArtifact, DamagedArtifact):
+        # The run in which they were grown is pruned, say.
+        return None
+    learned = renew(known, history(place, user_id))
+    return None if learned is None else Renewed(learned, before, metrics, document["summary"])
+
+
+def share_changed(before: Mapping[str, Hashable], now: Mapping[str, Hashable]) -> float:
+    """Return how many keys came, went or have another value, as a share of those there were.
+
+    Examples
+    --------
+    >>> share_changed({"a": 1, "b": 2, "c": 3, "d": 4}, {"a": 1, "b": 0, "d": 4, "e": 5})
+    0.75
+    """
+    changed = sum(before.get(key) != now.get(key) for key in before.keys() | now.keys())
+    return changed / max(len(before), 1)
+
+
+def _changed_plays(place: Place, user_id: str, before: str, now: str) -> float:
+    name = person(user_id, PLAYS_TABLE)
+    where = place.address, place.household
+    return share_changed(*(_touched(_fetched(*where, name, sha, PLAYS)) for sha in (before, now)))
+
+
+def _touched(plays: pd.DataFrame) -> dict[str, Hashable]:
+    """Return what a person has to do with those movies that she has to do with."""
+    is_touched = plays["played"] | plays["is_favorite"] | plays["rating"].notna()
+    columns = ["played", "play_count", "is_favorite", "rating"]
+    rows = plays[is_touched].fillna({"rating": -1.0})
+    values = rows[columns].itertuples(index=False, name=None)
+    return dict(zip(rows["movie_id"], values, strict=True))
+
+
+# Asked once for every person of a household.
+@lru_cache(maxsize=4)
+def _changed_movies(address: StoreAddress, household: str, before: str, now: str) -> float:
+    tables = (_fetched(address, household, MOVIES_TABLE, sha, MOVIES) for sha in (before, now))
+    return share_changed(*map(_rows, tables))
+
+
+def _rows(movies: pd.DataFrame) -> dict[str, Hashable]:
+    lines = movies.to_json(orient="records", lines=True).splitlines()
+    return dict(zip(movies["movie_id"], lines, strict=True))
+
+
+def _fetched(
+    address: StoreAddress, household: str, name: str, sha256: str, table: Table
+) -> pd.DataFrame:
+    """Return a table that was fetched, from the newest run that has it."""
+    place = Place(address, "", household)
+    for run_id in run_ids(place.store):
+        try:
+            unit = _unit(address, run_id, household)
+        except MissingArtifact:
+            continue
+        if name in unit.files and unit.files[name].sha256 == sha256:
+            key = unit.key(name)
+            return decode_table(place.store.read_checked(key, sha256), key, table)
+    raise MissingArtifact(f"No run has {name} of checksum {sha256} any more.")
+
+
+# Of one night's runs the same few are asked for by everybody.
+@lru_cache(maxsize=32)
+def _unit(address: StoreAddress, run_id: str, household: str) -> Manifest:
+    return load_unit(Place(address, run_id, household).store, run_id, FETCH, household)
+
+
+def _read(trained: UnitReader, place: Place, user_id: str) -> Learned:
+    measured = trained.json(person(user_id, METRICS))
+    source = InMemory(features(place))
+    models = {
+        name: trained.model(person(user_id, name)).set_params(features=source)
+        for name in (FAVORITE, PLAYED)
+        if person(user_id, name) in trained.manifest.files
+    }
+    favorite, played = models.get(FAVORITE), models.get(PLAYED)
+    return Learned(user_id, measured["kind"], measured["notice"], favorite, played, {})
