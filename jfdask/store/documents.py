@@ -17,6 +17,10 @@ from jfdask.errors import DamagedArtifact
 from jfdask.store.filesystem import Store
 
 
+# Nearly all that a long document holds.
+_PLAIN = frozenset({str, int, bool, type(None)})
+
+
 def write_json(store: Store, key: str, value: object) -> None:
     """Write a document; see ``encode_json``."""
     store.write(key, encode_json(value))
@@ -30,12 +34,14 @@ def read_json(store: Store, key: str) -> Any:
 def encode_json(value: object) -> bytes:
     """Return a document as JSON, one way only: keys sorted, numbers that are none as null.
 
+    It is one line: Python's encoder takes ten times as long to indent.
+
     Examples
     --------
-    >>> encode_json({"b": float("nan"), "a": (1, 2)}).decode().split()
-    ['{', '"a":', '[', '1,', '2', '],', '"b":', 'null', '}']
+    >>> encode_json({"b": float("nan"), "a": (1, 2)})
+    b'{"a": [1, 2], "b": null}\\n'
     """
-    text = json.dumps(_plain(value), sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(_plain(value), sort_keys=True, ensure_ascii=False, allow_nan=False)
     return f"{text}\n".encode()
 
 
@@ -57,6 +63,8 @@ def damaged(key: str, what: str, error: Exception) -> DamagedArtifact:
 
 def _plain(value: object) -> Any:
     plain: Any = value
+    if type(value) in _PLAIN:
+        return plain
     if isinstance(value, Enum):
         plain = _plain(value.value)
     elif isinstance(value, (np.generic, np.ndarray)):
