@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from jfdask.stages.night import Summary
 
 #: Modules that a night's tasks use; what they import comes with them.
-WORKERS_NEED = ("jfdask.stages.night", "skops.io")
+WORKERS_NEED = ("jfdask.stages.night", "dask.array", "dask_ml.model_selection", "skops.io")
 
 
 def do_stages(chosen: Chosen, stages: Sequence[str], *, accept_loss: bool = False) -> int:

@@ -16,7 +16,6 @@ import numpy as np
 from jfdask.errors import DamagedArtifact
 from jfdask.store.filesystem import Store
 
-
 # Nearly all that a long document holds.
 _PLAIN = frozenset({str, int, bool, type(None)})
 
@@ -32,14 +31,14 @@ def read_json(store: Store, key: str) -> Any:
 
 
 def encode_json(value: object) -> bytes:
-    """Return a document as JSON, one way only: keys sorted, numbers that are none as null.
+    r"""Return a document as JSON, one way only: keys sorted, numbers that are none as null.
 
     It is one line: Python's encoder takes ten times as long to indent.
 
     Examples
     --------
     >>> encode_json({"b": float("nan"), "a": (1, 2)})
-    b'{"a": [1, 2], "b": null}\\n'
+    b'{"a": [1, 2], "b": null}\n'
     """
     text = json.dumps(_plain(value), sort_keys=True, ensure_ascii=False, allow_nan=False)
     return f"{text}\n".encode()

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import dask.array as da
 import numpy as np
 from dask.delayed import delayed
 from scipy.sparse import csr_matrix, hstack
@@ -21,6 +21,11 @@ from jfdask.stages.window import Compute, Work, values
 from jfdask.store.manifests import Receipt
 from jfdask.store.tables import decode_csr
 from jfdask.store.units import UnitWriter
+
+# dask.array brings numba, half a second's work: it is imported where it is used, so that a
+# night on which nothing has changed is quick.
+if TYPE_CHECKING:
+    import dask.array as da
 
 #: Power iterations, each followed by a QR decomposition: without it the seed's unscaled dates,
 #: whose first singular value is 100,000 times the others, drown what follows in rounding.
@@ -54,6 +59,8 @@ def reduce_rows(
         Receipts of the files, and how many components there are: fewer than wanted if the
         matrix has a lower rank.
     """
+    import dask.array as da
+
     n_columns = sum(b - a for a, b in columns)
     k = clip_components(n_components, (sum(rows), n_columns))
     if k == 0:
@@ -87,6 +94,8 @@ class _Part:
 
 
 def _matrix(sources: Sequence[_Part], rows: tuple[int, ...]) -> da.Array:
+    import dask.array as da
+
     n_columns = sum(b - a for a, b in sources[0].columns)
     parts = [
         da.from_delayed(

@@ -12,9 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import dask.array as da
 import numpy as np
-from dask_ml.model_selection import GridSearchCV, RandomizedSearchCV
 from distributed import Client, get_worker
 
 from jfdask.errors import DataError
@@ -104,6 +102,10 @@ def _search(
     night: Night, source: RowsSource, n_rows: int, planned: SearchPlan
 ) -> tuple[dict[str, Any], float]:
     """Return the best candidate and its score: the mean over people of the AUC."""
+    # They take half a second to load, and most nights search for nothing.
+    import dask.array as da
+    from dask_ml.model_selection import GridSearchCV, RandomizedSearchCV
+
     settings = night.settings.train
     inner = new_classifier(LearnOptions(settings.method, random_state=settings.random_state))
     # Few trees tell which settings are better, unless their number is itself searched for.
