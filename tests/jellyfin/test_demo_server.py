@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -10,6 +11,8 @@ from jfdask.errors import ServerStarting, Unauthorized
 from jfdask.jellyfin.connection import Server, connect
 from jfdask.jellyfin.paging import MAX_ROUNDS, distinct, find_shift, page_starts
 from jfdask.jellyfin.reading import (
+    MARKS,
+    count_visible,
     read_collections,
     read_credits,
     read_id_page,
@@ -76,6 +79,22 @@ def test_a_whole_household(demo, client):
     members = [read_members(client, widest.user_id, c.collection_id) for c in collections]
     assert all(len(m) >= 2 and set(m) <= known for m in members)
     assert len(members) >= 5
+
+
+def test_marked_movies_alone_are_all_that_a_person_has_to_do_with(demo, client):
+    def history(user, only=None):
+        read = partial(read_plays_page, client, user.user_id, only=only)
+        return distinct([page.frame for page in pages_of(read)])
+
+    for user in (user for user in read_users(client) if not user.is_disabled):
+        seen = history(user)
+        assert count_visible(client, user.user_id) == len(seen)
+        by_mark = {mark: history(user, mark) for mark in MARKS}
+        assert by_mark["IsPlayed"].equals(seen[seen["played"]].reset_index(drop=True))
+        assert by_mark["IsFavoriteOrLikes"]["is_favorite"].all()
+        touched = seen["played"] | seen["is_favorite"] | (seen["position_fraction"] > 0)
+        marked = distinct(list(by_mark.values()))
+        assert set(marked["item_id"]) == set(seen.loc[touched, "item_id"])
 
 
 def test_only_what_was_saved_since(demo, client):

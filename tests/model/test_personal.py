@@ -10,6 +10,7 @@ from jfdask.model.personal import (
     fit,
     learn,
     recommend,
+    renew,
     score_movies,
 )
 from jfdask.tables import RECOMMENDATIONS
@@ -57,6 +58,49 @@ def test_movies_are_scored_without_a_list_as_in_it(library, planted):
     positions = np.searchsorted(library.features.movie_ids, frame["movie_id"].to_numpy(dtype=str))
     scores = score_movies(learned, library.catalogue, library.facts, positions)
     assert np.allclose(scores, frame["score"])
+
+
+def test_what_was_learned_is_renewed_with_tonights_plays(library, planted):
+    history, _ = planted
+    new = next(d for d in range(42) if not np.isin(library.director[history.played], d).any())
+    made = np.flatnonzero(library.director == new)
+    tonight = library.history(
+        "anna",
+        np.r_[history.played, made[:4]],
+        np.r_[history.liked, np.ones(4, dtype=bool)],
+    )
+    before = learn(history, library.features, options())
+    renewed = renew(before, tonight)
+    assert renewed.favorite.trees_ is before.favorite.trees_
+    assert renewed.played.trees_ is before.played.trees_
+    assert renewed.metrics == before.metrics
+
+    def scores(learned):
+        return score_movies(learned, library.catalogue, library.facts, tonight.unplayed)
+
+    is_new = np.isin(tonight.unplayed, made)
+    assert is_new.sum() == len(made) - 4
+    old, now, anew = map(scores, (before, renewed, fit(tonight, library.features, options())))
+    # What is liked since last night counts at once, as if all had been learned anew.
+    assert (now[is_new] > np.quantile(now, 0.8)).all()
+    assert old[is_new].mean() < np.quantile(old, 0.8)
+    assert np.corrcoef(now, anew)[0, 1] > 0.9
+    # It was not changed itself.
+    np.testing.assert_array_equal(scores(before), old)
+
+
+def test_what_does_not_fit_tonight_is_learned_anew(library, planted):
+    from dataclasses import replace
+
+    history, _ = planted
+    learned = learn(history, library.features, options())
+    other = replace(library.features, columns=tuple(f"{c}s" for c in library.features.columns))
+    moved = replace(learned, favorite=learned.favorite.detached())
+    moved.favorite.set_params(features=InMemory(other))
+    assert renew(moved, history) is None
+    nobody = library.history("cora", np.array([], dtype=int), [])
+    assert renew(learned, nobody) is None
+    assert renew(learn(nobody, library.features, options()), history) is None
 
 
 def test_the_same_again(library, planted):

@@ -1,0 +1,56 @@
+"""Workers forked of a process that has loaded everything; each case in a process of its own."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.cluster
+
+SCRIPT = """
+import json, os, signal
+from jfdask.cluster.forkserver import load_for_workers, start_method
+
+def look():
+    import sys, threadpoolctl
+    import psutil
+    return {
+        "loaded": sorted({"sklearn", "jfdask.model.forest"} & set(sys.modules)),
+        "threads": max([pool["num_threads"] for pool in threadpoolctl.threadpool_info()] or [1]),
+        "parent": psutil.Process().parent().pid,
+        "deaf": signal.getsignal(signal.SIGINT) == signal.SIG_IGN,
+        "hash": hash("jfdask"),
+    }
+
+if __name__ == "__main__":
+    before = dict(os.environ)
+    load_for_workers(["jfdask.model.forest"])
+    assert dict(os.environ) == before
+    from jfdask.cluster.connect import connect
+    from jfdask.settings import ClusterSettings
+    with connect(ClusterSettings(workers=2, dashboard_port=0)) as client:
+        workers = list(client.run(look).values())
+        os.kill(next(iter(client.run(os.getpid).values())), signal.SIGKILL)
+        client.wait_for_workers(2, timeout=30)
+        assert client.submit(sum, [1, 2]).result(timeout=30) == 3
+    print(json.dumps({"method": start_method(), "workers": workers}))
+"""
+
+
+def test_workers_are_forked_of_a_process_that_has_loaded_all(tmp_path):
+    script = tmp_path / "night.py"
+    script.write_text(SCRIPT)
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["method"] == "forkserver"
+    assert len(found["workers"]) == 2
+    for worker in found["workers"]:
+        assert worker["loaded"] == ["jfdask.model.forest", "sklearn"]
+        assert worker["threads"] == 1
+        assert worker["deaf"]
+    assert len({worker["parent"] for worker in found["workers"]}) == 1
+    assert len({worker["hash"] for worker in found["workers"]}) == 1
