@@ -144,7 +144,8 @@ class ClusterSettings(_Section):
     """The Dask cluster."""
 
     address: str = Field(
-        "local", description='"local", or tcp://host:port or tls://host:port of a scheduler.'
+        "local",
+        description='"local", "kubernetes", or tcp://host:port or tls://host:port of a scheduler.',
     )
     workers: Annotated[int, Field(ge=0)] = Field(
         0, description="Worker processes of a local cluster; 0: as many as cores."
@@ -155,6 +156,26 @@ class ClusterSettings(_Section):
     dashboard_port: Annotated[int, Field(ge=0, le=65535)] = Field(
         8787, description="Port of the local dashboard; another one if it is taken."
     )
+    kubernetes_spec: Path | None = Field(
+        None, description="File with the DaskCluster that is started on Kubernetes."
+    )
+    kubernetes_namespace: str | None = Field(
+        None, description="Namespace of that cluster (default: the pod's own, else kubectl's)."
+    )
+    kubernetes_image: str | None = Field(
+        None, description="Image of its scheduler and workers (default: as in the file)."
+    )
+    kubernetes_minimum: Positive = Field(1, description="Fewest workers on Kubernetes.")
+    kubernetes_maximum: Positive = Field(4, description="Most workers on Kubernetes.")
+    kubernetes_seconds: Seconds = Field(
+        600.0, description="Longest wait for the scheduler and the fewest workers on Kubernetes."
+    )
+
+    @model_validator(mode="after")
+    def _limits_are_in_order(self) -> ClusterSettings:
+        if self.kubernetes_minimum > self.kubernetes_maximum:
+            raise ValueError("expected kubernetes_minimum to be at most kubernetes_maximum")
+        return self
 
 
 class FetchSettings(_Section):

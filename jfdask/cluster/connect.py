@@ -12,6 +12,7 @@ import dask
 from distributed import Client, LocalCluster
 
 from jfdask.cluster.forkserver import ENVIRONMENT, deaf_children, start_method
+from jfdask.cluster.kubernetes import KUBERNETES, kubernetes_cluster
 from jfdask.errors import ClusterError, SettingsError
 from jfdask.settings import ClusterSettings
 
@@ -55,10 +56,13 @@ def connect(settings: ClusterSettings) -> Iterator[Client]:
         elif address.startswith(("tcp://", "tls://")):
             with _remote(address) as client:
                 yield client
+        elif address == KUBERNETES:
+            with kubernetes_cluster(settings) as client:
+                yield client
         else:
             raise SettingsError(
-                f"cluster.address: {address!r} is no cluster; expected local, tcp://host:port "
-                "or tls://host:port."
+                f"cluster.address: {address!r} is no cluster; expected local, kubernetes, "
+                "tcp://host:port or tls://host:port."
             )
 
 
