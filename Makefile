@@ -7,10 +7,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help install demo test check lint types contracts format lock clean
+.PHONY: help install demo test test-k8s k8s check lint types contracts format lock clean
 
 help:  ## Show this
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
 
 demo: $(VENV)/.runtime  ## A demo Jellyfin, a whole night, everybody's recommendations
 	@$(BIN)/jfdask demo
@@ -19,6 +19,12 @@ install: $(VENV)/.runtime  ## Make the environment in .venv
 
 test: check  ## Everything that must pass
 	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term
+
+test-k8s: $(VENV)/.dev .venv-checkov/.done  ## checkov's rules on k8s/ (in an environment of its own)
+	CHECKOV=.venv-checkov/bin/checkov $(BIN)/python -m pytest -m checkov tests/k8s
+
+k8s:  ## Render k8s/ for the tests (needs kubectl)
+	$(BIN)/python scripts/render_k8s.py
 
 check: lint types contracts  ## Lint, types, import contracts
 
@@ -40,7 +46,7 @@ lock:  ## Write the lock files anew (needs uv)
 	scripts/lock.sh
 
 clean:  ## Remove the environment and what tools left
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info
+	rm -rf $(VENV) .venv-checkov .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info
 
 # The Python is looked for, and what is missing named, before anything is installed.
 $(VENV)/.build: requirements-build.lock scripts/preflight.sh
@@ -58,4 +64,9 @@ $(VENV)/.runtime: $(VENV)/.build requirements.lock pyproject.toml
 
 $(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock
 	@$(PIP) install --no-build-isolation --require-hashes -r requirements-dev.lock
+	@touch $@
+
+.venv-checkov/.done: requirements-checkov.lock $(VENV)/.build
+	@$(BIN)/python -m venv .venv-checkov
+	@.venv-checkov/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements-checkov.lock
 	@touch $@

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from distributed import Client
 from tornado.ioloop import IOLoop
 
-from jfdask.cluster.kubernetes_spec import CLUSTER_LABEL, fill_in, read_spec
+from jfdask.cluster.kubernetes_spec import fill_in, read_spec
 from jfdask.cluster.kubernetes_trouble import troubles
 from jfdask.errors import ClusterError, JfdaskError, SettingsError
 from jfdask.settings import ClusterSettings
@@ -96,7 +96,7 @@ class _NightCluster:
         self._cluster = self._library.KubeCluster(
             custom_cluster_spec=self._spec,
             namespace=self._namespace,
-            create_mode=self._library.kubecluster.CreateMode.CREATE_ONLY,
+            create_mode="CREATE_ONLY",
             shutdown_on_close=True,
             resource_timeout=min(OPERATOR_SECONDS, self._settings.kubernetes_seconds),
             quiet=True,
@@ -142,7 +142,10 @@ class _NightCluster:
             try:
                 await self._cluster.close(timeout=REMOVAL_SECONDS)
             except Exception as error:
-                if _status_of(error) in (401, 403):
+                status = _status_of(error)
+                if status == 404:
+                    return  # not even the operator's kinds are known: nothing was made
+                if status is not None and status < 500:
                     raise
                 _log.info("DaskCluster %s is not gone yet: %s", self._name, error)
                 await asyncio.sleep(1)
@@ -152,25 +155,16 @@ class _NightCluster:
     def _failed(self, background: _Background, told: str) -> ClusterError:
         found = background.run(self._look(), 20.0)
         found = found or ["kubectl get events tells more, as does the operator's log."]
-        return ClusterError(f"Kubernetes has not started the cluster {self._name}: {told} "
-                            + " ".join(found))  # fmt: skip
-
-    async def _look(self) -> list[str]:
-        """Return what pods and events tell; nothing if they may not be looked at."""
-        # Imported with the library; the rest of jfdask does without.
-        from kr8s.asyncio.objects import Event, Pod
-
-        where = {"namespace": self._namespace} if self._namespace else {}
-        try:
-            listed = Pod.list(label_selector=f"{CLUSTER_LABEL}={self._name}", **where)
-            pods = [pod async for pod in _raw(listed)]
-            events = [event async for event in _raw(Event.list(**where))]
-        except Exception as error:
-            return [f"Pods and events cannot be looked at: {self._told(error)}"]
-        ours = [e for e in events if e.get("involvedObject", {}).get("name", "").startswith(self._name)]  # fmt: skip  # noqa: E501
+        return ClusterError(
+            f"Kubernetes has not started the cluster {self._name}: {told} {' '.join(found)}"
+        )
         if not pods and not ours:
             return ["There is no pod of it: is dask-kubernetes' operator at work?"]
         return troubles(pods, ours)
+
+    def _is_of(self, event: dict[str, Any]) -> bool:
+        # Deployments, pods and so on are all named after their cluster.
+        return str(event.get("involvedObject", {}).get("name", "")).startswith(self._name)
 
     def _told(self, error: Exception) -> str:
         """Return what an error of the library means, and what to do."""

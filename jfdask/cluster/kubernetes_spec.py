@@ -43,7 +43,7 @@ def read_spec(path: Path | None) -> dict[str, Any]:
         for component in COMPONENTS:
             _containers(spec, component)
         name = spec["metadata"]["name"]
-        spec["spec"]["scheduler"]["service"]["ports"]  # noqa: B018 - looked at for its error
+        spec["spec"]["scheduler"]["service"]["ports"]
     except (KeyError, TypeError) as error:
         raise SettingsError(
             f"cluster.kubernetes_spec: the DaskCluster in {path} has no {error}; "
