@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from distributed import Client
 from tornado.ioloop import IOLoop
 
-from jfdask.cluster.kubernetes_spec import fill_in, read_spec
+from jfdask.cluster.kubernetes_spec import CLUSTER_LABEL, fill_in, read_spec
 from jfdask.cluster.kubernetes_trouble import troubles
 from jfdask.errors import ClusterError, JfdaskError, SettingsError
 from jfdask.settings import ClusterSettings
@@ -29,6 +29,8 @@ NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 OPERATOR_SECONDS = 60.0
 #: Longest time for taking the cluster away; a pod that is stopped is given 120 s in k8s/.
 REMOVAL_SECONDS = 60.0
+#: Longest time for finding out why a cluster does not come.
+LOOK_SECONDS = 20.0
 
 _Result = TypeVar("_Result")
 _log = logging.getLogger(__name__)
@@ -153,11 +155,28 @@ class _NightCluster:
                 return
 
     def _failed(self, background: _Background, told: str) -> ClusterError:
-        found = background.run(self._look(), 20.0)
+        try:
+            found = background.run(self._look(), LOOK_SECONDS)
+        except TimeoutError:
+            found = ["Kubernetes' API does not answer."]
         found = found or ["kubectl get events tells more, as does the operator's log."]
         return ClusterError(
             f"Kubernetes has not started the cluster {self._name}: {told} {' '.join(found)}"
         )
+
+    async def _look(self) -> list[str]:
+        """Return what pods and events tell; nothing if they tell of no trouble."""
+        # Imported with the library; the rest of jfdask does without.
+        from kr8s.asyncio.objects import Event, Pod
+
+        where = {"namespace": self._namespace} if self._namespace else {}
+        try:
+            listed = Pod.list(label_selector=f"{CLUSTER_LABEL}={self._name}", **where)
+            pods = [pod async for pod in _raw(listed)]
+            events = [event async for event in _raw(Event.list(**where))]
+        except Exception as error:
+            return [f"Pods and events cannot be looked at: {self._told(error)}"]
+        ours = [event for event in events if self._is_of(event)]
         if not pods and not ours:
             return ["There is no pod of it: is dask-kubernetes' operator at work?"]
         return troubles(pods, ours)
