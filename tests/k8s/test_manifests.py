@@ -1,5 +1,6 @@
 import shutil
 import tomllib
+from functools import cache
 from importlib.resources import files
 
 import jsonschema
@@ -19,6 +20,7 @@ VERSIONS = ("1.34", kubernetes_validate.latest_version())
 CRDS = "deployment/helm/dask-kubernetes-operator/crds"
 
 
+@cache
 def crd(kind):
     """Return the schema of one of the operator's kinds, with unknown keys refused."""
     path = files("dask_kubernetes.operator") / CRDS / f"{kind}.yaml"
