@@ -25,7 +25,11 @@ ENV_PREFIX = "JFDASK_"
 DEFAULT_CONFIG = Path("jfdask.toml")
 
 # Variables that stand for one household, and those that hold secrets: no keys of the file.
-HOUSEHOLD_VARIABLES = ("URL", "API_KEY", "API_KEY_FILE", "USERS", "CONFIG")
+HOUSEHOLD_VARIABLES = (
+    "NAME", "URL", "API_KEY", "API_KEY_FILE", "USERS", "EXCLUDE_USERS", "CA_FILE", "CONFIG",
+)  # fmt: skip
+# Those of them that are of no use without one; an API key may be for any household.
+_OF_A_HOUSEHOLD = ("NAME", "API_KEY_FILE", "USERS", "EXCLUDE_USERS", "CA_FILE")
 
 
 class _Environment(BaseSettings, Settings):
@@ -112,14 +116,21 @@ def _read_environ(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[str]
             problems.append(f"environment: {variable}: expected JSON.")
     url = environ.get(f"{ENV_PREFIX}URL")
     if url and f"{ENV_PREFIX}HOUSEHOLDS" not in environ:
-        household: dict[str, Any] = {"name": "home", "url": url}
-        if environ.get(f"{ENV_PREFIX}API_KEY_FILE"):
-            household["api_key_file"] = environ[f"{ENV_PREFIX}API_KEY_FILE"]
-        if environ.get(f"{ENV_PREFIX}USERS"):
-            users = environ[f"{ENV_PREFIX}USERS"].split(",")
-            household["users"] = [u.strip() for u in users if u.strip()]
-        found["households"] = [household]
+        found["households"] = [_household_of(environ, url)]
     return found, problems
+
+
+def _household_of(environ: Mapping[str, str], url: str) -> dict[str, Any]:
+    """Return the one household that variables describe; an empty one is not set."""
+    household: dict[str, Any] = {"name": environ.get(f"{ENV_PREFIX}NAME") or "home", "url": url}
+    for key in ("api_key_file", "ca_file"):
+        if value := environ.get(f"{ENV_PREFIX}{key.upper()}"):
+            household[key] = value
+    for key in ("users", "exclude_users"):
+        names = environ.get(f"{ENV_PREFIX}{key.upper()}", "").split(",")
+        if people := [name.strip() for name in names if name.strip()]:
+            household[key] = people
+    return household
 
 
 def _misplaced_variables(
@@ -140,7 +151,7 @@ def _misplaced_variables(
     return [
         f"environment: {ENV_PREFIX}{name}: there is no household that it could be of. Set "
         f"{ENV_PREFIX}URL, too, or add [[households]] to the settings file."
-        for name in ("API_KEY_FILE", "USERS")
+        for name in _OF_A_HOUSEHOLD
         if environ.get(f"{ENV_PREFIX}{name}")
     ]
 

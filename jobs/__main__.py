@@ -19,6 +19,7 @@ from jobs.forget import forget
 from jobs.recommend import recommend
 from jobs.run import run
 from jobs.runs import runs
+from jobs.serve_nightly import serve_nightly
 from jobs.show import show
 from jobs.train import train
 
@@ -42,7 +43,19 @@ def jfdask() -> None:
     """
 
 
-for command in (run, fetch, featurize, train, recommend, show, runs, check, demo, forget):
+for command in (
+    run,
+    serve_nightly,
+    fetch,
+    featurize,
+    train,
+    recommend,
+    show,
+    runs,
+    check,
+    demo,
+    forget,
+):
     jfdask.add_command(command)
 
 

@@ -62,6 +62,30 @@ def test_a_household_by_environment_alone():
     assert home.api_key_file == Path("/run/secrets/key")
 
 
+def test_everything_of_a_household_by_environment():
+    environ = {
+        "JFDASK_URL": "https://nas:8920",
+        "JFDASK_NAME": "attic",
+        "JFDASK_EXCLUDE_USERS": "guest,, kids ",
+        "JFDASK_CA_FILE": "/data/ca.pem",
+    }
+    [attic] = load_settings(None, environ).households
+    assert (attic.name, attic.users, attic.exclude_users) == ("attic", (), ("guest", "kids"))
+    assert attic.ca_file == Path("/data/ca.pem")
+
+
+def test_an_empty_variable_of_the_household_is_not_set():
+    empty = {f"JFDASK_{name}": "" for name in ("NAME", "USERS", "EXCLUDE_USERS", "CA_FILE")}
+    [home] = load_settings(None, {"JFDASK_URL": "http://nas", **empty}).households
+    assert home == load_settings(None, {"JFDASK_URL": "http://nas"}).households[0]
+    assert load_settings(None, empty).households == ()
+
+
+def test_a_name_by_environment_that_is_none():
+    told = problems(None, {"JFDASK_URL": "http://nas", "JFDASK_NAME": "../up"})
+    assert told[0].startswith("environment: JFDASK_NAME: String should match")
+
+
 def test_all_mistakes_are_told_at_once_with_file_key_and_expectation(config):
     path = config('[store]\nkep = 4\n[train]\nmethod = "magic"\n[[households]]\nname = "a b"\n')
     told = problems(path, {"JFDASK_STORE__KEEP": "many", "JFDASK_FETCH__NO": "1", "JFDASK_X": "1"})
@@ -200,7 +224,7 @@ def test_a_household_that_is_named_like_a_document(config, name):
     assert "households.0.name: expected a name that does not end in .json" in told[0]
 
 
-@pytest.mark.parametrize("name", ["USERS", "API_KEY_FILE"])
+@pytest.mark.parametrize("name", ["NAME", "USERS", "EXCLUDE_USERS", "API_KEY_FILE", "CA_FILE"])
 def test_a_variable_of_a_household_that_is_not_there(config, monkeypatch, tmp_path, name):
     monkeypatch.chdir(tmp_path)
     told = problems(None, {f"JFDASK_{name}": "secret", "JFDASK_STORE__KEEP": "0"})

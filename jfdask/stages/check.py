@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
+from dask.utils import parse_bytes
 from distributed import Client, Worker
 
 from jfdask.cluster.connect import connect as connect_cluster
 from jfdask.cluster.connect import n_local_workers
-from jfdask.errors import JfdaskError
+from jfdask.errors import JfdaskError, SettingsError, StoreError
 from jfdask.jellyfin.connection import Server, connect, server_of
 from jfdask.jellyfin.reading import read_plays_page, read_users
 from jfdask.settings import Household, Settings
@@ -20,6 +22,8 @@ from jfdask.stages import train
 from jfdask.stages.fetch.reading import chosen_people, missing_people
 from jfdask.store.filesystem import StoreAddress, address_of, open_store
 from jfdask.version import code_version
+
+_ADDRESS = re.compile(r"local|kubernetes|(tcp|tls)://\S+")
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,62 @@ def findings(settings: Settings) -> Iterator[Finding]:
         yield from _household(settings, household)
     yield _look(f"store {settings.store.url}", lambda: _store(settings))
     yield from _cluster(settings)
+
+
+def refuse_bad_settings(settings: Settings) -> None:
+    """Look at what can be said of the settings without asking anybody else.
+
+    A server or a bucket that does not answer now may do so when the night comes; a setting
+    that cannot be used now cannot be used then.
+
+    Raises
+    ------
+    SettingsError
+        Names all that is wrong: no household, a grid that cannot be searched, a key or a
+        certificate that is not there, a cluster that is none, a folder that cannot be written.
+    """
+    looks: list[Callable[[], object]] = [
+        partial(_settings, settings),
+        partial(_local_store, settings),
+        partial(_cluster_settings, settings),
+    ]
+    looks += [partial(_key, household, settings) for household in settings.households]
+    problems = []
+    for look in looks:
+        try:
+            look()
+        except JfdaskError as error:
+            problems.append(str(error))
+    if problems:
+        raise SettingsError("\n".join(problems))
+
+
+def _key(household: Household, settings: Settings) -> None:
+    connect(server_of(household, settings.fetch)).close()
+
+
+def _local_store(settings: Settings) -> None:
+    store = open_store(address_of(settings.store))
+    if store.address.is_folder:
+        try:
+            store.check()
+        except StoreError as error:
+            raise SettingsError(f"store.url: {error}") from None
+
+
+def _cluster_settings(settings: Settings) -> None:
+    address, limit = settings.cluster.address, settings.cluster.memory_limit
+    if not _ADDRESS.fullmatch(address):
+        raise SettingsError(
+            f"cluster.address: {address!r} is no cluster; expected local, kubernetes, "
+            "tcp://host:port or tls://host:port."
+        )
+    try:
+        parse_bytes("0" if limit == "auto" else limit)
+    except ValueError:
+        raise SettingsError(
+            f"cluster.memory_limit: {limit!r} is no size; expected auto, or one such as 2GiB."
+        ) from None
 
 
 def _look(what: str, look: Callable[[], str]) -> Finding:
