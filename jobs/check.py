@@ -11,7 +11,10 @@ from jobs.options import Chosen, cluster_options, settings_options
 @click.command()
 @settings_options
 @cluster_options
-def check(chosen: Chosen) -> int:
+@click.option(
+    "--offline", is_flag=True, help="Only what can be said without asking a server or a bucket."
+)
+def check(chosen: Chosen, offline: bool) -> int:
     """Look at settings, servers, keys, users, store and cluster: one line each.
 
     A settings file with mistakes is told all of them at once.
@@ -20,8 +23,12 @@ def check(chosen: Chosen) -> int:
     Example: jfdask check --config jfdask.toml
     """
     # Loaded here, as it takes a moment: `jfdask --help` does not need it.
-    from jfdask.stages.check import findings
+    from jfdask.stages.check import findings, refuse_bad_settings
 
+    if offline:
+        refuse_bad_settings(chosen.narrowed)
+        click.echo(f"{click.style('good', fg='green')}  settings: nobody was asked")
+        return 0
     all_good = True
     for finding in findings(chosen.narrowed):
         all_good &= finding.is_good

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import os
+import subprocess
 import sys
-from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime, time, timedelta
 from functools import partial
 from pathlib import Path
@@ -20,7 +19,7 @@ from jfdask.nightly.process import NightProcess
 from jfdask.nightly.schedule import time_of_day
 from jfdask.nightly.service import Plan, Service, Surroundings
 from jfdask.nightly.zone import local_zone
-from jfdask.settings import Settings
+from jobs.check import check
 from jobs.options import Chosen, cluster_options, settings_options, user_option
 from jobs.run import run
 
@@ -72,7 +71,7 @@ def _tell_health(context: click.Context, _parameter: click.Parameter, path: Path
 @click.pass_context
 def serve_nightly(
     context: click.Context,
-    chosen: Chosen,
+    chosen: Chosen,  # noqa: ARG001  (each night reads it anew)
     at: time,
     at_once: bool,
     retry_minutes: int | None,
@@ -90,14 +89,17 @@ def serve_nightly(
              jfdask serve-nightly --healthy /tmp/nightly.json
     """
     zone = local_zone(os.environ)
-    _refuse_bad_settings(chosen.narrowed)
-    # -P: the current folder is somebody's data, and no place to look for code.
-    command = [sys.executable, "-P", "-m", "jobs", "run", *_options_of_run(context)]
+    # In a process of its own, too: what it loads would stay with the service all day.
+    looked = subprocess.run(
+        _command(context, check, "--offline"), stdout=subprocess.DEVNULL, check=False
+    )
+    if looked.returncode:
+        return looked.returncode
     told = _HealthFile(health_file)
     service = Service(
         Plan(at, zone, at_once, timedelta(minutes=retry_minutes) if retry_minutes else None),
         Surroundings(
-            begin=partial(NightProcess, command),
+            begin=partial(NightProcess, _command(context, run)),
             tell=told.write,
             say=partial(click.echo, err=True),
             clock=partial(datetime.now, UTC),
@@ -109,32 +111,20 @@ def serve_nightly(
         told.remove()
 
 
-def _refuse_bad_settings(settings: Settings) -> None:
-    """Refuse now what would fail at night; in a process that takes its memory with it."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        pool.submit(_look_at, settings).result()
-
-
-def _look_at(settings: Settings) -> None:
-    from jfdask.stages.check import refuse_bad_settings
-
-    refuse_bad_settings(settings)
-
-
-def _options_of_run(context: click.Context) -> list[str]:
-    """Return the options of `jfdask run` among those given, as they would be typed."""
-    typed = []
-    for option in run.params:
+def _command(context: click.Context, command: click.Command, *more: str) -> list[str]:
+    """Return how to start another command with those of its options that were given to this one."""
+    words = [command.name or "", *more]
+    for option in command.params:
         name = option.name or ""
         if context.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
             continue
         value = context.params[name]
         if isinstance(option, click.Option) and option.count:
-            typed += [option.opts[0]] * value
+            words += [option.opts[0]] * value
             continue
-        for one in value if option.multiple else [value]:
-            typed.append(f"{option.opts[-1]}={one}")
-    return typed
+        words += [f"{option.opts[-1]}={one}" for one in (value if option.multiple else [value])]
+    # -P: the current folder is somebody's data, and no place to look for code.
+    return [sys.executable, "-P", "-m", "jobs", *words]
 
 
 class _HealthFile:

@@ -59,7 +59,8 @@ def refuse_bad_settings(settings: Settings) -> None:
     looks: list[Callable[[], object]] = [
         partial(_settings, settings),
         partial(_local_store, settings),
-        partial(_cluster_settings, settings),
+        partial(_cluster_address, settings),
+        partial(_memory_limit, settings),
     ]
     looks += [partial(_key, household, settings) for household in settings.households]
     problems = []
@@ -85,13 +86,17 @@ def _local_store(settings: Settings) -> None:
             raise SettingsError(f"store.url: {error}") from None
 
 
-def _cluster_settings(settings: Settings) -> None:
-    address, limit = settings.cluster.address, settings.cluster.memory_limit
+def _cluster_address(settings: Settings) -> None:
+    address = settings.cluster.address
     if not _ADDRESS.fullmatch(address):
         raise SettingsError(
             f"cluster.address: {address!r} is no cluster; expected local, kubernetes, "
             "tcp://host:port or tls://host:port."
         )
+
+
+def _memory_limit(settings: Settings) -> None:
+    limit = settings.cluster.memory_limit
     try:
         parse_bytes("0" if limit == "auto" else limit)
     except ValueError:

@@ -6,10 +6,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from jfdask.errors import SettingsError
 from jfdask.jellyfin.connection import Server
 from jfdask.settings import Settings
 from jfdask.stages import check as module
-from jfdask.stages.check import findings, look_around
+from jfdask.stages.check import findings, look_around, refuse_bad_settings
 from jfdask.store.filesystem import address_of
 from jfdask.version import code_version
 
@@ -124,3 +125,52 @@ def test_nobody_to_recommend_to_says_what_to_do(demo, tmp_path):
     assert not users.is_good
     assert "households.users" in users.told
     assert "households.exclude_users" in users.told
+
+
+class TestBadSettings:
+    """What is refused before anybody is asked."""
+
+    @pytest.fixture
+    def good(self, tmp_path):
+        key = tmp_path / "key"
+        key.write_text("0" * 32)
+        return {
+            "store": {"url": str(tmp_path / "store")},
+            # Nobody listens there, and nobody is asked.
+            "households": [{"name": "h", "url": "http://127.0.0.1:9", "api_key_file": str(key)}],
+        }
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {},
+            {"cluster": {"address": "tcp://nobody:8786", "memory_limit": "1.5 GiB"}},
+            # A bucket that does not answer now may do so at night.
+            {"store": {"url": "s3://nothing", "endpoint_url": "http://127.0.0.1:9"}},
+            {"train": {"search": {"min_samples_leaf": [3, 6]}}},
+        ],
+    )
+    def test_good_ones(self, good, changes):
+        refuse_bad_settings(Settings.model_validate({**good, **changes}))
+
+    @pytest.mark.parametrize(
+        ("changes", "told"),
+        [
+            ({"households": []}, "no household"),
+            ({"households": [{"name": "h", "url": "http://h"}]}, "No API key for http://h"),
+            ({"cluster": {"address": "lokal"}}, "cluster.address: 'lokal'"),
+            ({"cluster": {"memory_limit": "lots"}}, "cluster.memory_limit: 'lots'"),
+            ({"store": {"url": "/proc/none"}}, "store.url: .*/proc/none"),
+            ({"store": {"url": "s3://x", "key_env": "A"}}, "belong together"),
+            ({"train": {"search": {"leaves": [3]}}}, "leaves"),
+        ],
+    )
+    def test_bad_ones(self, good, changes, told):
+        with pytest.raises(SettingsError, match=told):
+            refuse_bad_settings(Settings.model_validate({**good, **changes}))
+
+    def test_all_that_is_wrong_is_told(self, good):
+        bad = {"households": [], "cluster": {"address": "lokal", "memory_limit": "lots"}}
+        with pytest.raises(SettingsError) as caught:
+            refuse_bad_settings(Settings.model_validate({**good, **bad}))
+        assert len(str(caught.value).splitlines()) == 3
