@@ -34,10 +34,14 @@ def compose(pages):
 
 @pytest.fixture(scope="module")
 def shown(pages):
-    """Every Compose line of all pages, as words."""
-    lines = [line for _, line in pages.typed()]
-    lines += [code for page in pages.texts for code in pages.code(page)]
-    words = [shlex.split(line, comments=True) for line in lines if line.startswith("docker ")]
+    """Every line of the page that asks Docker, and every Compose line of the others, as words."""
+    lines = pages.typed()
+    lines += [(page, code) for page in pages.texts for code in pages.code(page)]
+    words = [
+        shlex.split(line, comments=True)
+        for page, line in lines
+        if line.startswith("docker " if page == PAGE else "docker compose ")
+    ]
     assert len(words) > 10
     return words
 
