@@ -5,29 +5,51 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from importlib import import_module
 from types import FrameType
 
 import click
 
 from jfdask.errors import JfdaskError, SettingsError
 from jfdask.version import code_version
-from jobs.check import check
-from jobs.demo import demo
-from jobs.featurize import featurize
-from jobs.fetch import fetch
-from jobs.forget import forget
-from jobs.recommend import recommend
-from jobs.run import run
-from jobs.runs import runs
-from jobs.serve_nightly import serve_nightly
-from jobs.show import show
-from jobs.train import train
+
+#: In the order of the help. Each is a module of this package.
+COMMANDS = (
+    "run",
+    "serve-nightly",
+    "fetch",
+    "featurize",
+    "train",
+    "recommend",
+    "show",
+    "runs",
+    "check",
+    "demo",
+    "forget",
+)
 
 #: What a shell expects of a process ended by a signal.
 INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _Commands(click.Group):
+    """Loads a command when it is asked for: none needs all that the others bring."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return [*COMMANDS, *self.commands]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return super().get_command(ctx, cmd_name)
+        name = cmd_name.replace("-", "_")
+        command: click.Command = getattr(import_module(f"jobs.{name}"), name)
+        return command
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(code_version(), prog_name="jfdask")
 def jfdask() -> None:
     """Recommend films to the people of a Jellyfin server, every night, on Dask.
@@ -41,22 +63,6 @@ def jfdask() -> None:
     named on stderr and in the run's summary), 75 another night holds the lock, 130 and 143 stopped
     by Ctrl-C or SIGTERM.
     """
-
-
-for command in (
-    run,
-    serve_nightly,
-    fetch,
-    featurize,
-    train,
-    recommend,
-    show,
-    runs,
-    check,
-    demo,
-    forget,
-):
-    jfdask.add_command(command)
 
 
 def main(argv: list[str] | None = None) -> None:

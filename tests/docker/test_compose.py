@@ -8,6 +8,7 @@ import re
 from importlib.resources import files
 from pathlib import Path
 
+import click
 import jsonschema
 import pytest
 import yaml
@@ -137,7 +138,7 @@ class TestTheCode:
     def test_its_command_is_one(self, written, at):
         filled = interpolated(written, {"NIGHT_AT": at} if at else {})
         words = filled["services"]["jfdask"]["command"]
-        command = jfdask.commands[words[0]]
+        command = jfdask.get_command(click.Context(jfdask), words[0])
         found = command.make_context(words[0], words[1:]).params
         assert found["at"].strftime("%H:%M") == ("04:05" if at else "03:30")
         assert found["health_file"] == Path("/tmp/nightly.json")

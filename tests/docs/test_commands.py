@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 import pytest
 
-from jobs.__main__ import jfdask
+from jobs.__main__ import COMMANDS, jfdask
 
 ASSIGNMENT = re.compile(r"[A-Z_]+=.*")
 
@@ -60,7 +60,7 @@ def test_every_command_line_shown_can_be_typed(shown, tmp_path, monkeypatch):
     assert len(shown) > 15
     problems = []
     for where, words in shown:
-        if len(words) == 1 and words[0] in jfdask.commands:
+        if len(words) == 1 and words[0] in COMMANDS:
             continue  # spoken of, without what it works on
         for option, value in pairwise(words):
             if option == "--key-file":
@@ -100,9 +100,11 @@ def test_every_make_target_shown_exists(pages):
 
 
 def test_every_option_named_exists(pages):
+    context = click.Context(jfdask)
+    commands = [jfdask.get_command(context, name) for name in jfdask.list_commands(context)]
     options = {
         option
-        for command in [jfdask, *jfdask.commands.values()]
+        for command in [jfdask, *commands]
         for parameter in command.params
         for option in [*parameter.opts, *parameter.secondary_opts]
     } | {"--help"}

@@ -12,7 +12,7 @@ import click
 import pytest
 
 from jfdask.store.lock import hold_lock
-from jobs.__main__ import _main, jfdask
+from jobs.__main__ import COMMANDS, _main, jfdask
 
 pytestmark = [pytest.mark.cluster, pytest.mark.server]
 
@@ -47,7 +47,7 @@ def run(config, capfd):
     return run
 
 
-@pytest.mark.parametrize("name", sorted(jfdask.commands))
+@pytest.mark.parametrize("name", COMMANDS)
 def test_help_tells_what_and_an_example(name, run):
     code, out, _ = run(name, "--help", with_config=False)
     assert code == 0
