@@ -257,6 +257,11 @@ class RecommendSettings(_Section):
     max_per_collection: Positive = Field(
         2, description="Movies of one collection in the first ten."
     )
+    diversity: Fraction = Field(
+        0.3,
+        description="How much a movie's being unlike those before it counts beside its score; "
+        "0: the order is the score's alone.",
+    )
     reasons: Annotated[int, Field(ge=1, le=3)] = Field(3, description="Reasons a movie at most.")
 
 

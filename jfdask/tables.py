@@ -201,7 +201,8 @@ RECOMMENDATIONS = Table(
         Column("name", _TEXT, "title"),
         Column("production_year", _NUMBER, "year"),
         Column("score", _NUMBER, "see score_meaning in the person's summary"),
-        Column("reasons", _TEXTS, "one to three sentences, the weightiest first"),
+        Column("p_favorite", _NUMBER, "how likely it becomes a favourite once watched, calibrated"),
+        Column("reasons", _TEXTS, "one to three sentences, what moved the score most first"),
         Column("reason_kinds", _TEXTS, "director, actor, collection, genre, …; same order"),
     ),
 )

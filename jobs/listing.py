@@ -37,6 +37,9 @@ def print_list(found: PersonalList, number: int, figures: Mapping[str, Any]) -> 
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("", justify="right")
     table.add_column("score", justify="right")
+    has_chance = any(row.get("p_favorite") is not None for row in document["recommendations"])
+    if has_chance:
+        table.add_column("loved", justify="right")
     table.add_column("title", max_width=36)
     table.add_column("year", justify="right")
     table.add_column("because", overflow="fold")
@@ -46,12 +49,16 @@ def print_list(found: PersonalList, number: int, figures: Mapping[str, Any]) -> 
         table.add_row(
             str(row["rank"]),
             f"{row['score']:.2f}",
+            *([_percent(row["p_favorite"])] if has_chance else []),
             Text(row["name"]),
             str(row["production_year"] or ""),
             Text(because),
         )
     console.print(table)
     console.print(Text(f"score: {document['score_meaning']}", style="dim"))
+    if has_chance:
+        told = "loved: how likely it becomes a favourite once watched"
+        console.print(Text(told, style="dim"))
     print_figures(console, figures)
 
 
@@ -84,6 +91,10 @@ def _reason(reasons: Sequence[str], told_so_far: Counter[str]) -> str:
 
 def _day(run_id: str) -> str:
     return f"{run_id[:4]}-{run_id[4:6]}-{run_id[6:8]}"
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0%}"
 
 
 def _number(value: float | None) -> str:

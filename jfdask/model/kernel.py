@@ -65,6 +65,20 @@ def similarity_product(
     tokens, text = catalogue.kernel_tokens, catalogue.text
     product = np.asarray(tokens[query] @ (tokens[reference].T @ weights), dtype=np.float64)
     product += TEXT_KERNEL_WEIGHT * (text[query] @ (text[reference].T @ weights))
+    for part in number_products(catalogue, query, reference, weights).T:
+        product += part
+    return product
+
+
+def number_products(catalogue: Catalogue, query: Ints, reference: Ints, weights: Floats) -> Floats:
+    """Return the part of ``similarity_product`` that each of NUMBER_KERNEL's numbers has.
+
+    Returns
+    -------
+    Floats
+        Shape (n_query, 4).
+    """
+    products = np.empty((len(query), len(NUMBER_KERNEL)))
     for column, (radial_weight, linear_weight) in enumerate(NUMBER_KERNEL.values()):
         x, z = catalogue.scaled[query, column], catalogue.scaled[reference, column]
         values, which = np.unique(x, return_inverse=True)
@@ -73,8 +87,8 @@ def similarity_product(
             part = slice(start, start + _VALUES)
             radial = np.exp(-0.5 * (values[part, None] - z[None, :]) ** 2)
             sums[part] = radial @ weights
-        product += radial_weight * sums[which] + linear_weight * x * (z @ weights)
-    return product
+        products[:, column] = radial_weight * sums[which] + linear_weight * x * (z @ weights)
+    return products
 
 
 def _product(matrix: object, query: Ints, reference: Ints) -> Floats:

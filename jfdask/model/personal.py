@@ -11,6 +11,7 @@ import pandas as pd
 from scipy.special import expit, logit
 
 from jfdask.errors import NotEnoughPlays, StaleModel
+from jfdask.model.calibration import Calibration, Reliability
 from jfdask.model.catalogue import Catalogue, catalogue_of
 from jfdask.model.facts import Facts
 from jfdask.model.fallback import newcomer_reasons, newcomer_scores
@@ -19,8 +20,9 @@ from jfdask.model.history import History
 from jfdask.model.holdout import stable_seed
 from jfdask.model.inputs import Features, Floats, InMemory, Ints
 from jfdask.model.metrics import Metrics
+from jfdask.model.parts import Parts, favorite_parts, played_parts
 from jfdask.model.played import PlayedClassifier
-from jfdask.model.ranking import candidates_of, rank
+from jfdask.model.ranking import DIVERSITY, candidates_of, rank
 from jfdask.model.reasons import Reason, evidence_of, explain
 from jfdask.model.seed import SeedClassifier
 from jfdask.model.validation import validate
@@ -33,9 +35,9 @@ Kind = Literal["affinity", "seed", "played-only", "newcomer"]
 MIN_PLAYS = 5
 
 SCORE_MEANINGS: Mapping[Kind, str] = {
-    "affinity": "0 to 1: how likely to be played and how likely to be loved, in one; .5: even odds",
-    "seed": "P(favourite) by the original method's forest, 0 to 1",
-    "played-only": "P(played), 0 to 1: there are too few favourites to learn P(favourite)",
+    "affinity": "0 to 1, for the order alone: how much like what gets played, and gets loved",
+    "seed": "0 to 1, for the order alone: how much like what gets loved, by the original method",
+    "played-only": "0 to 1, for the order alone: how much like what gets played",
     "newcomer": "mean rating out of 10, shrunk to the library's mean; well-known films a little up",
 }
 
@@ -62,6 +64,8 @@ class Learned:
     favorite: AffinityClassifier | SeedClassifier | None  # with features attached
     played: PlayedClassifier | None
     metrics: Mapping[str, Mapping[str, Metrics]]  # out_of_fold, held_out -> method -> figures
+    calibration: Calibration | None = None  # of P(favourite); None: not measured
+    reliability: Reliability | None = None  # of the calibrated P(favourite)
 
 
 def learn(
@@ -78,7 +82,7 @@ def learn(
     learned = fit(history, features, options, vectors=vectors)
     if learned.favorite is None:
         return learned
-    metrics = validate(
+    measured = validate(
         history,
         catalogue_of(features),
         learned.favorite,
@@ -86,7 +90,12 @@ def learn(
         n_folds=options.n_folds,
         random_state=options.random_state,
     )
-    return replace(learned, metrics=metrics)
+    return replace(
+        learned,
+        metrics=measured.metrics,
+        calibration=measured.calibration,
+        reliability=measured.reliability,
+    )
 
 
 def fit(
@@ -162,6 +171,7 @@ def recommend(
     *,
     max_per_collection: int = 2,
     n_reasons: int = 3,
+    diversity: float = DIVERSITY,
 ) -> tuple[pd.DataFrame, str]:
     """Return a person's list, all candidates of it, and what its score means.
 
@@ -173,6 +183,8 @@ def recommend(
         Movies of one collection in the first ten.
     n_reasons
         Reasons a movie at most.
+    diversity
+        Weight, 0 to 1, of being unlike what stands before; 0: the order is the score's.
 
     Returns
     -------
@@ -181,14 +193,17 @@ def recommend(
     catalogue = catalogue_of(features)
     candidates = candidates_of(history, facts)
     scores = score_movies(learned, catalogue, facts, candidates)
-    order = rank(candidates, scores, facts, max_per_collection)
-    candidates, scores = candidates[order], scores[order]
+    order = rank(catalogue, candidates, scores, facts, max_per_collection, diversity)
+    chance = favorite_chance(learned, candidates)
+    parts = score_parts(learned, catalogue, candidates)
+    candidates, scores, chance = candidates[order], scores[order], chance[order]
     if learned.kind == "newcomer":
         reasons = newcomer_reasons(candidates, facts)
     else:
-        evidence = evidence_of(catalogue, history, uses_kernel=learned.kind == "affinity")
-        reasons = explain(catalogue, facts, evidence, candidates, n_reasons)
-    frame = _frame(history, facts, candidates, scores, reasons)
+        evidence = evidence_of(catalogue, history)
+        ordered = parts and parts.of(order)
+        reasons = explain(catalogue, facts, evidence, candidates, n_reasons, ordered)
+    frame = _frame(history, facts, candidates, scores, chance, reasons)
     return frame, SCORE_MEANINGS[learned.kind]
 
 
@@ -216,6 +231,36 @@ def score_movies(learned: Learned, catalogue: Catalogue, facts: Facts, candidate
     # P(played) is the mean of two models' logits, and counts for both. Divided by three and
     # turned back it is a probability again: the geometric mean of the odds.
     return np.asarray(expit((2 * logit(clipped(played)) + logit(clipped(favorite))) / 3))
+
+
+def favorite_chance(learned: Learned, query: Ints) -> Floats:
+    """Return how likely each movie, once watched, becomes a favourite, shape (n,).
+
+    It is the calibrated P(favourite); NaN without a model of it, or if it was never measured.
+    """
+    if learned.favorite is None or learned.calibration is None or not len(query):
+        return np.full(len(query), np.nan)
+    return learned.calibration.apply(learned.favorite.predict_proba(query)[:, 1])
+
+
+def score_parts(learned: Learned, catalogue: Catalogue, candidates: Ints) -> Parts | None:
+    """Return what moved the logit of ``score_movies``; None if the models cannot say.
+
+    Parameters
+    ----------
+    candidates
+        Positions that the person has not played, shape (n,).
+    """
+    if learned.kind not in ("affinity", "played-only") or not len(candidates):
+        return None
+    favorite = played = None
+    if isinstance(learned.favorite, AffinityClassifier):
+        favorite = favorite_parts(catalogue, learned.favorite, candidates)
+    if learned.played is not None:
+        played = played_parts(catalogue, learned.played, candidates)
+    if favorite is None or played is None:
+        return favorite or played
+    return played.scaled(2 / 3).plus(favorite.scaled(1 / 3))
 
 
 def new_classifier(options: LearnOptions) -> AffinityClassifier | SeedClassifier:
@@ -250,6 +295,7 @@ def _frame(
     facts: Facts,
     candidates: Ints,
     scores: Floats,
+    chance: Floats,
     reasons: list[list[Reason]],
 ) -> pd.DataFrame:
     copies = history.item_ids[np.searchsorted(history.visible, candidates)]
@@ -261,6 +307,7 @@ def _frame(
             "name": facts.titles[p],
             "production_year": facts.years[p],
             "score": float(scores[i]),
+            "p_favorite": float(chance[i]),
             "reasons": [r.text for r in reasons[i]],
             "reason_kinds": [r.kind for r in reasons[i]],
         }

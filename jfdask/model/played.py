@@ -30,7 +30,7 @@ from jfdask.model.rows import (
 from jfdask.model.trees import Trees
 
 _FOREST = RandomForestClassifier._parameter_constraints
-_RIDGE_CLIP = 0.01  # ridge's scores are no probabilities: they leave [0, 1]
+RIDGE_CLIP = 0.01  # ridge's scores are no probabilities: they leave [0, 1]
 _FEWEST, _MOST = 400, 1500  # movies left that plays are held against
 
 
@@ -142,7 +142,7 @@ class PlayedClassifier(ClassifierMixin, BaseEstimator):
         rows = scoring_rows(catalogue, query, *plays)
         rows = np.hstack([rows, catalogue.completeness[query]])
         forest = clipped(self.trees_.probability(rows))
-        ridge = np.clip(self._ridge_scores(catalogue, query), _RIDGE_CLIP, 1 - _RIDGE_CLIP)
+        ridge = np.clip(self._ridge_scores(catalogue, query), RIDGE_CLIP, 1 - RIDGE_CLIP)
         played = clipped(expit((logit(forest) + logit(ridge)) / 2))
         return np.column_stack([1 - played, played])
 

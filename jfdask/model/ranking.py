@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
+from jfdask.model.catalogue import TEXT_KERNEL_WEIGHT, Catalogue
 from jfdask.model.facts import Facts
 from jfdask.model.history import History
 from jfdask.model.inputs import Floats, Ints
 
 N_FIRST = 10
+DIVERSITY = 0.3
+#: Movies that diversity puts in another order: nobody reads on, and memory is bounded.
+N_DIVERSE = 300
 # Scores closer than this are ties: the last bits differ between machines.
 _DIGITS = 9
 
@@ -38,7 +43,14 @@ def candidates_of(history: History, facts: Facts) -> Ints:
     return np.setdiff1d(kept, history.in_progress)
 
 
-def rank(candidates: Ints, scores: Floats, facts: Facts, max_per_collection: int) -> Ints:
+def rank(
+    catalogue: Catalogue,
+    candidates: Ints,
+    scores: Floats,
+    facts: Facts,
+    max_per_collection: int,
+    diversity: float = DIVERSITY,
+) -> Ints:
     """Return indices into the candidates, the best first.
 
     Parameters
@@ -49,20 +61,88 @@ def rank(candidates: Ints, scores: Floats, facts: Facts, max_per_collection: int
         The greater the better, shape (n,); ties break by movie id.
     max_per_collection
         Movies of one collection among the first ten; others of it come right after those.
+    diversity
+        See ``diversified``.
     """
-    order = np.lexsort((candidates, -np.round(scores, _DIGITS)))
+    by_score = np.lexsort((candidates, -np.round(scores, _DIGITS)))
+    first = by_score[:N_DIVERSE]
+    reordered = diversified(catalogue, candidates[first], scores[first], diversity)
+    order = np.r_[first[reordered], by_score[N_DIVERSE:]]
+    return _spaced(order, facts.collection_ids[candidates], max_per_collection)
+
+
+def diversified(catalogue: Catalogue, best: Ints, scores: Floats, diversity: float) -> Ints:
+    """Return the order in which each movie is good and unlike those before it.
+
+    This is maximal marginal relevance (Carbonell and Goldstein 1998): next is the movie with
+    the greatest (1 - d)·relevance - d·(greatest likeness to one that stands already). The
+    relevance is the score, the worst of these movies 0, the best 1; the likeness is
+    ``likeness``: films of one year are not alike to who reads a list.
+
+    Parameters
+    ----------
+    best
+        Positions, shape (n,), the best first: a few hundred, as likeness has n x n numbers.
+    scores
+        Theirs, shape (n,).
+    diversity
+        d, 0 to 1.
+
+    Returns
+    -------
+    Ints
+        Indices into ``best``, shape (n,). Of movies as good as each other the first one.
+    """
+    spread = float(np.ptp(scores)) if len(scores) else 0.0
+    if not diversity or not spread:
+        return np.arange(len(best), dtype=np.int64)
+    relevance = (scores - scores.min()) / spread
+    alike = likeness(catalogue, best)
+    greatest = np.zeros(len(best))
+    is_left = np.ones(len(best), dtype=np.bool_)
+    order = np.empty(len(best), dtype=np.int64)
+    for place in range(len(best)):
+        worth = np.round((1 - diversity) * relevance - diversity * greatest, _DIGITS)
+        order[place] = chosen = int(np.argmax(np.where(is_left, worth, -np.inf)))
+        is_left[chosen] = False
+        closer = alike[:, chosen]
+        greatest = closer if place == 0 else np.maximum(greatest, closer)
+    return order
+
+
+def likeness(catalogue: Catalogue, movies: Ints) -> Floats:
+    """Return how alike movies are in people, genres, collections and texts, 0 to 1.
+
+    Parameters
+    ----------
+    movies
+        Positions, shape (n,): a few hundred.
+
+    Returns
+    -------
+    Floats
+        Shape (n, n): cosines of the kernel without its numbers.
+    """
+    tokens, text = catalogue.kernel_tokens[movies], catalogue.text[movies]
+    kernel = (tokens @ tokens.T).toarray() + TEXT_KERNEL_WEIGHT * (text @ text.T).toarray()
+    length = np.sqrt(np.maximum(np.diag(kernel), np.finfo(np.float64).tiny))
+    return np.asarray(kernel / length[:, None] / length[None, :], dtype=np.float64)
+
+
+def _spaced(order: Ints, collection_ids: npt.NDArray[np.object_], most: int) -> Ints:
+    """Return the order with at most so many of one collection among the first ten."""
     first: list[int] = []
     held_back: list[int] = []
     n_of: dict[str, int] = {}
     taken = 0
-    for index in order:
+    for index in order.tolist():
         if len(first) == N_FIRST:
             break
         taken += 1
-        collection = facts.collection_ids[candidates[index]]
-        if collection and n_of.get(collection, 0) >= max_per_collection:
-            held_back.append(int(index))
+        collection = collection_ids[index]
+        if collection and n_of.get(collection, 0) >= most:
+            held_back.append(index)
             continue
         n_of[collection] = n_of.get(collection, 0) + 1
-        first.append(int(index))
+        first.append(index)
     return np.array([*first, *held_back, *order[taken:]], dtype=np.int64)

@@ -1,8 +1,8 @@
 """Why a movie is recommended: one to three sentences from what moved its score.
 
-A movie's score is a sum over its tokens and over the plays it resembles, as far as kernel
-ridge goes; the forest's half goes by the tokens' affinities. A token's weight is half of
-each. Only what the person's own plays bear out is told, with their counts.
+A sentence's weight is its part of the score (``jfdask.model.parts``). Only what the person's own
+plays bear out is told of, with their counts. That comes first; if the movie's rating moved the
+score more than that, it is told last.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 from jfdask.model.affinity import CHUNK, RIDGE_PENALTY
-from jfdask.model.catalogue import TEXT_KERNEL_WEIGHT, TOKEN_BLOCKS, Catalogue
+from jfdask.model.catalogue import TOKEN_BLOCKS, Catalogue
 from jfdask.model.facts import Facts
 from jfdask.model.history import History
 from jfdask.model.inputs import Floats, Ints
 from jfdask.model.kernel import ridge_weights, share_liked, similarity
+from jfdask.model.parts import Parts, token_affinities, token_lifts
 
 #: How a sentence begins, for the kinds of tokens that make one.
 OPENINGS = {
@@ -35,6 +36,7 @@ _SPEAKING = np.array([b.name in OPENINGS for b in TOKEN_BLOCKS])
 # One play of a genre says nothing; one of a director is a fact worth telling.
 _FEWEST_PLAYS = np.array([1 if b.shrinkage <= 2.0 else 3 for b in TOKEN_BLOCKS])
 _LEAST_SIMILARITY = 0.12  # of the texts of two movies that are called alike
+_WITHOUT_PARTS = 0.03  # what likeness weighs beside affinities where a model cannot say
 _MOST_SHARED = 2
 
 
@@ -44,7 +46,7 @@ class Reason:
 
     kind: str  # director, actor, ..., similar, favorite, rating, general
     text: str
-    weight: float  # by which reasons are ordered; of the score's own kind, not comparable
+    weight: float  # its part of the score, by which reasons are ordered; not comparable
 
 
 # Kind, weight, and how to tell it of what: most are never told.
@@ -57,58 +59,56 @@ class Evidence:
 
     history: History
     affinity: Floats  # (t,) shrunken mean of liked less p̄; by plays alone: of lift
-    ridge: Floats  # (t,) weight of each token in kernel ridge; 0 without
     n_plays: Floats  # (t,)
     n_liked: Floats  # (t,)
-    pull: Floats  # (n_played,) weight of each play in kernel ridge; 0 without
+    pull: Floats  # (n_played,) weight of each play in kernel ridge
     by_plays_alone: bool  # favourites say nothing: tokens are told by what was played
 
 
-def evidence_of(catalogue: Catalogue, history: History, *, uses_kernel: bool) -> Evidence:
-    """Return the evidence of a person's plays.
-
-    Parameters
-    ----------
-    uses_kernel
-        Whether the model has kernel ridge in it; else only lift over the person's own share
-        of favourites counts.
-    """
+def evidence_of(catalogue: Catalogue, history: History) -> Evidence:
+    """Return the evidence of a person's plays."""
     tokens = catalogue.tokens[history.played]
     present = (tokens != 0).astype(np.float64)
     n_plays = np.asarray(present.sum(axis=0)).ravel()
     n_liked = np.asarray(present[history.liked].sum(axis=0)).ravel()
-    shrinkage = np.array([b.shrinkage for b in TOKEN_BLOCKS])[catalogue.block_of_token]
     if not history.liked.any():
-        n_movies = np.asarray((catalogue.tokens != 0).sum(axis=0)).ravel()
-        expected = n_movies * len(history.played) / max(catalogue.n_movies, 1)
-        lift = np.log((n_plays + 1.0) / (expected + 1.0))
-        nothing = np.zeros(len(history.played))
-        return Evidence(history, lift, np.zeros_like(lift), n_plays, n_liked, nothing, True)
+        lift = token_lifts(catalogue, history.played)
+        return Evidence(history, lift, n_plays, n_liked, np.zeros(len(history.played)), True)
     residual = np.asarray(history.liked - share_liked(history.liked), dtype=np.float64)
-    affinity = (present.T @ residual) / (n_plays + shrinkage)
-    pull = np.zeros(len(history.played))
-    if uses_kernel:
-        own = similarity(catalogue, history.played, history.played).kernel
-        pull = ridge_weights(own, residual, RIDGE_PENALTY)
-    ridge = np.asarray(catalogue.kernel_tokens[history.played].T @ pull)
-    return Evidence(history, affinity, ridge, n_plays, n_liked, pull, False)
+    affinity = token_affinities(catalogue, history.played, residual)
+    own = similarity(catalogue, history.played, history.played).kernel
+    pull = ridge_weights(own, residual, RIDGE_PENALTY)
+    return Evidence(history, affinity, n_plays, n_liked, pull, False)
 
 
 def explain(
-    catalogue: Catalogue, facts: Facts, evidence: Evidence, candidates: Ints, n_reasons: int
+    catalogue: Catalogue,
+    facts: Facts,
+    evidence: Evidence,
+    candidates: Ints,
+    n_reasons: int,
+    parts: Parts | None = None,
 ) -> list[list[Reason]]:
     """Return one to ``n_reasons`` reasons for each candidate, the weightiest first.
 
     At most one of each kind; a person is named once. If nothing personal holds, one general
     reason stands there.
+
+    Parameters
+    ----------
+    parts
+        What moved the candidates' scores, in their order; None: the model cannot say, and the
+        tokens' affinities stand in for it.
     """
     favorites = set(evidence.history.favorite_unplayed.tolist())
     sentences = _Sentences(catalogue, facts, evidence)
     found = []
     for start in range(0, len(candidates), CHUNK):
-        query = candidates[start : start + CHUNK]
-        of_tokens = _by_token(catalogue, evidence, query)
-        alike, likeness = _most_alike(catalogue, evidence, query)
+        chunk = slice(start, start + CHUNK)
+        query = candidates[chunk]
+        by_token, by_text = (parts.tokens[chunk], parts.text[chunk]) if parts else (None, None)
+        of_tokens = _by_token(catalogue, evidence, query, by_token)
+        alike, likeness = _most_alike(catalogue, evidence, query, by_text)
         for row, position in enumerate(query.tolist()):
             options: list[_Option] = sentences.of_tokens(of_tokens[row])
             if alike[row] >= 0:
@@ -118,20 +118,31 @@ def explain(
                 options.append(("favorite", np.inf, sentences.favorite, ()))
             options.sort(key=lambda option: -option[1])
             reasons = [Reason(kind, tell(*of), w) for kind, w, tell, of in options[:n_reasons]]
-            found.append(reasons or [_general(facts, position)])
+            rating = float(parts.rating[start + row]) if parts else 0.0
+            found.append(_with_rating(facts, position, reasons, rating, n_reasons))
     return found
 
 
+def _with_rating(
+    facts: Facts, position: int, reasons: list[Reason], moved: float, n_reasons: int
+) -> list[Reason]:
+    """Return the reasons, and last the rating if it has moved the score more than they have."""
+    if not reasons:
+        return [_general(facts, position)]
+    general = _general(facts, position)
+    if n_reasons == 1 or general.kind != "rating" or moved <= reasons[0].weight:
+        return reasons
+    return [*reasons[: n_reasons - 1], Reason("rating", general.text, moved)]
+
+
 def _by_token(
-    catalogue: Catalogue, evidence: Evidence, query: Ints
+    catalogue: Catalogue, evidence: Evidence, query: Ints, parts: csr_matrix | None
 ) -> list[list[tuple[int, float]]]:
     """Return, for each movie, the best speaking token of each kind, (token, weight)."""
-    rows, kernel = catalogue.tokens[query], catalogue.kernel_tokens[query]
+    rows = catalogue.tokens[query] if parts is None else parts
     row_of = np.repeat(np.arange(len(query)), np.diff(rows.indptr))
     token, block = rows.indices, catalogue.block_of_token[rows.indices]
-    weight = rows.data * evidence.affinity[token]
-    if evidence.ridge.any():
-        weight = 0.5 * weight + 0.5 * _at(kernel, row_of, token) * evidence.ridge[token]
+    weight = rows.data * evidence.affinity[token] if parts is None else rows.data
     counted = evidence.n_plays if evidence.by_plays_alone else evidence.n_liked
     told = (
         _SPEAKING[block]
@@ -150,27 +161,24 @@ def _by_token(
     return best
 
 
-def _at(matrix: csr_matrix, rows: Ints, columns: Ints) -> Floats:
-    """Return single entries of a sparse matrix, shape (n_entries,)."""
-    if not len(rows):
-        return np.empty(0)
-    return np.asarray(matrix[rows, columns], dtype=np.float64).ravel()
+def _most_alike(
+    catalogue: Catalogue, evidence: Evidence, query: Ints, moved: Floats | None
+) -> tuple[Ints, Floats]:
+    """Return the position of the liked play whose text is most alike, or -1, and its weight.
 
-
-def _most_alike(catalogue: Catalogue, evidence: Evidence, query: Ints) -> tuple[Ints, Floats]:
-    """Return the position of the liked play whose text is most alike, or -1, and its weight."""
+    Its weight is what all texts have moved: a theme that several plays share is told by one.
+    """
     nobody = np.full(len(query), -1, dtype=np.int64)
     liked = evidence.history.played[evidence.history.liked]
     if not len(liked):
         return nobody, np.zeros(len(query))
     texts = np.asarray((catalogue.text[query] @ catalogue.text[liked].T).toarray())
-    pull = evidence.pull[evidence.history.liked]
-    # Without a kernel in the model, likeness alone decides, and comes after tokens.
-    pulled = texts * (pull if pull.any() else np.full(len(liked), 0.1))
+    pulled = texts if moved is None else texts * evidence.pull[evidence.history.liked]
     best = pulled.argmax(axis=1)
     rows = np.arange(len(query))
-    holds = (texts[rows, best] >= _LEAST_SIMILARITY) & (pulled[rows, best] > 0)
-    return np.where(holds, liked[best], nobody), 0.5 * TEXT_KERNEL_WEIGHT * pulled[rows, best]
+    weight = _WITHOUT_PARTS * texts[rows, best] if moved is None else moved
+    holds = (texts[rows, best] >= _LEAST_SIMILARITY) & (pulled[rows, best] > 0) & (weight > 0)
+    return np.where(holds, liked[best], nobody), weight
 
 
 class _Sentences:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from sklearn.base import clone
 
+from jfdask.model.calibration import (
+    Calibration,
+    Reliability,
+    cross_calibrated,
+    fit_calibration,
+    reliability,
+)
 from jfdask.model.catalogue import ITEM_COLUMNS, Catalogue
 from jfdask.model.history import History
 from jfdask.model.holdout import folds_of, is_held_out, stable_seed
@@ -14,6 +23,16 @@ from jfdask.model.inputs import Bools, Floats, Ints
 from jfdask.model.metrics import Metrics, always_true, best_threshold, by_rating, measure
 
 _RATING = ITEM_COLUMNS.index("numbers__community_rating")
+
+
+@dataclass(frozen=True, eq=False)
+class Validation:
+    """How good a model is, and how its scores become probabilities."""
+
+    #: held_out, out_of_fold -> model or rule -> figures; of scores, before they are calibrated
+    metrics: Mapping[str, Mapping[str, Metrics]] = field(default_factory=dict)
+    calibration: Calibration = field(default_factory=Calibration)  # from all plays, none seen
+    reliability: Reliability | None = None  # of probabilities, each by other plays' calibration
 
 
 def validate(
@@ -24,12 +43,12 @@ def validate(
     held_out: float,
     n_folds: int,
     random_state: int,
-) -> dict[str, dict[str, Metrics]]:
+) -> Validation:
     """Return ``held_out`` and ``out_of_fold`` figures of a model, beside two simple rules.
 
     No search has seen the held-out plays; their model is fitted on all others. Out of fold,
     the affinities' rows are made once instead of several times, for time: those figures are a
-    trifle low. Empty if the plays not held out have fewer than two of either class.
+    trifle low. Nothing is measured if the plays not held out have fewer than two of either class.
 
     Parameters
     ----------
@@ -42,12 +61,13 @@ def validate(
     hidden = is_held_out(history.user_id, ids, held_out)
     seen = history.without(hidden)
     if min(seen.n_liked, len(seen.played) - seen.n_liked) < 2:
-        return {}
+        return Validation()
     seed = stable_seed(f"bootstrap of {history.user_id}", random_state)
     score, folds = _out_of_fold(seen, catalogue, model, n_folds)
     tuned = _by_other_folds(seen.liked, score, folds)
     rating = catalogue.items[:, _RATING]
     training = rating[seen.played]
+    probability = cross_calibrated(seen.liked, score, folds)
     figures = {"out_of_fold": _beside_rules(seen.liked, score, tuned, training, training, seed)}
     query = history.played[hidden]
     if len(query):
@@ -57,7 +77,11 @@ def validate(
         figures["held_out"] = _beside_rules(
             history.liked[hidden], hidden_score, tuned, rating[query], training, seed
         )
-    return figures
+        by_others = fit_calibration(seen.liked, score).apply(hidden_score)
+        probability = np.r_[probability, by_others]
+        score = np.r_[score, hidden_score]
+    liked = np.r_[seen.liked, history.liked[hidden]]
+    return Validation(figures, fit_calibration(liked, score), reliability(liked, probability))
 
 
 def _out_of_fold(

@@ -19,6 +19,7 @@ SINGULAR_VALUES = "singular_values.json"
 FAVORITE = "favorite.skops"
 PLAYED = "played.skops"
 METRICS = "metrics.json"
+RELIABILITY = "reliability.json"
 LEARNED = "learned.json"
 
 # recommend, both a person's

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +21,9 @@ from jfdask.tables import MOVIES, PLAYS
 N_MOVIES, N_DIRECTORS, N_ACTORS, N_STUDIOS = 420, 42, 140, 14
 GENRES = ("Action", "Comedy", "Crime", "Drama", "Horror", "Romance", "War", "Western")
 COLLECTION = {7: 1, 19: 2, 53: 3, 111: 4}  # position -> part of the one collection
+
+
+Change = Callable[[list[dict[str, Any]], np.random.Generator], None]
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,7 @@ class Library:
         return history_of(user_id, plays, self.features.movie_ids)
 
 
-def make_library(seed: int, n: int = N_MOVIES) -> Library:
+def make_library(seed: int, n: int = N_MOVIES, change: Change | None = None) -> Library:
     rng = np.random.default_rng(seed)
     words = [f"{a}{b}o" for a in "bdfgklmnprst" for b in ("al", "er", "in", "ou", "ay")]
     director = rng.permutation(np.arange(n) % N_DIRECTORS)
@@ -96,6 +101,8 @@ def make_library(seed: int, n: int = N_MOVIES) -> Library:
                 "in_collection": bool(part),
             }
         )
+    if change:
+        change(rows, rng)
     movies = MOVIES.frame(rows)
     fitted = fit_blocks(movies, None, LABEL_FREE_BLOCKS)
     ids = movies["movie_id"].to_numpy(dtype=str)
@@ -131,3 +138,70 @@ def plant(library: Library, user_id: str, seed: int) -> tuple[History, np.ndarra
 def planting(library: Library):
     """Return ``plant(user_id, seed)``: other people of the same kind."""
     return lambda user_id, seed: plant(library, user_id, seed)
+
+
+CAUSES = ("director", "actor", "genre", "collection", "similar")
+N_GROUPS, GROUP_SIZE, SEEN_OF_GROUP = 4, 10, 6
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Somebody who likes just what has one thing, and where it is."""
+
+    library: Library
+    history: History
+    group: np.ndarray  # (n,) which of several such things each movie has; -1: none
+
+
+def plant_cause(kind: str, seed: int, noise: float = 0.0) -> Cause:
+    """Plant a cause in 40 movies (4 directors, 4 actors, ..., one genre); 24 of them are seen.
+
+    With noise, so many plays are labelled the other way round.
+    """
+    group = np.full(N_MOVIES, -1)
+
+    def change(rows, rng):
+        chosen = rng.permutation(np.setdiff1d(np.arange(N_MOVIES), list(COLLECTION)))
+        for g in range(N_GROUPS):
+            mine = np.sort(chosen[g * GROUP_SIZE : (g + 1) * GROUP_SIZE])
+            group[mine] = 0 if kind == "genre" else g
+            for part, position in enumerate(mine, start=1):
+                _give(rows[position], kind, g, part, rng)
+
+    library = make_library(seed, change=change)
+    rng = np.random.default_rng(seed)
+    loved, others = np.flatnonzero(group >= 0), np.flatnonzero(group < 0)
+    seen = np.concatenate(
+        [
+            np.flatnonzero(group == g)[: SEEN_OF_GROUP * (4 if kind == "genre" else 1)]
+            for g in np.unique(group[loved])
+        ]
+    )
+    played = np.sort(np.r_[seen, rng.choice(others, 56, replace=False)])
+    liked = np.isin(played, loved) ^ (rng.random(len(played)) < noise)
+    return Cause(library, library.history(f"{kind} {seed}", played, liked), group)
+
+
+def _give(row: dict[str, Any], kind: str, g: int, part: int, rng: np.random.Generator) -> None:
+    people, names, types = row["person_ids"], row["person_names"], row["person_types"]
+    if kind == "director":
+        people[-1], names[-1] = f"d9{g}", f"Beloved {g}"
+    elif kind == "actor":
+        billing = int(rng.integers(3))
+        people[billing], names[billing] = f"a9{g}", f"Beloved {g}"
+    elif kind == "genre":
+        row["genres"] = [*row["genres"][:1], "Beloved 0"]
+    elif kind == "collection":
+        row["collection_id"], row["collection_name"] = f"c9{g}", f"Beloved {g}"
+        row["collection_size"], row["collection_order"] = float(GROUP_SIZE), float(part)
+        row["first_in_collection"], row["in_collection"] = part == 1, True
+    else:
+        theme = [f"zu{g}{letter}" for letter in "abcdefgh"]
+        row["overview"] = " ".join([*rng.choice(theme, 5, replace=False), row["overview"]])
+    assert len(people) == len(names) == len(types)
+
+
+@pytest.fixture(scope="session")
+def planting_cause():
+    """Return ``plant_cause(kind, seed)``."""
+    return plant_cause

@@ -45,7 +45,9 @@ def test_the_list_is_a_whole_and_valid_table(library, planted):
     assert not frame["movie_id"].duplicated().any()
     assert not set(frame["movie_id"]) & set(library.features.movie_ids[history.played])
     assert (frame["item_id"] == frame["movie_id"] + "-copy").all()
-    assert frame["score"].is_monotonic_decreasing
+    by_score, _ = listed(library, history, learn(history, library.features, options()), diversity=0)
+    assert by_score["score"].is_monotonic_decreasing
+    assert sorted(by_score["score"]) == sorted(frame["score"])
     assert set(frame["reasons"].map(len)) <= {1, 2}
     assert (frame["reasons"].map(len) == frame["reason_kinds"].map(len)).all()
 
@@ -135,7 +137,7 @@ def test_too_few_favourites_leave_the_list_to_what_is_played(library):
     assert learned.favorite is None
     assert learned.metrics == {}
     frame, meaning = listed(library, history, learned)
-    assert "P(played)" in meaning
+    assert "gets played" in meaning
     top = np.searchsorted(library.features.movie_ids, frame["movie_id"][:8].to_numpy(dtype=str))
     assert np.isin(top, theirs).mean() > 0.7
 
@@ -196,3 +198,17 @@ def test_any_history_gives_a_list(library, n_liked, n_other, n_hidden, seed):
     assert set(frame["movie_id"]) <= set(library.features.movie_ids[visible])
     assert frame["score"].notna().all()
     assert (frame["reasons"].map(len) >= 1).all()
+
+
+def test_the_probability_is_the_calibrated_one_and_missing_without_a_model(library, planted):
+    history, directors = planted
+    learned = learn(history, library.features, options())
+    frame, _ = listed(library, history, learned)
+    positions = np.searchsorted(library.features.movie_ids, frame["movie_id"].to_numpy(dtype=str))
+    favorite = learned.favorite.predict_proba(positions)[:, 1]
+    assert np.allclose(frame["p_favorite"], learned.calibration.apply(favorite))
+    loved = np.isin(library.director[positions], directors)
+    assert frame["p_favorite"][loved].mean() > frame["p_favorite"][~loved].mean() + 0.4
+    nobody = library.history("cora", np.array([], dtype=int), [])
+    newcomer, _ = listed(library, nobody, learn(nobody, library.features, options()))
+    assert newcomer["p_favorite"].isna().all()

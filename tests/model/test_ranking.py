@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from jfdask.model.ranking import candidates_of, rank
+from jfdask.model.ranking import N_DIVERSE, candidates_of, diversified, rank
 
 PARTS = [7, 19, 53, 111]  # of the one collection, in order
 
@@ -58,7 +58,11 @@ def test_a_favourite_not_played_may_be_recommended(library):
 def test_order_is_by_score_then_by_id(library):
     positions = np.array([2, 5, 9, 30])
     scores = np.array([0.5, 0.7, 0.5, 0.5 + 1e-13])
-    assert positions[rank(positions, scores, library.facts, 2)].tolist() == [5, 2, 9, 30]
+    assert positions[by_score(library, positions, scores, library.facts)].tolist() == [5, 2, 9, 30]
+
+
+def by_score(library, positions, scores, facts):
+    return rank(library.catalogue, positions, scores, facts, 2, diversity=0.0)
 
 
 def crowded(library):
@@ -73,7 +77,7 @@ def crowded(library):
 
 def test_at_most_two_of_a_collection_in_the_first_ten(library):
     facts, positions, scores = crowded(library)
-    order = rank(positions, scores, facts, 2)
+    order = by_score(library, positions, scores, facts)
     assert order[:10].tolist() == [0, 1, *range(30, 38)]
     # The rest keep the order of their scores, and nobody is lost.
     assert order[10:].tolist() == [*range(2, 30), *range(38, 60)]
@@ -81,5 +85,57 @@ def test_at_most_two_of_a_collection_in_the_first_ten(library):
 
 def test_a_list_too_short_to_avoid_them_holds_all(library):
     facts, positions, scores = crowded(library)
-    assert rank(positions[:5], scores[:5], facts, 2).tolist() == [0, 1, 2, 3, 4]
-    assert rank(positions[:0], scores[:0], facts, 2).tolist() == []
+    assert by_score(library, positions[:5], scores[:5], facts).tolist() == [0, 1, 2, 3, 4]
+    assert by_score(library, positions[:0], scores[:0], facts).tolist() == []
+
+
+def test_movies_of_one_director_do_not_stand_in_a_row(library):
+    theirs = np.flatnonzero(library.director == 3)[:6]
+    others = np.flatnonzero(library.director != 3)[:60]
+    best = np.r_[theirs, others]
+    scores = np.linspace(1, 0.4, len(best))
+    plain = diversified(library.catalogue, best, scores, 0.0)
+    assert plain.tolist() == list(range(len(best)))
+    mixed = diversified(library.catalogue, best, scores, 0.6)
+    assert mixed[0] == 0
+    assert sorted(mixed.tolist()) == plain.tolist()
+    n_first = [np.isin(best[order[:6]], theirs).sum() for order in (plain, mixed)]
+    assert n_first[0] == 6
+    assert n_first[1] <= 3
+
+
+def test_each_place_is_the_best_of_what_is_left_by_the_formula(library):
+    best, diversity = np.arange(40), 0.4
+    scores = np.random.default_rng(0).random(40)
+    scores = np.sort(scores)[::-1]
+    catalogue = library.catalogue
+    kernel = (catalogue.kernel_tokens[best] @ catalogue.kernel_tokens[best].T).toarray()
+    kernel += 0.6 * (catalogue.text[best] @ catalogue.text[best].T).toarray()
+    cosine = kernel / np.sqrt(np.outer(np.diag(kernel), np.diag(kernel)))
+    relevance = (scores - scores[-1]) / (scores[0] - scores[-1])
+    expected = [0]
+    while len(expected) < 40:
+        left = np.setdiff1d(best, expected)
+        worth = (1 - diversity) * relevance[left] - diversity * cosine[left][:, expected].max(
+            axis=1
+        )
+        expected.append(int(left[np.argmax(worth)]))
+    assert diversified(catalogue, best, scores, diversity).tolist() == expected
+
+
+def test_diversity_leaves_the_rest_of_a_long_list_alone(library):
+    positions = np.arange(len(library.movies))
+    scores = np.random.default_rng(1).random(len(positions))
+    facts = replace(library.facts, collection_ids=np.full(420, "", dtype=object))
+    plain, mixed = (
+        rank(library.catalogue, positions, scores, facts, 2, diversity) for diversity in (0.0, 0.9)
+    )
+    assert plain[:20].tolist() != mixed[:20].tolist()
+    assert plain[N_DIVERSE:].tolist() == mixed[N_DIVERSE:].tolist()
+    assert sorted(mixed.tolist()) == positions.tolist()
+
+
+def test_equal_scores_keep_their_order(library):
+    order = diversified(library.catalogue, np.arange(9), np.full(9, 0.5), 0.9)
+    assert order.tolist() == list(range(9))
+    assert diversified(library.catalogue, np.arange(0), np.empty(0), 0.9).tolist() == []

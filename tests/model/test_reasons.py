@@ -1,23 +1,60 @@
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 
+from jfdask.model.parts import Parts, favorite_parts
+from jfdask.model.personal import LearnOptions, fit, recommend
 from jfdask.model.reasons import evidence_of, explain
 
 
-def reasons_of(library, history, candidates, n=3, uses_kernel=True):
-    evidence = evidence_of(library.catalogue, history, uses_kernel=uses_kernel)
+def reasons_of(library, history, candidates, n=3):
+    """Reasons as of a model that cannot say what moved its scores."""
+    evidence = evidence_of(library.catalogue, history)
     return explain(library.catalogue, library.facts, evidence, np.asarray(candidates), n)
 
 
-@pytest.mark.parametrize("uses_kernel", [True, False])
-def test_the_planted_cause_is_named_first(library, planting, uses_kernel):
+def first_reasons(cause, noise_trees=40):
+    """Yield the group of each recommended movie, and its first reason."""
+    library, options = cause.library, LearnOptions(params={"n_estimators": noise_trees})
+    learned = fit(cause.history, library.features, options)
+    frame, _ = recommend(learned, cause.history, library.features, library.facts)
+    positions = np.searchsorted(library.features.movie_ids, frame["movie_id"].to_numpy(dtype=str))
+    for position, reasons, kinds in zip(
+        positions, frame["reasons"], frame["reason_kinds"], strict=True
+    ):
+        yield cause.group[position], reasons[0], kinds[0]
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.1])
+@pytest.mark.parametrize("kind", ["director", "actor", "genre", "collection", "similar"])
+def test_the_planted_cause_is_named_first(planting_cause, kind, noise):
+    named = total = 0
+    for seed in range(2):
+        cause = planting_cause(kind, seed, noise)
+        titles = cause.library.facts.titles
+        for group, text, told in first_reasons(cause):
+            if group < 0:
+                continue
+            total += 1
+            if kind == "similar":
+                film = re.match("Because you liked (.+?): ", text)
+                named += bool(film) and film[1] in titles[cause.group == group]
+            else:
+                named += told == kind and f"Beloved {group}" in text
+    # Of a collection only the next part is in the list.
+    assert total >= (8 if kind == "collection" else 32)
+    assert named / total >= 0.95
+
+
+def test_the_planted_cause_is_named_first_without_parts(library, planting):
     named = total = 0
     for seed in range(10):
         history, directors = planting(f"user{seed}", seed)
         loved = history.unplayed[np.isin(library.director[history.unplayed], directors)]
-        found = reasons_of(library, history, loved, uses_kernel=uses_kernel)
+        found = reasons_of(library, history, loved)
         for position, reasons in zip(loved, found, strict=True):
             total += 1
             name = f"Name of d{library.director[position]:03}"
@@ -156,3 +193,41 @@ def test_when_nothing_personal_holds_it_says_so(library):
         if text.startswith("Well rated"):
             assert rating[position] >= rating.median()
             assert f"{rating[position]:.1f}" in text
+
+
+def parts_of(library, n, rating):
+    nothing = np.zeros(n)
+    tokens = csr_matrix((n, library.catalogue.tokens.shape[1]))
+    return Parts(0.0, tokens, nothing, np.full(n, rating), nothing)
+
+
+def test_a_rating_that_moved_most_is_told_last(library, planted):
+    history, directors = planted
+    ratings = library.facts.community_rating
+    loved = np.isin(library.director, directors) & (ratings > np.median(ratings))
+    candidates = np.intersect1d(history.unplayed, np.flatnonzero(loved))
+    evidence = evidence_of(library.catalogue, history)
+    learned = fit(history, library.features, LearnOptions(params={"n_estimators": 10}))
+    parts = favorite_parts(library.catalogue, learned.favorite, candidates)
+    high = replace(parts, rating=np.full(len(candidates), 99.0))
+    low = replace(parts, rating=np.full(len(candidates), 1e-9))
+    for n in (1, 2, 3):
+        some = [
+            explain(library.catalogue, library.facts, evidence, candidates, n, p)
+            for p in (high, low)
+        ]
+        for with_rating, without in zip(*some, strict=True):
+            assert with_rating[0] == without[0]
+            assert "rating" not in [r.kind for r in without]
+            if n > 1:
+                assert with_rating[-1].kind == "rating"
+                assert with_rating[-1].text.startswith("Well rated: ")
+            assert len(with_rating) <= n
+
+
+def test_nothing_is_told_that_moved_nothing(library, planted):
+    history, _ = planted
+    evidence = evidence_of(library.catalogue, history)
+    parts = parts_of(library, len(history.unplayed), 0.0)
+    found = explain(library.catalogue, library.facts, evidence, history.unplayed, 3, parts)
+    assert {r.kind for reasons in found for r in reasons} <= {"general", "rating"}

@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 
+from jfdask.model.calibration import Calibration
 from jfdask.model.forest import AffinityClassifier
 from jfdask.model.validation import validate
 
@@ -11,6 +12,10 @@ OPTIONS = {"held_out": 0.2, "n_folds": 5, "random_state": 42}
 
 def figures(library, history, **changes):
     model = AffinityClassifier(library.source, n_estimators=10, repetitions=1)
+    return validated(history, library, model, **changes).metrics
+
+
+def validated(history, library, model, **changes):
     return validate(history, library.catalogue, model, **{**OPTIONS, **changes})
 
 
@@ -56,3 +61,22 @@ def test_too_few_on_either_side(library, planted, held_out):
 def test_it_repeats(library, planted):
     history, _ = planted
     assert figures(library, history) == figures(library, history)
+
+
+def test_every_play_has_a_probability_that_was_made_without_it(library, planted):
+    history, _ = planted
+    model = AffinityClassifier(library.source, n_estimators=10, repetitions=1)
+    found = validated(history, library, model)
+    assert found.reliability.n.sum() == len(history.played)
+    assert found.reliability.n_liked.sum() == history.n_liked
+    assert found.calibration.slope > 1.2  # the planted taste is surer than most people's
+    without_held_out = validated(history, library, model, held_out=0.0)
+    assert without_held_out.reliability.n.sum() == len(history.played)
+
+
+def test_what_is_not_measured_is_calibrated_as_most_people(library):
+    model = AffinityClassifier(library.source, n_estimators=5, repetitions=1)
+    few = library.history("few", np.arange(4), [True, False, False, False])
+    found = validated(few, library, model)
+    assert (found.metrics, found.reliability) == ({}, None)
+    assert found.calibration == Calibration()

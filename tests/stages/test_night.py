@@ -103,6 +103,24 @@ class TestFirstNight:
         assert list(frame["movie_id"]) == [row["movie_id"] for row in rows]
         assert [list(r) for r in frame["reasons"]] == [row["reasons"] for row in rows]
 
+    def test_probabilities_stand_beside_the_movies_and_are_measured(self, finished):
+        trained = unit(finished, "train")
+        n_plays = 0
+        for document in lists(finished).values():
+            told = [row["p_favorite"] for row in document["recommendations"]]
+            name = person(document["user_id"], "reliability.json")
+            if document["kind"] != "affinity":
+                assert set(told) == {None}
+                assert name not in trained.manifest.files
+                continue
+            assert all(0 < p < 1 for p in told)
+            measured = trained.json(name)
+            n_plays += measured["n"]
+            assert sum(b["n"] for b in measured["bins"]) == measured["n"] > 20
+        everybody = trained.manifest.summary["calibration"]
+        assert everybody["n"] == n_plays > 0
+        assert 0 < everybody["error"] < 0.3
+
     def test_the_models_are_better_than_both_rules(self, finished):
         for name in ("ingrid", "marco", "lea"):
             figures = figures_of(finished.store, list_of(finished.store, name))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from jfdask.model.calibration import Calibration
 from jfdask.model.inputs import InMemory
 from jfdask.model.personal import Learned, recommend
 from jfdask.settings import RecommendSettings
@@ -57,6 +58,7 @@ def _recommend_to(place: Place, user_id: str, settings: RecommendSettings) -> Pe
         favorite=_model(trained, person(user_id, FAVORITE), place, measured["kind"]),
         played=_model(trained, person(user_id, PLAYED), place, "played"),
         metrics={},
+        calibration=_calibration(measured.get("calibration")),
     )
     frame, meaning = recommend(
         learned,
@@ -65,6 +67,7 @@ def _recommend_to(place: Place, user_id: str, settings: RecommendSettings) -> Pe
         facts(place),
         max_per_collection=settings.max_per_collection,
         n_reasons=settings.reasons,
+        diversity=settings.diversity,
     )
     writer = UnitWriter(place.store, place.run_id, RECOMMEND, place.household)
     writer.table(person(user_id, RECOMMENDATIONS_TABLE), RECOMMENDATIONS, frame)
@@ -80,6 +83,11 @@ def _recommend_to(place: Place, user_id: str, settings: RecommendSettings) -> Pe
     return PersonReport(user_id, writer.receipts, {"kind": learned.kind, "n": len(frame)})
 
 
+def _calibration(document: Mapping[str, float] | None) -> Calibration | None:
+    # An earlier night's model, that was kept, may never have been measured.
+    return Calibration(**document) if document else None
+
+
 def _model(trained: UnitReader, name: str, place: Place, kind: str) -> Any:
     if name not in trained.manifest.files:
         return None
@@ -88,10 +96,11 @@ def _model(trained: UnitReader, name: str, place: Place, kind: str) -> Any:
 
 
 def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
-    year = row["production_year"]
+    year, chance = row["production_year"], row["p_favorite"]
     return {
         **row,
         "production_year": int(year) if isinstance(year, float) and year == year else None,
+        "p_favorite": chance if chance == chance else None,
         "reasons": list(row["reasons"]),
         "reason_kinds": list(row["reason_kinds"]),
     }

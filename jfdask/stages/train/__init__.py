@@ -82,6 +82,7 @@ def _work(place: Place, _: Plan, *, night: Night) -> Work[Draft]:
         "method": settings.method,
         "search": searched.summary,
         "people": {r.user_id: r.summary for r in reports if r.problem is None},
+        "calibration": tasks.calibration_error(r.summary for r in reports),
     }
     problems = tuple(r.problem for r in reports if r.problem is not None)
     return Draft([r.receipt for r in reports], summary, (*searched.problems, *problems))

@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 
 from jfdask.errors import DamagedArtifact, MissingArtifact
+from jfdask.model.calibration import Reliability
 from jfdask.model.inputs import InMemory
 from jfdask.model.personal import Learned, renew
 from jfdask.stages.files import (
@@ -82,7 +83,7 @@ def renewed(place: Place, user_id: str, learned_by: str) -> Renewed | None:
         where = place.address, place.household
         if _changed_movies(*where, before["movies"], now["movies"]) > LARGEST_NEWS:
             return None
-        known = _read(trained, place, user_id)
+        known = _read(trained, place, user_id, document["summary"])
         metrics = trained.bytes(person(user_id, METRICS))
     except (MissingArtifact, DamagedArtifact):
         # The run in which they were grown is pruned, say.
@@ -152,7 +153,7 @@ def _unit(address: StoreAddress, run_id: str, household: str) -> Manifest:
     return load_unit(Place(address, run_id, household).store, run_id, FETCH, household)
 
 
-def _read(trained: UnitReader, place: Place, user_id: str) -> Learned:
+def _read(trained: UnitReader, place: Place, user_id: str, summary: Mapping[str, Any]) -> Learned:
     measured = trained.json(person(user_id, METRICS))
     source = InMemory(features(place))
     models = {
@@ -161,4 +162,8 @@ def _read(trained: UnitReader, place: Place, user_id: str) -> Learned:
         if person(user_id, name) in trained.manifest.files
     }
     favorite, played = models.get(FAVORITE), models.get(PLAYED)
-    return Learned(user_id, measured["kind"], measured["notice"], favorite, played, {})
+    known = Learned(user_id, measured["kind"], measured["notice"], favorite, played, {})
+    if "reliability" not in summary:
+        return known
+    # Written anew beside the models: what was measured stays.
+    return replace(known, reliability=Reliability.from_rows(summary["reliability"]))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from jfdask.errors import DamagedArtifact, MissingArtifact
+from jfdask.model.calibration import Reliability, together
 from jfdask.model.personal import Learned, LearnOptions, learn
 from jfdask.stages.files import (
     FAVORITE,
@@ -17,6 +18,7 @@ from jfdask.stages.files import (
     METRICS,
     PLAYED,
     PLAYS_TABLE,
+    RELIABILITY,
     TRAIN,
 )
 from jfdask.stages.household import RowsSource, features, history, vectors
@@ -115,6 +117,8 @@ def _learn_person(place: Place, user_id: str, options: LearnOptions) -> PersonRe
     if learned.played is not None:
         writer.model(person(user_id, PLAYED), learned.played.detached())
     writer.bytes(person(user_id, METRICS), earlier.metrics)
+    if learned.reliability is not None:
+        writer.json(person(user_id, RELIABILITY), learned.reliability.to_dict())
     files = {name: [file.sha256, file.size] for name, file in writer.receipts.items()}
     # Last: who finds it finds the rest.
     document = {
@@ -134,6 +138,7 @@ def metrics_document(learned: Learned, options: LearnOptions) -> dict[str, Any]:
         "kind": learned.kind,
         "notice": learned.notice,
         "params": dict(options.params),
+        "calibration": learned.calibration.to_dict() if learned.calibration else None,
         "metrics": {
             which: {method: figures.to_dict() for method, figures in methods.items()}
             for which, methods in learned.metrics.items()
@@ -147,7 +152,22 @@ def summary_of(learned: Learned) -> dict[str, Any]:
     summary: dict[str, Any] = {"kind": learned.kind}
     for method, figures in out_of_fold.items():
         summary[method] = {"n": figures.n, "auc": figures.auc, "f1": figures.f1, "ap": figures.ap}
+    if learned.reliability is not None:
+        summary["reliability"] = learned.reliability.to_rows()
     return summary
+
+
+def calibration_error(summaries: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the calibration error of all people's predictions together, and their number.
+
+    Parameters
+    ----------
+    summaries
+        What ``summary_of`` returned for each of them.
+    """
+    rows = [summary["reliability"] for summary in summaries if "reliability" in summary]
+    everybody = together(Reliability.from_rows(some) for some in rows)
+    return {"n": int(everybody.n.sum()), "error": everybody.error}
 
 
 def _wanted(place: Place, user_id: str, options: LearnOptions) -> str:
