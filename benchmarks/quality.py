@@ -5,8 +5,9 @@
 
 DIR holds items.jsonl, boxsets.json and users.json (or .xz). Task A: favourite or not, among
 played movies. Task B: rank all that is not played in the training part; hits are the hidden
-favourites. Five folds a person; fold f of everybody is hidden at once. Evaluated are people
-with 100 plays or more and 10 or more of either class.
+favourites. Task C, not done unless asked for: are the probabilities that a person is told true,
+and what does diversity cost? Five folds a person; fold f of everybody is hidden at once.
+Evaluated are people with 100 plays or more and 10 or more of either class.
 
 Beside FILE.json stand FILE.jsonl, each person's figures (a run that is broken off goes on from
 there), and FILE.cache/. They are as private as the data.
@@ -23,7 +24,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
-from quality_bench.figures import METRICS, Figures, favorite_figures, list_figures
+from quality_bench.figures import METRICS, Figures, favorite_figures, list_figures, word_figures
 from quality_bench.methods import METHODS, check_methods
 from quality_bench.people import N_FOLDS, Person, case_of
 from quality_bench.reading import digest_of, find
@@ -62,7 +63,7 @@ def measure(options: argparse.Namespace) -> str:
     tasks = "".join(task for task in METRICS if task in options.tasks)
     check_methods(methods)
     if not tasks or set(options.tasks) - set(METRICS):
-        raise SettingsError(f"--tasks {','.join(options.tasks)}: there are A and B.")
+        raise SettingsError(f"--tasks {','.join(options.tasks)}: there are A, B and C.")
     out: Path = options.out
     out.parent.mkdir(parents=True, exist_ok=True)
     world = make_world(options.data, options.people, options.crowd, out.with_suffix(".cache"))
@@ -118,9 +119,12 @@ def measure_person(
         figures["A"] = favorite_figures(
             liked, [s["A"] for s in scores], is_probability=is_probability
         )
+    hits = [case.hidden[y] for case, y in zip(cases, liked, strict=True)]
+    candidates = [case.candidates for case in cases]
     if "B" in tasks:
-        hits = [case.hidden[y] for case, y in zip(cases, liked, strict=True)]
-        figures["B"] = list_figures(hits, [c.candidates for c in cases], [s["B"] for s in scores])
+        figures["B"] = list_figures(hits, candidates, [s["B"] for s in scores])
+    if "C" in tasks:
+        figures["C"] = word_figures(liked, hits, candidates, scores)
     return figures, seconds
 
 

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from sklearn.metrics import average_precision_score, f1_score, log_loss, roc_auc_score
 
+from jfdask.model.calibration import reliability
 from jfdask.model.inputs import Bools, Floats, Ints
 from jfdask.model.metrics import best_threshold
 
 METRICS = {
     "A": ("auc", "ap", "f1", "f1_threshold", "accuracy", "log_loss"),
     "B": ("ndcg@20", "recall@20", "recall@50", "hit@10"),
+    "C": ("log_loss", "ndcg@20", "ndcg@20_gain", "likeness@20", "likeness@20_gain"),
 }
 #: Of these less is better.
-LOSSES = ("log_loss",)
+LOSSES = ("log_loss", "likeness@20", "likeness@20_gain")
 
-Figures = dict[str, float | None]
+#: By name; of task C also ``bins``, rows of ``jfdask.model.calibration.Reliability``.
+Figures = dict[str, Any]
 # Scores closer than this are ties, which break by id: the last bits differ between machines.
 _DIGITS = 9
 
@@ -83,6 +87,44 @@ def list_figures(
             }
         )
     return _means(by_fold, METRICS["B"])
+
+
+def word_figures(
+    liked: Sequence[Bools],
+    hits: Sequence[Ints],
+    candidates: Sequence[Ints],
+    scores: Sequence[Mapping[str, Floats]],
+) -> Figures:
+    """Return task C's figures: of calibrated probabilities, and of lists that are varied.
+
+    Parameters
+    ----------
+    liked, hits, candidates
+        As of the tasks A and B.
+    scores
+        Of each fold: ``raw`` and ``C``, P(favourite) of the hidden plays, not calibrated and
+        calibrated; ``plain`` and ``varied``, the candidates by their place in the list without
+        and with diversity; ``likeness``, how alike the first 20 are in either. Without C the
+        method has no such words.
+    """
+    if "C" not in scores[0]:
+        return dict.fromkeys(METRICS["C"])
+    truth = np.concatenate(liked)
+    varied = list_figures(hits, candidates, [s["varied"] for s in scores])["ndcg@20"]
+    plain = list_figures(hits, candidates, [s["plain"] for s in scores])["ndcg@20"]
+    alike = np.mean([s["likeness"] for s in scores], axis=0)
+    losses = [log_loss(y, s["C"], labels=[False, True]) for y, s in zip(liked, scores, strict=True)]
+    return {
+        "log_loss": float(np.mean(losses)),
+        "ndcg@20": varied,
+        "ndcg@20_gain": varied - plain,
+        "likeness@20": float(alike[1]),
+        "likeness@20_gain": float(alike[1] - alike[0]),
+        "bins": {
+            name: reliability(truth, np.concatenate([s[key] for s in scores])).to_rows()
+            for name, key in (("scores", "raw"), ("probabilities", "C"))
+        },
+    }
 
 
 def _means(by_fold: Sequence[dict[str, float]], names: Sequence[str]) -> Figures:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 import jfdask
+from jfdask.model.calibration import Reliability, together
 
 from .figures import LOSSES, METRICS, Figures
 from .methods import BASELINES, METHODS
@@ -110,7 +111,10 @@ def seconds_a_person(results: Iterable[Result]) -> dict[str, float]:
 def _of_group(
     results: Sequence[Result], ids: set[str], methods: Sequence[str], tasks: str
 ) -> dict[str, Any]:
-    summary: dict[str, Any] = {"A": {}, "B": {}, "paired": {"A": {}, "B": {}}}
+    asked = dict.fromkeys(["A", "B", *tasks])
+    summary: dict[str, Any] = {**{t: {} for t in asked}, "paired": {t: {} for t in asked}}
+    if "C" in tasks:
+        summary["calibration"] = _calibration([r for r in results if r.person in ids])
     for task in tasks:
         found: dict[str, dict[str, Figures]] = {m: {} for m in methods}
         for r in results:
@@ -128,6 +132,16 @@ def _of_group(
                 },
             }
     return summary
+
+
+def _calibration(results: Sequence[Result]) -> dict[str, Any]:
+    """Return the reliability of everybody's predictions together, by method."""
+    found: dict[str, dict[str, list[Reliability]]] = {}
+    for r in results:
+        for name, rows in (r.figures.get("bins") or {}).items() if r.task == "C" else ():
+            by_name = found.setdefault(r.method, {})
+            by_name.setdefault(name, []).append(Reliability.from_rows(rows))
+    return {m: {n: together(some).to_dict() for n, some in f.items()} for m, f in found.items()}
 
 
 def _statistic(values: Iterable[float | None]) -> Statistic:
@@ -187,6 +201,10 @@ def as_text(summary: Mapping[str, Any], tasks: str) -> str:
         shown = list(summary["paired"][task].values())[-1]["best_baseline"]
         best = ", ".join(f"{n} {shown[n]['baseline']}" for n in names)
         lines += [f"best baseline beside {method}: {best}", ""]
+    for method, found in summary.get("calibration", {}).items():
+        for name, told in found.items():
+            error = f"{told['calibration_error']:.4f}"
+            lines.append(f"{method}: calibration error of {name}: {error} (n={told['n']})")
     return "\n".join(lines)
 
 

@@ -12,15 +12,17 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
 import quality
 from quality_bench import baselines, methods, people, results
-from quality_bench.figures import favorite_figures, list_figures
+from quality_bench.figures import favorite_figures, list_figures, word_figures
 from quality_bench.people import N_FOLDS, case_of, distinct
 from quality_bench.reading import Ratings, find, read_movies, read_people
 from quality_bench.world import make_world
 
 from jfdask.errors import DataError, SettingsError
+from jfdask.model.calibration import Reliability
 
 N_MOVIES, N_DIRECTORS, N_PLAYS = 260, 20, 120
 CHEAP = "always_true,community_rating,popularity,tfidf"
+ASKED = {task: quality.METRICS[task] for task in "AB"}  # what is measured unless told otherwise
 PARTS = ("A", "B", "paired", "seconds", "halves", "people_like_the_author", "n_people")
 
 
@@ -114,7 +116,7 @@ def flipped(world, person, fold):
 
 def test_the_summary_has_the_agreed_shape(whole):
     assert set(whole) == set(PARTS)
-    for task, names in quality.METRICS.items():
+    for task, names in ASKED.items():
         for method, figures in whole[task].items():
             assert set(figures) == set(names), method
             for name, figure in figures.items():
@@ -287,7 +289,7 @@ def test_a_method_more_is_one_function(data, tmp_path, monkeypatch, capsys):
     out = tmp_path / "t.json"
     assert run(data, out, "--methods", "truth,always_true") == 0
     summary = json.loads(out.read_text())
-    for task, names in quality.METRICS.items():
+    for task, names in ASKED.items():
         best = {n: summary[task]["truth"][n]["mean"] for n in names}
         assert best == pytest.approx({n: float(n != "log_loss") for n in names}, abs=1e-6)
 
@@ -331,3 +333,54 @@ def test_the_digest_follows_the_code(data, monkeypatch, tmp_path):
     assert before[0] != after[0]
     assert before[1] == after[1]
     assert results.code_digest("popularity", "other data") != before[1]
+
+
+def test_words_to_a_person_are_measured(data, tmp_path, monkeypatch, capsys):
+    from jfdask.model.forest import AffinityClassifier
+
+    monkeypatch.setattr(AffinityClassifier.__init__, "__kwdefaults__", quick(AffinityClassifier))
+    out = tmp_path / "c.json"
+    assert run(data, out, "--limit", "1", "--methods", "popularity,affinity", "--tasks", "C") == 0
+    summary = json.loads(out.read_text())
+    found = summary["C"]["affinity"]
+    assert {name: figure["n"] for name, figure in found.items()} == dict.fromkeys(
+        quality.METRICS["C"], 1
+    )
+    assert abs(found["ndcg@20_gain"]["mean"]) < 0.3
+    assert found["likeness@20_gain"]["mean"] < 0
+    assert all(figure["n"] == 0 for figure in summary["C"]["popularity"].values())
+    calibration = summary["calibration"]["affinity"]
+    for told in calibration.values():
+        assert told["n"] == N_PLAYS
+        assert sum(b["n"] for b in told["bins"]) == N_PLAYS
+        assert 0 <= told["calibration_error"] <= 1
+    assert set(calibration) == {"scores", "probabilities"}
+    assert "affinity: calibration error of probabilities" in capsys.readouterr().out
+
+
+def quick(classifier):
+    return {**classifier.__init__.__kwdefaults__, "n_estimators": 15, "repetitions": 1}
+
+
+def test_the_figures_of_words_are_those_of_known_lists():
+    y = np.array([True, False])
+    perfect = {
+        "raw": np.array([0.6, 0.4]),
+        "C": np.array([0.9, 0.1]),
+        "plain": -np.arange(30.0),
+        "varied": -np.r_[1.0, 0.0, np.arange(2.0, 30.0)],
+        "likeness": np.array([0.5, 0.2]),
+    }
+    figures = word_figures([y] * 2, [np.array([0])] * 2, [np.arange(30)] * 2, [perfect] * 2)
+    bins = figures.pop("bins")
+    assert figures == pytest.approx(
+        {
+            "log_loss": -np.log(0.9),
+            "ndcg@20": 1 / np.log2(3),
+            "ndcg@20_gain": 1 / np.log2(3) - 1,
+            "likeness@20": 0.2,
+            "likeness@20_gain": -0.3,
+        }
+    )
+    assert Reliability.from_rows(bins["scores"]).error == pytest.approx(0.4)
+    assert Reliability.from_rows(bins["probabilities"]).error == pytest.approx(0.1)
