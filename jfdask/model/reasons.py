@@ -166,7 +166,8 @@ def _most_alike(
 ) -> tuple[Ints, Floats]:
     """Return the position of the liked play whose text is most alike, or -1, and its weight.
 
-    Its weight is what all texts have moved: a theme that several plays share is told by one.
+    Its weight is what the texts of all plays that may be called alike have moved: a theme that
+    several share is told by one of them.
     """
     nobody = np.full(len(query), -1, dtype=np.int64)
     liked = evidence.history.played[evidence.history.liked]
@@ -176,7 +177,14 @@ def _most_alike(
     pulled = texts if moved is None else texts * evidence.pull[evidence.history.liked]
     best = pulled.argmax(axis=1)
     rows = np.arange(len(query))
-    weight = _WITHOUT_PARTS * texts[rows, best] if moved is None else moved
+    if moved is None:
+        weight = _WITHOUT_PARTS * texts[rows, best]
+    else:
+        up = np.maximum(pulled, 0.0)
+        alike, everything = (up * (texts >= _LEAST_SIMILARITY)).sum(axis=1), up.sum(axis=1)
+        weight = moved * np.divide(
+            alike, everything, out=np.zeros_like(alike), where=everything > 0
+        )
     holds = (texts[rows, best] >= _LEAST_SIMILARITY) & (pulled[rows, best] > 0) & (weight > 0)
     return np.where(holds, liked[best], nobody), weight
 
