@@ -13,6 +13,7 @@ from scipy.special import expit, logit
 from jfdask.errors import NotEnoughPlays, StaleModel
 from jfdask.model.calibration import Calibration, Reliability
 from jfdask.model.catalogue import Catalogue, catalogue_of
+from jfdask.model.contributions import favorite_parts, played_parts
 from jfdask.model.facts import Facts
 from jfdask.model.fallback import newcomer_reasons, newcomer_scores
 from jfdask.model.forest import AffinityClassifier, clipped
@@ -20,7 +21,7 @@ from jfdask.model.history import History
 from jfdask.model.holdout import stable_seed
 from jfdask.model.inputs import Features, Floats, InMemory, Ints
 from jfdask.model.metrics import Metrics
-from jfdask.model.parts import Parts, favorite_parts, played_parts
+from jfdask.model.parts import Parts
 from jfdask.model.played import PlayedClassifier
 from jfdask.model.ranking import DIVERSITY, candidates_of, rank
 from jfdask.model.reasons import Reason, evidence_of, explain

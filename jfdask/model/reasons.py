@@ -1,8 +1,8 @@
 """Why a movie is recommended: one to three sentences from what moved its score.
 
-A sentence's weight is its part of the score (``jfdask.model.parts``). Only what the person's own
-plays bear out is told of, with their counts. That comes first; if the movie's rating moved the
-score more than that, it is told last.
+A sentence's weight is its part of the score (``jfdask.model.contributions``). Only what the
+person's own plays bear out is told of, with their counts, and nothing that has hardly moved it
+beside the weightiest. That comes first; if the movie's rating moved the score more, it is last.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 from jfdask.model.affinity import CHUNK, RIDGE_PENALTY
 from jfdask.model.catalogue import TOKEN_BLOCKS, Catalogue
+from jfdask.model.contributions import token_affinities, token_lifts
 from jfdask.model.facts import Facts
 from jfdask.model.history import History
 from jfdask.model.inputs import Floats, Ints
 from jfdask.model.kernel import ridge_weights, share_liked, similarity
-from jfdask.model.parts import Parts, token_affinities, token_lifts
+from jfdask.model.parts import Parts
 
 #: How a sentence begins, for the kinds of tokens that make one.
 OPENINGS = {
@@ -38,6 +39,7 @@ _FEWEST_PLAYS = np.array([1 if b.shrinkage <= 2.0 else 3 for b in TOKEN_BLOCKS])
 _LEAST_SIMILARITY = 0.12  # of the texts of two movies that are called alike
 _WITHOUT_PARTS = 0.03  # what likeness weighs beside affinities where a model cannot say
 _MOST_SHARED = 2
+_LEAST_SHARE = 0.15  # of the weightiest sentence's weight, to be told beside it
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,8 @@ def explain(
             if alike[row] >= 0:
                 pair = (position, int(alike[row]))
                 options.append(("similar", float(likeness[row]), sentences.likeness, pair))
+            weightiest = max((option[1] for option in options), default=0.0)
+            options = [option for option in options if option[1] >= _LEAST_SHARE * weightiest]
             if position in favorites:
                 options.append(("favorite", np.inf, sentences.favorite, ()))
             options.sort(key=lambda option: -option[1])

@@ -1,74 +1,48 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.sparse import csr_matrix
 from scipy.special import logit
 
-from jfdask.model.parts import favorite_parts, played_parts
-from jfdask.model.personal import LearnOptions, fit, score_movies, score_parts
-
-QUICK = {"n_estimators": 15}
+from jfdask.model.parts import Parts
 
 
-@pytest.fixture(scope="module")
-def learned(library, planted):
-    return fit(planted[0], library.features, LearnOptions(params=QUICK))
+def parts_of(base, rows):
+    table = np.array(rows, dtype=float).reshape(-1, 5)
+    return Parts(base, csr_matrix(table[:, :2]), table[:, 2], table[:, 3], table[:, 4])
 
 
-def test_the_parts_sum_up_to_the_models_logits(library, planted, learned):
-    query = planted[0].unplayed
-    for model, parts in (
-        (learned.favorite, favorite_parts(library.catalogue, learned.favorite, query)),
-        (learned.played, played_parts(library.catalogue, learned.played, query)),
-    ):
-        expected = logit(model.predict_proba(query)[:, 1])
-        assert parts.total == pytest.approx(expected, abs=1e-9)
+SMALL = st.floats(-0.5, 0.5)
+SOME = st.lists(st.tuples(*[SMALL] * 5), min_size=1, max_size=6)
 
 
-@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
-def test_whatever_the_blend(library, planted, learned, share):
-    query = planted[0].unplayed[::7]
-    model = learned.favorite.set_params(ridge_share=share)
-    expected = logit(model.predict_proba(query)[:, 1])
-    total = favorite_parts(library.catalogue, model, query).total
-    model.set_params(ridge_share=0.5)
-    assert total == pytest.approx(expected, abs=1e-9)
+@given(st.floats(0.05, 0.95), SOME)
+def test_the_logit_is_the_sum_of_its_parts(base, rows):
+    kept = parts_of(base, rows).within(0.001, 0.999)
+    assert (kept.total >= 0.001 - 1e-12).all()
+    assert (kept.total <= 0.999 + 1e-12).all()
+    assert kept.as_logit().base == logit(base)
+    assert kept.as_logit().total == pytest.approx(logit(kept.total), abs=1e-6)
 
 
-def test_what_a_list_is_ordered_by_is_the_sum_of_its_parts(library, planted, learned):
-    query = planted[0].unplayed
-    score = score_movies(learned, library.catalogue, library.facts, query)
-    parts = score_parts(learned, library.catalogue, query)
-    assert parts.total == pytest.approx(logit(score), abs=1e-9)
-    order = np.argsort(score)[::-1]
-    assert parts.of(order).total == pytest.approx(logit(score[order]), abs=1e-9)
+def test_what_lies_within_stays_and_the_rest_shrinks_in_proportion():
+    parts = parts_of(0.5, [[0.1, 0.0, 0.1, 0.0, 0.0], [0.6, 0.0, 0.3, 0.3, 0.0]])
+    kept = parts.within(0.1, 0.9)
+    assert kept.total == pytest.approx([0.7, 0.9])
+    assert kept.tokens.toarray()[1] == pytest.approx([0.2, 0.0])
+    assert (kept.text[1], kept.rating[1]) == pytest.approx((0.1, 0.1))
 
 
-def test_the_planted_directors_have_moved_most(library, planted, learned):
-    history, directors = planted
-    query = history.unplayed
-    tokens = favorite_parts(library.catalogue, learned.favorite, query).tokens.toarray()
-    names = library.catalogue.token_names
-    is_loved = np.isin(library.director[query], directors)
-    greatest = names[tokens.argmax(axis=1)]
-    expected = [f"tokens__director:d{d:03}" for d in library.director[query[is_loved]]]
-    assert np.mean(greatest[is_loved] == expected) >= 0.95
+def test_sums_and_multiples():
+    some = parts_of(0.2, [[1, 2, 3, 4, 5], [0, 0, 0, 0, 1]])
+    assert some.plus(some.scaled(2.0)).total == pytest.approx(3 * some.total)
+    stretched = some.stretched(np.array([2.0, 0.0]))
+    assert stretched.total == pytest.approx([0.2 + 30, 0.2])
+    assert some.of(np.array([1, 0])).total.tolist() == some.total[::-1].tolist()
 
 
-def test_only_a_movies_own_tokens_have_parts(library, planted, learned):
-    query = planted[0].unplayed
-    parts = score_parts(learned, library.catalogue, query)
-    has = library.catalogue.tokens[query].toarray() != 0
-    assert not (parts.tokens.toarray() != 0)[~has].any()
-    assert (parts.tokens.toarray() != 0)[has].any()
-
-
-def test_models_that_cannot_say(library):
-    nobody = library.history("cora", np.array([], dtype=int), [])
-    newcomer = fit(nobody, library.features, LearnOptions())
-    assert score_parts(newcomer, library.catalogue, nobody.unplayed) is None
-    some = library.history("ben", np.arange(12), np.arange(12) < 3)
-    played = fit(some, library.features, LearnOptions())
-    assert played.kind == "played-only"
-    parts = score_parts(played, library.catalogue, some.unplayed)
-    score = score_movies(played, library.catalogue, library.facts, some.unplayed)
-    assert parts.total == pytest.approx(logit(score), abs=1e-9)
-    assert score_parts(played, library.catalogue, np.empty(0, dtype=int)) is None
+def test_nothing_moved_is_the_base():
+    parts = parts_of(0.3, [[0, 0, 0, 0, 0]])
+    assert parts.as_logit().total == pytest.approx([logit(0.3)])
+    assert parts.within(0.1, 0.9).total == pytest.approx([0.3])

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from jfdask.model.parts import Parts, favorite_parts
+from jfdask.model.contributions import favorite_parts
+from jfdask.model.parts import Parts
 from jfdask.model.personal import LearnOptions, fit, recommend
 from jfdask.model.reasons import evidence_of, explain
 
@@ -231,3 +232,9 @@ def test_nothing_is_told_that_moved_nothing(library, planted):
     parts = parts_of(library, len(history.unplayed), 0.0)
     found = explain(library.catalogue, library.facts, evidence, history.unplayed, 3, parts)
     assert {r.kind for reasons in found for r in reasons} <= {"general", "rating"}
+
+
+def test_what_hardly_moved_the_score_is_not_told_beside_what_did(library, planted):
+    history, _ = planted
+    for reasons in reasons_of(library, history, history.unplayed, n=9):
+        assert min(r.weight for r in reasons) >= 0.15 * max(r.weight for r in reasons)

@@ -1,0 +1,234 @@
+"""What moved a movie's score: its parts by director, actor, genre, ..., texts and ratings.
+
+Kernel ridge is linear, Σ_i a_i k(x, i), and k is a sum over tokens, texts and numbers: its parts
+are exact. A forest's parts are by column (``jfdask.model.tree_paths``). Columns are about kinds of
+tokens (``affinity__director_max``): what a kind has moved is shared by those of the movie's own
+tokens that lean the same way; what the columns of the kernel have moved, by the parts of ridge.
+A probability's parts become the logit's by the secant from where a movie without any would
+stand. So the base and the parts of a movie sum up to its score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from scipy.sparse import csr_matrix, diags
+
+from jfdask.model.affinity import AFFINITY_COLUMNS, RIDGE_PENALTY
+from jfdask.model.catalogue import NUMBER_KERNEL, TEXT_KERNEL_WEIGHT, TOKEN_BLOCKS, Catalogue
+from jfdask.model.forest import CLIP, AffinityClassifier
+from jfdask.model.inputs import Floats, Ints
+from jfdask.model.kernel import number_products, ridge_weights, share_liked, similarity
+from jfdask.model.parts import Parts
+from jfdask.model.played import RIDGE_CLIP, PlayedClassifier
+from jfdask.model.positions import surviving
+from jfdask.model.rows import scoring_rows
+from jfdask.model.tree_paths import forest_contributions
+from jfdask.model.trees import Trees
+
+_BLOCKS = [block.name for block in TOKEN_BLOCKS]
+# What the columns of a row are about, beside kinds of tokens.
+_TEXT, _RATING, _KERNEL, _OTHER = range(len(_BLOCKS), len(_BLOCKS) + 4)
+_N_GROUPS = _OTHER + 1
+_GROUPS = {
+    "kernel_ridge": _KERNEL,
+    "nearest_mean": _KERNEL,
+    "nearest_liked": _KERNEL,
+    "nearest_disliked": _KERNEL,
+    "similarity_mean": _KERNEL,
+    "text_direction": _TEXT,
+    "previous_instalment": _BLOCKS.index("collection"),
+    "year": _BLOCKS.index("decade"),
+    "runtime_hours": _OTHER,
+    "community_rating": _RATING,
+    "critic_rating": _RATING,
+    "collection_size": _BLOCKS.index("collection"),
+    "collection_order": _BLOCKS.index("collection"),
+    "rank": _BLOCKS.index("certificate"),
+}
+_PAIR, _GENRE, _DECADE = (_BLOCKS.index(name) for name in ("genre_pair", "genre", "decade"))
+_RATING_NUMBERS = [i for i, name in enumerate(NUMBER_KERNEL) if name.endswith("_rating")]
+_YEAR = list(NUMBER_KERNEL).index("numbers__year")
+
+
+def favorite_parts(catalogue: Catalogue, model: AffinityClassifier, query: Ints) -> Parts:
+    """Return the parts of logit P(favourite), before it is calibrated.
+
+    Parameters
+    ----------
+    model
+        Fitted; its features are the catalogue's.
+    query
+        Positions that are not among the plays, shape (n,).
+    """
+    plays, liked = surviving(catalogue.movie_ids, model.movie_ids_, model.liked_)
+    rows = scoring_rows(catalogue, query, plays, liked)
+    residual = np.asarray(liked - share_liked(liked), dtype=np.float64)
+    kernel = similarity(catalogue, plays, plays).kernel
+    weights = ridge_weights(kernel, residual, RIDGE_PENALTY)
+    ridge = _ridge_parts(catalogue, query, plays, weights, share_liked(model.liked_))
+    forest = _forest_parts(
+        catalogue, query, rows, model.trees_, ridge, token_affinities(catalogue, plays, residual)
+    )
+    share = model.ridge_share
+    both = [part.within(CLIP, 1 - CLIP) for part in (forest, ridge)]
+    return both[0].scaled(1 - share).plus(both[1].scaled(share)).as_logit()
+
+
+def played_parts(catalogue: Catalogue, model: PlayedClassifier, query: Ints) -> Parts:
+    """Return the parts of logit P(played); parameters are ``favorite_parts``'.
+
+    A movie that the model had for a negative is scored as if it had not been one; what that
+    makes of it beyond leaving out itself is nobody's part.
+    """
+    plays, liked = surviving(catalogue.movie_ids, model.movie_ids_, model.liked_)
+    rows = scoring_rows(catalogue, query, plays, liked)
+    rows = np.hstack([rows, catalogue.completeness[query]])
+    ids = np.r_[model.movie_ids_, model.left_ids_]
+    references, weights = surviving(catalogue.movie_ids, ids, model.weights_)
+    ridge = _ridge_parts(catalogue, query, references, weights, model.share_)
+    ridge = _without_itself(catalogue, query, references, weights, ridge)
+    left, scores = surviving(catalogue.movie_ids, model.left_ids_, model.left_scores_)
+    known = np.full(catalogue.n_movies, np.nan)
+    known[left] = scores
+    missing = np.nan_to_num(known[query] - ridge.total)
+    ridge = replace(ridge, other=ridge.other + missing)
+    leaning = token_lifts(catalogue, plays)
+    forest = _forest_parts(catalogue, query, rows, [model.trees_], ridge, leaning)
+    both = forest.within(CLIP, 1 - CLIP), ridge.within(RIDGE_CLIP, 1 - RIDGE_CLIP)
+    return both[0].as_logit().plus(both[1].as_logit()).scaled(0.5)
+
+
+def token_lifts(catalogue: Catalogue, plays: Ints) -> Floats:
+    """Return, for each token, how much oftener than chance it was played, as a logarithm."""
+    n_movies = np.asarray((catalogue.tokens != 0).sum(axis=0)).ravel()
+    n_plays = np.asarray((catalogue.tokens[plays] != 0).sum(axis=0)).ravel()
+    expected = n_movies * len(plays) / max(catalogue.n_movies, 1)
+    return np.asarray(np.log((n_plays + 1.0) / (expected + 1.0)), dtype=np.float64)
+
+
+def token_affinities(catalogue: Catalogue, plays: Ints, residual: Floats) -> Floats:
+    """Return each token's affinity: the shrunken mean of liked less p̄ over its plays."""
+    present = (catalogue.tokens[plays] != 0).astype(np.float64)
+    shrinkage = np.array([b.shrinkage for b in TOKEN_BLOCKS])[catalogue.block_of_token]
+    n_plays = np.asarray(present.sum(axis=0)).ravel()
+    return np.asarray((present.T @ residual) / (n_plays + shrinkage), dtype=np.float64)
+
+
+def _ridge_parts(
+    catalogue: Catalogue, query: Ints, references: Ints, weights: Floats, base: float
+) -> Parts:
+    """Return the parts of base + Σ_i a_i k(x, i)."""
+    by_token = np.asarray(catalogue.kernel_tokens[references].T @ weights, dtype=np.float64)
+    tokens = catalogue.kernel_tokens[query].multiply(by_token[None, :])
+    by_word = catalogue.text[references].T @ weights
+    alike = np.asarray(catalogue.text[query] @ by_word, dtype=np.float64)
+    numbers = number_products(catalogue, query, references, weights)
+    return _of_products(catalogue, query, base, csr_matrix(tokens), alike, numbers)
+
+
+def _without_itself(
+    catalogue: Catalogue, query: Ints, references: Ints, weights: Floats, parts: Parts
+) -> Parts:
+    """Return the parts without a_x k(x, x), where a movie is one of the references itself."""
+    own = np.zeros(catalogue.n_movies)
+    own[references] = weights
+    rows, text = catalogue.kernel_tokens[query], catalogue.text[query]
+    alike = np.asarray(text.multiply(text).sum(axis=1), dtype=np.float64).ravel()
+    numbers = np.column_stack(
+        [
+            radial + linear * catalogue.scaled[query, column] ** 2
+            for column, (radial, linear) in enumerate(NUMBER_KERNEL.values())
+        ]
+    )
+    itself = _of_products(catalogue, query, 0.0, csr_matrix(rows.multiply(rows)), alike, numbers)
+    return parts.plus(itself.stretched(-own[query]))
+
+
+def _of_products(
+    catalogue: Catalogue,
+    query: Ints,
+    base: float,
+    tokens: csr_matrix,
+    alike: Floats,
+    numbers: Floats,
+) -> Parts:
+    """Return parts of products with references: tokens', texts', and those of the numbers."""
+    decade, nobodys = _spread(catalogue, query, _DECADE, numbers[:, _YEAR], None)
+    told = [*_RATING_NUMBERS, _YEAR]
+    return Parts(
+        base,
+        csr_matrix(tokens + decade),
+        TEXT_KERNEL_WEIGHT * alike,
+        numbers[:, _RATING_NUMBERS].sum(axis=1),
+        nobodys + np.delete(numbers, told, axis=1).sum(axis=1),
+    )
+
+
+def _forest_parts(
+    catalogue: Catalogue,
+    query: Ints,
+    rows: Floats,
+    forests: Sequence[Trees],
+    ridge: Parts,
+    leaning: Floats,
+) -> Parts:
+    """Return the parts of the forests' mean probability, shared out to the movies' tokens."""
+    n_extra = rows.shape[1] - len(AFFINITY_COLUMNS) - len(catalogue.item_names)
+    names = (*AFFINITY_COLUMNS, *catalogue.item_names, *("",) * n_extra)
+    group_of_column = np.array([_group(name) for name in names])
+    base, groups = forest_contributions(forests, rows, group_of_column, _N_GROUPS)
+    groups[:, _GENRE] += groups[:, _PAIR]
+    parts = _by_kernel(ridge, groups[:, _KERNEL])
+    tokens, other = parts.tokens, parts.other + groups[:, _OTHER]
+    for block in range(len(TOKEN_BLOCKS)):
+        if block != _PAIR:
+            shared, rest = _spread(catalogue, query, block, groups[:, block], leaning)
+            tokens, other = csr_matrix(tokens + shared), other + rest
+    text, rating = parts.text + groups[:, _TEXT], parts.rating + groups[:, _RATING]
+    return Parts(base, tokens, text, rating, other)
+
+
+def _group(column: str) -> int:
+    if column.startswith("tokens__genre:"):
+        return _GENRE
+    name = column.partition("__")[2]
+    if name in _GROUPS:
+        return _GROUPS[name]
+    block, _, what = name.rpartition("_")
+    is_affinity = column.startswith("affinity__") and what in ("mean", "familiarity", "max", "min")
+    return _BLOCKS.index(block) if is_affinity else _OTHER
+
+
+def _by_kernel(ridge: Parts, moved: Floats) -> Parts:
+    """Share out what the kernel's columns moved: by those parts of ridge that pull that way."""
+    up = np.where(moved > 0, 1.0, -1.0)
+    tokens = (diags(up) @ ridge.tokens).maximum(0.0)
+    rest = [np.maximum(up * part, 0.0) for part in (ridge.text, ridge.rating, ridge.other)]
+    sums = np.asarray(tokens.sum(axis=1)).ravel() + sum(rest)
+    factor = np.divide(moved, sums, out=np.zeros_like(sums), where=sums > 0)
+    text, rating, other = (part * factor for part in rest)
+    nobodys = np.where(sums > 0, 0.0, moved)
+    return Parts(0.0, csr_matrix(diags(factor) @ tokens), text, rating, other + nobodys)
+
+
+def _spread(
+    catalogue: Catalogue, query: Ints, block: int, moved: Floats, leaning: Floats | None
+) -> tuple[csr_matrix, Floats]:
+    """Share out what a kind moved to a movie's tokens of it: to those that lean the same way.
+
+    Returns
+    -------
+    csr_matrix, Floats
+        Shape (n, t), and what no token leans to, shape (n,).
+    """
+    inside = (catalogue.block_of_token == block).astype(np.float64)
+    rows = csr_matrix(catalogue.tokens[query].multiply(inside[None, :]))
+    if leaning is not None:
+        up = np.where(moved > 0, 1.0, -1.0)
+        rows = csr_matrix((diags(up) @ rows.multiply(leaning[None, :])).maximum(0.0))
+    sums = np.asarray(rows.sum(axis=1), dtype=np.float64).ravel()
+    factor = np.divide(moved, sums, out=np.zeros_like(sums), where=sums > 0)
+    return csr_matrix(diags(factor) @ rows), np.where(sums > 0, 0.0, moved)

@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+from scipy.special import logit
+
+from jfdask.model.contributions import favorite_parts, played_parts
+from jfdask.model.personal import LearnOptions, fit, score_movies, score_parts
+
+QUICK = {"n_estimators": 15}
+
+
+@pytest.fixture(scope="module")
+def learned(library, planted):
+    return fit(planted[0], library.features, LearnOptions(params=QUICK))
+
+
+def test_the_parts_sum_up_to_the_models_logits(library, planted, learned):
+    query = planted[0].unplayed
+    for model, parts in (
+        (learned.favorite, favorite_parts(library.catalogue, learned.favorite, query)),
+        (learned.played, played_parts(library.catalogue, learned.played, query)),
+    ):
+        expected = logit(model.predict_proba(query)[:, 1])
+        assert parts.total == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_whatever_the_blend(library, planted, learned, share):
+    query = planted[0].unplayed[::7]
+    model = learned.favorite.set_params(ridge_share=share)
+    expected = logit(model.predict_proba(query)[:, 1])
+    total = favorite_parts(library.catalogue, model, query).total
+    model.set_params(ridge_share=0.5)
+    assert total == pytest.approx(expected, abs=1e-9)
+
+
+def test_what_a_list_is_ordered_by_is_the_sum_of_its_parts(library, planted, learned):
+    query = planted[0].unplayed
+    score = score_movies(learned, library.catalogue, library.facts, query)
+    parts = score_parts(learned, library.catalogue, query)
+    assert parts.total == pytest.approx(logit(score), abs=1e-9)
+    order = np.argsort(score)[::-1]
+    assert parts.of(order).total == pytest.approx(logit(score[order]), abs=1e-9)
+
+
+def test_the_planted_directors_have_moved_most(library, planted, learned):
+    history, directors = planted
+    query = history.unplayed
+    tokens = favorite_parts(library.catalogue, learned.favorite, query).tokens.toarray()
+    names = library.catalogue.token_names
+    is_loved = np.isin(library.director[query], directors)
+    greatest = names[tokens.argmax(axis=1)]
+    expected = [f"tokens__director:d{d:03}" for d in library.director[query[is_loved]]]
+    assert np.mean(greatest[is_loved] == expected) >= 0.95
+
+
+def test_only_a_movies_own_tokens_have_parts(library, planted, learned):
+    query = planted[0].unplayed
+    parts = score_parts(learned, library.catalogue, query)
+    has = library.catalogue.tokens[query].toarray() != 0
+    assert not (parts.tokens.toarray() != 0)[~has].any()
+    assert (parts.tokens.toarray() != 0)[has].any()
+
+
+def test_models_that_cannot_say(library):
+    nobody = library.history("cora", np.array([], dtype=int), [])
+    newcomer = fit(nobody, library.features, LearnOptions())
+    assert score_parts(newcomer, library.catalogue, nobody.unplayed) is None
+    some = library.history("ben", np.arange(12), np.arange(12) < 3)
+    played = fit(some, library.features, LearnOptions())
+    assert played.kind == "played-only"
+    parts = score_parts(played, library.catalogue, some.unplayed)
+    score = score_movies(played, library.catalogue, library.facts, some.unplayed)
+    assert parts.total == pytest.approx(logit(score), abs=1e-9)
+    assert score_parts(played, library.catalogue, np.empty(0, dtype=int)) is None
