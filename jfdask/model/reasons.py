@@ -39,7 +39,7 @@ _FEWEST_PLAYS = np.array([1 if b.shrinkage <= 2.0 else 3 for b in TOKEN_BLOCKS])
 _LEAST_SIMILARITY = 0.12  # of the texts of two movies that are called alike
 _WITHOUT_PARTS = 0.03  # what likeness weighs beside affinities where a model cannot say
 _MOST_SHARED = 2
-_LEAST_SHARE = 0.15  # of the weightiest sentence's weight, to be told beside it
+_LEAST_SHARE = 0.1  # of the weightiest sentence's weight, to be told beside it
 
 
 @dataclass(frozen=True)
