@@ -258,7 +258,7 @@ class RecommendSettings(_Section):
         2, description="Movies of one collection in the first ten."
     )
     diversity: Fraction = Field(
-        0.3,
+        0.2,
         description="How much a movie's being unlike those before it counts beside its score; "
         "0: the order is the score's alone.",
     )

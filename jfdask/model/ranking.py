@@ -11,7 +11,7 @@ from jfdask.model.history import History
 from jfdask.model.inputs import Floats, Ints
 
 N_FIRST = 10
-DIVERSITY = 0.3
+DIVERSITY = 0.2
 #: Movies that diversity puts in another order: nobody reads on, and memory is bounded.
 N_DIVERSE = 300
 # Scores closer than this are ties: the last bits differ between machines.
