@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
@@ -51,6 +52,13 @@ def _not_a_document(name: str) -> str:
     return name
 
 
+def _a_path(value: object) -> object:
+    # The error that a file is not there tells its name, and must not tell a key.
+    if isinstance(value, str) and ("-----" in value or "\n" in value):
+        raise ValueError("expected the path of a file, not what the file holds")
+    return value
+
+
 def _one_message(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
     """Say once what a search may be, instead of once for each kind of it."""
     try:
@@ -65,6 +73,7 @@ Name = Annotated[
     StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"),
     AfterValidator(_not_a_document),
 ]
+SecretPath = Annotated[Path, BeforeValidator(_a_path)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[int, Field(ge=1)]
@@ -155,6 +164,18 @@ class ClusterSettings(_Section):
     )
     dashboard_port: Annotated[int, Field(ge=0, le=65535)] = Field(
         8787, description="Port of the local dashboard; another one if it is taken."
+    )
+    tls_ca_file: SecretPath | None = Field(
+        None,
+        description="For tls://: certificate (PEM) of the authority that signed those of the "
+        "scheduler, the workers and this client.",
+    )
+    tls_cert_file: SecretPath | None = Field(
+        None, description="For tls://: certificate (PEM) of this client."
+    )
+    tls_key_file: SecretPath | None = Field(
+        None,
+        description="For tls://: its key (PEM, without a password), unless it is in the same file.",
     )
     kubernetes_spec: Path | None = Field(
         None, description="File with the DaskCluster that is started on Kubernetes."

@@ -13,11 +13,11 @@ from distributed import Client, LocalCluster
 
 from jfdask.cluster.forkserver import ENVIRONMENT, deaf_children, start_method
 from jfdask.cluster.kubernetes import KUBERNETES, kubernetes_cluster
-from jfdask.errors import ClusterError, SettingsError
+from jfdask.cluster.remote import SCHEMES, connect_remote
+from jfdask.errors import SettingsError
 from jfdask.settings import ClusterSettings
 
 LOOPBACK = "127.0.0.1"
-CONNECT_TIMEOUT = "30s"
 
 _CONFIG = {
     **{f"distributed.nanny.pre-spawn-environ.{k}": v for k, v in ENVIRONMENT.items()},
@@ -37,9 +37,9 @@ def connect(settings: ClusterSettings) -> Iterator[Client]:
     Raises
     ------
     SettingsError
-        The address is none that is known.
+        The address is none that is known, or its certificates cannot be used.
     ClusterError
-        Nothing answers at the address.
+        Nothing answers at the address, or there are no workers.
     """
     address = settings.address
     # What goes wrong reaches us as exceptions; distributed also logs every connection that
@@ -53,8 +53,8 @@ def connect(settings: ClusterSettings) -> Iterator[Client]:
                 cluster = _local(settings)
             with cluster, Client(cluster) as client:
                 yield client
-        elif address.startswith(("tcp://", "tls://")):
-            with _remote(address) as client:
+        elif address.startswith(SCHEMES):
+            with connect_remote(settings) as client:
                 yield client
         elif address == KUBERNETES:
             with kubernetes_cluster(settings) as client:
@@ -100,17 +100,3 @@ def _free_port(wanted: int) -> int:
         except OSError:
             return 0
     return wanted
-
-
-def _remote(address: str) -> Client:
-    try:
-        client = Client(address, timeout=CONNECT_TIMEOUT)
-    except (OSError, TimeoutError, ValueError) as error:
-        raise ClusterError(
-            f"No Dask scheduler answers at {address} ({type(error).__name__}). Start it, or "
-            "leave cluster.address away to compute on this machine."
-        ) from None
-    if not client.scheduler_info(n_workers=-1)["workers"]:
-        client.close()
-        raise ClusterError(f"The Dask scheduler at {address} has no workers. Start some first.")
-    return client

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import re
-import secrets
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
 from dask.utils import parse_bytes
-from distributed import Client, Worker
 
 from jfdask.cluster.connect import connect as connect_cluster
 from jfdask.cluster.connect import n_local_workers
 from jfdask.errors import JfdaskError, SettingsError, StoreError
-from jfdask.jellyfin.connection import Server, connect, server_of
+from jfdask.jellyfin.connection import connect, server_of
 from jfdask.jellyfin.reading import read_plays_page, read_users
 from jfdask.settings import Household, Settings
 from jfdask.stages import train
 from jfdask.stages.fetch.reading import chosen_people, missing_people
-from jfdask.store.filesystem import StoreAddress, address_of, open_store
-from jfdask.version import code_version
+from jfdask.stages.workers import look_at_workers
+from jfdask.store.filesystem import address_of, open_store
 
 _ADDRESS = re.compile(r"local|kubernetes|(tcp|tls)://\S+")
 
@@ -162,83 +159,8 @@ def _cluster(settings: Settings) -> Iterator[Finding]:
         with connect_cluster(settings.cluster) as client:
             n = len(client.scheduler_info(n_workers=-1)["workers"])
             yield Finding(what, True, f"{n} workers")
-            yield _look("workers", lambda: _workers(client, settings))
+            store = open_store(address_of(settings.store))
+            servers = [server_of(one, settings.fetch) for one in settings.households]
+            yield _look("workers", lambda: look_at_workers(client, store, servers))
     except JfdaskError as error:
         yield Finding(what, False, str(error))
-
-
-def _workers(client: Client, settings: Settings) -> str:
-    """Let every worker look at what it needs; JfdaskError says what is wrong on which."""
-    store = open_store(address_of(settings.store))
-    servers = [server_of(household, settings.fetch) for household in settings.households]
-    mark = f"check-{secrets.token_hex(8)}"
-    store.write(mark, b"here")
-    try:
-        told = client.run(look_around, store.address, mark, servers, on_error="return")
-    finally:
-        store.delete(mark)
-    problems = {worker: _problems(found) for worker, found in sorted(told.items())}
-    if any(problems.values()):
-        by_worker = (f"{worker}: {' '.join(some)}" for worker, some in problems.items() if some)
-        raise JfdaskError("; ".join(by_worker))
-    threads = Counter(found.n_threads for found in told.values())
-    alike = ", ".join(f"{n} of {each} threads" for each, n in sorted(threads.items()))
-    return f"{alike}; all with the store, every key and this code"
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What a worker finds where it is."""
-
-    problems: tuple[str, ...]  # with the store and the keys
-    code_version: str
-    n_threads: int
-
-
-def look_around(
-    address: StoreAddress, mark: str, servers: list[Server], dask_worker: Worker
-) -> Surroundings:
-    """Look, on a worker, whether the store and the households' keys are there.
-
-    Parameters
-    ----------
-    mark
-        A key that was written to the store from elsewhere.
-    servers
-        Their keys are read, and nothing is asked of them.
-    dask_worker
-        The worker; the cluster hands it in.
-    """
-    looks = [partial(_look_at_store, address, mark), *(partial(_look_at_key, s) for s in servers)]
-    problems = []
-    for look in looks:
-        try:
-            look()
-        except JfdaskError as error:
-            problems.append(str(error))
-    return Surroundings(tuple(problems), code_version(), dask_worker.state.nthreads)
-
-
-def _look_at_store(address: StoreAddress, mark: str) -> None:
-    store = open_store(address)
-    store.check()
-    if not store.exists(mark):
-        raise JfdaskError(
-            f"{address.url} is another folder there than here: share one, or set store.url to S3."
-        )
-
-
-def _look_at_key(server: Server) -> None:
-    connect(server).close()
-
-
-def _problems(found: Surroundings | Exception) -> list[str]:
-    """Return what is wrong with a worker, a sentence each."""
-    if isinstance(found, Exception):
-        return [f"It cannot look ({type(found).__name__}): install this version of jfdask there."]
-    problems = list(found.problems)
-    if found.code_version != code_version():
-        problems.append(
-            f"It runs jfdask {found.code_version}, here is {code_version()}: install the same."
-        )
-    return problems

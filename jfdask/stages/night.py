@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from types import ModuleType
 
+from distributed import Client
+
 from jfdask.cluster.connect import connect
 from jfdask.errors import JfdaskError, LockHeld, MissingArtifact, SettingsError
+from jfdask.jellyfin.connection import server_of
 from jfdask.settings import Settings
 from jfdask.stages import featurize, fetch, recommend, train
 from jfdask.stages.units import (
@@ -21,6 +25,7 @@ from jfdask.stages.units import (
     inherit,
 )
 from jfdask.stages.window import Call, Work, drive, values
+from jfdask.stages.workers import alike
 from jfdask.store.filesystem import Store, address_of, open_store, sha256_of
 from jfdask.store.keys import stage_manifest_key
 from jfdask.store.lock import Lock, hold_lock
@@ -87,6 +92,8 @@ def run_stages(
         Another night is at work on this store.
     MissingArtifact
         The stage before has not been done.
+    ClusterError
+        The cluster cannot be reached, or not all of its workers have what a night needs.
     """
     if not settings.households:
         raise SettingsError(
@@ -98,7 +105,10 @@ def run_stages(
     with hold_lock(store, f"jfdask {' '.join(stages)}", settings.store.lock_seconds) as lock:
         run_id, previous, is_new = _choose_run(settings, store, stages)
         summary = Summary(run_id, store.url)
-        with connect(settings.cluster) as client:
+        with (
+            connect(settings.cluster) as client,
+            _alike(settings, stages, selection or Selection(), store, client, progress),
+        ):
             goes_on = "" if is_new else ", begun before"
             progress.say(f"Run {run_id}{goes_on}; dashboard: {client.dashboard_link}")
             night = Night(
@@ -117,6 +127,25 @@ def run_stages(
             _seal(store, lock, summary)
             summary.pruned = tuple(prune(store, settings.store.keep))
     return summary
+
+
+def _alike(
+    settings: Settings,
+    stages: Sequence[str],
+    selection: Selection,
+    store: Store,
+    client: Client,
+    progress: Progress,
+) -> AbstractContextManager[None]:
+    """Return what holds the workers to what the stages need; this machine's own have it."""
+    if settings.cluster.address == "local":
+        return nullcontext()
+    servers = [
+        server_of(household, settings.fetch)
+        for household in settings.households
+        if fetch.NAME in stages and household.name in (selection.households or [household.name])
+    ]
+    return alike(client, store, servers, progress.say)
 
 
 def _choose_run(
