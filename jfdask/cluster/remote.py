@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
 from distributed import Client, Security
+from distributed.versions import VersionMismatchWarning
 
 from jfdask.errors import ClusterError, SettingsError
 from jfdask.settings import ClusterSettings
@@ -37,7 +39,10 @@ def connect_remote(settings: ClusterSettings) -> Iterator[Client]:
     _check_address(settings.address)
     security = security_of(settings)
     try:
-        client = _PunctualClient(settings.address, CONNECT_SECONDS, security)
+        with warnings.catch_warnings():
+            # Whoever computes on it compares the versions of all that matters.
+            warnings.simplefilter("ignore", VersionMismatchWarning)
+            client = _PunctualClient(settings.address, CONNECT_SECONDS, security)
     except Exception as error:
         # Whatever it is (refused, silent, a web server's greeting that reads like a huge
         # message): to who asked it is one thing, and no traceback helps.
@@ -181,8 +186,9 @@ def _why(address: str, error: Exception) -> str:
             "of them does not encrypt. Both need tls:// and certificates of one authority: "
             "cluster.tls_ca_file, cluster.tls_cert_file, cluster.tls_key_file."
         )
+    encrypts = " If it encrypts, begin its address with tls://." if address[:3] == "tcp" else ""
     return (
         f"No Dask scheduler answers at {address} ({type(error).__name__}; waited "
         f"{CONNECT_SECONDS:g} s at most). Start it, or leave cluster.address away to compute on "
-        "this machine."
+        f"this machine.{encrypts}"
     )

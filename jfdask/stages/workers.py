@@ -25,8 +25,8 @@ from jfdask.store.filesystem import Store, sha256_of
 
 logger = logging.getLogger(__name__)
 
-#: Longest wait for an answer; a worker gets the store's deadline beside it.
-LOOK_SECONDS = 60.0
+#: Longest wait for an answer, the store's deadline beside it: a worker loads its code first.
+LOOK_SECONDS = 120.0
 
 
 @contextmanager

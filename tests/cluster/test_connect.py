@@ -1,27 +1,73 @@
+import json
 import logging
 import os
 import socket
+import subprocess
+import sys
 
+import psutil
 import pytest
 from distributed import Client
 
 from jfdask.cluster.connect import connect
-from jfdask.errors import ClusterError, SettingsError
+from jfdask.errors import SettingsError
 from jfdask.settings import ClusterSettings
 
 pytestmark = pytest.mark.cluster
 
 
-def test_a_local_cluster_listens_on_loopback_and_ends(client):
+def test_a_local_cluster_is_processes_of_one_thread_and_ends(client):
     with connect(ClusterSettings(workers=1, dashboard_port=0)) as own:
         [worker] = own.scheduler_info(n_workers=-1)["workers"].values()
         assert worker["nthreads"] == 1
-        assert own.scheduler.address.startswith("tcp://127.0.0.1:")
-        assert own.dashboard_link.startswith("http://127.0.0.1:")
         assert own.submit(os.environ.get, "OMP_NUM_THREADS").result() == "1"
         pid = own.submit(os.getpid).result()
+        assert pid != os.getpid()
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+def limit_of(dask_worker):
+    return dask_worker.memory_manager.memory_limit
+
+
+def test_the_default_is_as_many_workers_as_cores_with_limits_on_loopback_only():
+    # By itself: what listens here is this cluster's and nobody else's.
+    done = subprocess.run(
+        [sys.executable, __file__], capture_output=True, text=True, check=True, timeout=120
+    )
+    seen = json.loads(done.stdout)
+    n = len(os.sched_getaffinity(0))
+    assert seen["threads"] == [1] * n
+    assert len(set(seen["pids"])) == n
+    share = psutil.virtual_memory().total / n
+    assert all(0 < limit <= share * 1.01 for limit in seen["limits"])
+    # The scheduler and its dashboard, each nanny, each worker and its metrics.
+    assert len(seen["listening"]) == 2 + 3 * n
+    assert set(seen["listening"]) == {"127.0.0.1"}
+
+
+def look_at_the_default():
+    with connect(ClusterSettings()) as own:
+        workers = own.scheduler_info(n_workers=-1)["workers"].values()
+        me = psutil.Process()
+        sockets = [s for p in (me, *me.children(recursive=True)) for s in p.net_connections("inet")]
+        listening = [
+            s.laddr.ip
+            for s in sockets
+            if s.status == psutil.CONN_LISTEN or s.type == socket.SOCK_DGRAM
+        ]
+        return {
+            "threads": [worker["nthreads"] for worker in workers],
+            "limits": list(own.run(limit_of).values()),
+            "pids": list(own.run(os.getpid).values()),
+            "listening": listening,
+        }
+
+
+def test_a_limit_of_memory_that_is_set():
+    with connect(ClusterSettings(workers=1, memory_limit="1GiB", dashboard_port=0)) as own:
+        assert list(own.run(limit_of).values()) == [2**30]
 
 
 def test_a_dashboard_port_that_is_taken_is_no_mistake(client):
@@ -42,17 +88,10 @@ def test_what_is_no_cluster():
         pass
 
 
-def test_nobody_at_the_address(monkeypatch):
-    import jfdask.cluster.connect as module
-
-    monkeypatch.setattr(module, "CONNECT_TIMEOUT", "2s")
-    with (
-        pytest.raises(ClusterError, match="No Dask scheduler answers"),
-        connect(ClusterSettings(address="tcp://127.0.0.1:9")),
-    ):
-        pass
-
-
 def test_our_own_warnings_are_still_heard(client, caplog):
     logging.getLogger("jfdask.store.lock").warning("taken over")
     assert "taken over" in caplog.text
+
+
+if __name__ == "__main__":
+    print(json.dumps(look_at_the_default()))

@@ -1,20 +1,16 @@
 """What a check tells of workers and people."""
 
+import asyncio
 import secrets
-from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 
+from jfdask.cluster.versions import Versions
 from jfdask.errors import SettingsError
-from jfdask.jellyfin.connection import Server
 from jfdask.settings import Settings
-from jfdask.stages import check as module
-from jfdask.stages.check import findings, look_around, refuse_bad_settings
-from jfdask.store.filesystem import address_of
+from jfdask.stages import workers as module
+from jfdask.stages.check import findings, refuse_bad_settings
 from jfdask.version import code_version
-
-WORKER = SimpleNamespace(state=SimpleNamespace(nthreads=1))
 
 
 @pytest.fixture
@@ -41,7 +37,9 @@ def of_workers(settings):
 def test_workers_that_have_everything(settings, tmp_path):
     finding = of_workers(settings)
     assert finding.is_good, finding.told
-    assert finding.told == "2 of 1 threads; all with the store, every key and this code"
+    assert finding.told == (
+        "2 of one thread; all with the store, every key, this code and its packages"
+    )
     assert [p for p in (tmp_path / "store").rglob("*") if p.is_file()] == []
 
 
@@ -60,12 +58,13 @@ def test_a_key_that_is_here_only(settings, client, monkeypatch):
 
 
 @pytest.mark.cluster
-def test_workers_of_another_version(settings, monkeypatch):
-    real = code_version()
-    monkeypatch.setattr(module, "code_version", lambda: "0.0.1+abc")
+def test_workers_and_a_scheduler_of_another_version(settings, monkeypatch):
+    here = Versions((("jfdask", "0.0.1+abc"),))
+    monkeypatch.setattr(module, "versions_here", lambda: here)
     finding = of_workers(settings)
     assert not finding.is_good
-    assert f"It runs jfdask {real}, here is 0.0.1+abc" in finding.told
+    assert finding.told.count(f"jfdask {code_version()}, here 0.0.1+abc") == 3
+    assert "scheduler tcp://127.0.0.1:" in finding.told
 
 
 @pytest.mark.cluster
@@ -76,32 +75,30 @@ def test_workers_that_cannot_look_at_all(settings, monkeypatch):
     monkeypatch.setattr(module, "look_around", strange)
     finding = of_workers(settings)
     assert not finding.is_good
-    assert "It cannot look (" in finding.told
+    assert "it cannot look (" in finding.told
     assert "secret" not in finding.told
 
 
 @pytest.mark.cluster
+def test_a_worker_that_does_not_answer(settings, monkeypatch):
+    async def never(*_args):
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(module, "look_around", never)
+    monkeypatch.setattr(module, "LOOK_SECONDS", 0.5)
+    store = settings.store.model_copy(update={"timeout_seconds": 0.5})
+    finding = of_workers(settings.model_copy(update={"store": store}))
+    assert not finding.is_good
+    assert finding.told.count("it does not answer within 1 s") == 2
+
+
+@pytest.mark.cluster
 def test_no_scheduler_is_told_once(settings, monkeypatch):
-    monkeypatch.setattr("jfdask.cluster.connect.CONNECT_TIMEOUT", "1s")
+    monkeypatch.setattr("jfdask.cluster.remote.CONNECT_SECONDS", 1.0)
     cluster = settings.cluster.model_copy(update={"address": "tcp://127.0.0.1:9"})
     *_, last = findings(settings.model_copy(update={"cluster": cluster}))
     assert (last.what, last.is_good) == ("cluster tcp://127.0.0.1:9", False)
     assert "No Dask scheduler answers" in last.told
-
-
-def test_all_that_is_wrong_on_a_worker_is_told(tmp_path):
-    address = address_of(Settings.model_validate({"store": {"url": str(tmp_path)}}).store)
-    (tmp_path / "mark").touch()
-    good = look_around(address, "mark", [], WORKER)
-    assert (good.problems, good.n_threads) == ((), 1)
-    keyless = Server("http://h", api_key_env="NO_SUCH_KEY")
-    bad = look_around(address, "other-mark", [keyless, keyless], WORKER)
-    assert "another folder there than here" in bad.problems[0]
-    assert len(bad.problems) == 3
-    file = tmp_path / "file"
-    file.touch()
-    broken = look_around(replace(address, url=str(file)), "mark", [], WORKER)
-    assert len(broken.problems) == 1
 
 
 def test_a_local_cluster_is_counted_and_not_started(tmp_path):
