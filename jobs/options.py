@@ -83,7 +83,9 @@ def cluster_options(command: Callable[..., Any]) -> Callable[..., Any]:
     command = click.option(
         "--workers", type=click.IntRange(0), help="Local worker processes.  [default: the cores]"
     )(command)
-    return click.option("--cluster", help="local, kubernetes, or tcp://host:port.")(command)
+    return click.option("--cluster", help="local, kubernetes, tcp://host:port or tls://host:port.")(
+        command
+    )
 
 
 def _log(verbose: int) -> None:

@@ -88,7 +88,9 @@ class Remote:
 
 
 @contextmanager
-def start_remote(folder: Path, *options: str) -> Iterator[Remote]:
+def start_remote(
+    folder: Path, *options: str, env: Mapping[str, str] | None = None
+) -> Iterator[Remote]:
     """Start a scheduler on loopback; it and all its workers are gone after the block."""
     remote = Remote(folder, options)
     file = folder / "scheduler.json"
@@ -96,7 +98,7 @@ def start_remote(folder: Path, *options: str) -> Iterator[Remote]:
     try:
         remote.start(
             "scheduler", "--host", "127.0.0.1", "--port", "0", "--protocol", protocol,
-            "--no-dashboard", "--scheduler-file", str(file),
+            "--no-dashboard", "--scheduler-file", str(file), env=env or {}, cwd=folder,
         )  # fmt: skip
         wait_until(lambda: file.exists() and file.read_text().endswith("}"))
         remote.address = json.loads(file.read_text())["address"]

@@ -28,7 +28,8 @@ KEY = {"KEY_OF_H": "0123456789abcdef0123456789abcdef"}
 class Motley:
     """A night's folder, and a cluster of which only one worker is fit for it."""
 
-    def __init__(self, folder, remote):
+    def __init__(self, folder, remote, other_code):
+        self.scheduler = remote.address
         self.here, self.there = folder / "here", folder / "there"
         self.here.mkdir()
         self.there.mkdir()
@@ -40,24 +41,12 @@ class Motley:
             f'[cluster]\naddress = "{remote.address}"\n'
         )
         remote.worker("good", env=KEY, cwd=self.here)
-        remote.worker("code", env={**KEY, **self._other_code(folder)}, cwd=self.here)
+        remote.worker("code", env=KEY | other_code, cwd=self.here)
         threads = {"OMP_NUM_THREADS": "3", "OPENBLAS_NUM_THREADS": "3"}
         remote.worker("threads", "--nthreads", "2", "--no-nanny", env=threads, cwd=self.here)
         remote.worker("folder", env=KEY, cwd=self.there)
         with Client(remote.address) as client:
             self.workers = remote.wait_for(client, "good", "code", "threads", "folder")
-
-    def _other_code(self, folder):
-        """Return the environment of a worker with a changed line and an older pandas."""
-        other = folder / "other"
-        shutil.copytree(ROOT / "jfdask", other / "jfdask")
-        with (other / "jfdask" / "tables.py").open("a") as file:
-            file.write("# changed\n")
-        (other / "pandas-3.0.0.dist-info").mkdir()
-        (other / "pandas-3.0.0.dist-info" / "METADATA").write_text(
-            "Metadata-Version: 2.1\nName: pandas\nVersion: 3.0.0\n"
-        )
-        return {"PYTHONPATH": f"{other}{os.pathsep}{ROOT}"}
 
     def jfdask(self, *argv):
         return subprocess.run(
@@ -67,11 +56,24 @@ class Motley:
         )  # fmt: skip
 
 
+def other_code(folder):
+    """Return the environment of a process with a changed line and an older pandas."""
+    shutil.copytree(ROOT / "jfdask", folder / "jfdask")
+    with (folder / "jfdask" / "tables.py").open("a") as file:
+        file.write("# changed\n")
+    (folder / "pandas-3.0.0.dist-info").mkdir()
+    (folder / "pandas-3.0.0.dist-info" / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: pandas\nVersion: 3.0.0\n"
+    )
+    return {"PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"}
+
+
 @pytest.fixture(scope="module")
 def motley(tmp_path_factory):
     folder = tmp_path_factory.mktemp("motley")
-    with start_remote(folder) as remote:
-        yield Motley(folder, remote)
+    other = other_code(folder / "other")
+    with start_remote(folder, env=other) as remote:
+        yield Motley(folder, remote, other)
 
 
 @pytest.mark.xdist_group("motley")
@@ -89,6 +91,8 @@ class TestDifferences:
         assert by_worker.pop("good") == ""
         assert "pandas 3.0.0, here " in by_worker["code"]
         assert "jfdask 0." in by_worker["code"]
+        [of_scheduler] = [line for line in lines if f"scheduler {motley.scheduler}: " in line]
+        assert of_scheduler.partition("jfdask 0.")[2] == by_worker["code"].partition("jfdask 0.")[2]
         assert "2 threads, expected 1" in by_worker["threads"]
         assert "3 threads in its numerical libraries" in by_worker["threads"]
         assert "set the environment variable KEY_OF_H" in by_worker["threads"]
