@@ -110,7 +110,9 @@ def run_stages(
             _alike(settings, stages, selection or Selection(), store, client, progress),
         ):
             goes_on = "" if is_new else ", begun before"
-            progress.say(f"Run {run_id}{goes_on}; dashboard: {client.dashboard_link}")
+            link = client.dashboard_link
+            dashboard = f"; dashboard: {link}" if link else ""
+            progress.say(f"Run {run_id}{goes_on}{dashboard}")
             night = Night(
                 settings, store, client, run_id, previous, progress, selection or Selection()
             )

@@ -10,6 +10,7 @@ import pytest
 from distributed import Client
 
 from jfdask.cluster.connect import connect
+from jfdask.cluster.forkserver import load_for_workers
 from jfdask.errors import SettingsError
 from jfdask.settings import ClusterSettings
 
@@ -48,6 +49,7 @@ def test_the_default_is_as_many_workers_as_cores_with_limits_on_loopback_only():
 
 
 def look_at_the_default():
+    load_for_workers(["distributed"])  # as the commands do
     with connect(ClusterSettings()) as own:
         workers = own.scheduler_info(n_workers=-1)["workers"].values()
         me = psutil.Process()
