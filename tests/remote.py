@@ -21,7 +21,7 @@ import jfdask
 ROOT = Path(jfdask.__file__).parent.parent
 
 
-def wait_until(is_so: Callable[[], Any], seconds: float = 60) -> None:
+def wait_until(is_so: Callable[[], Any], seconds: float = 120) -> None:
     """Look again and again until it is so."""
     end = time.monotonic() + seconds
     while not is_so():

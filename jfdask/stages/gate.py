@@ -44,17 +44,22 @@ def gate(
         say(f"worker {what['worker']} was turned away: {'; '.join(what['problems'])}")
 
     client.subscribe_topic(name, told)
-    _in_time(client, lambda: client.register_plugin(_Closer(name, client.id), name=name))
-    _in_time(client, lambda: client.register_plugin(_Gate(name, needs, admitted), name=name))
+    begin = "A worker that joins tonight may not be looked at"
+    _in_time(client, begin, lambda: client.register_plugin(_Closer(name, client.id), name=name))
+    gate = _Gate(name, needs, admitted)
+    _in_time(client, begin, lambda: client.register_plugin(gate, name=name))
     try:
         yield
     finally:
-        _in_time(client, lambda: client.unregister_worker_plugin(name))
-        _in_time(client, lambda: client.unregister_scheduler_plugin(name))
+        end = "A worker may be asked for what tonight needed until this command has ended"
+        _in_time(client, end, lambda: client.unregister_worker_plugin(name))
+        _in_time(client, end, lambda: client.unregister_scheduler_plugin(name))
 
 
-def _in_time(client: Client, ask: Callable[[], Awaitable[Any]]) -> None:
+def _in_time(client: Client, otherwise: str, ask: Callable[[], Awaitable[Any]]) -> None:
     """Ask something of the whole cluster; a worker that is just leaving is no reason to stop."""
+    if client.status != "running":
+        return  # the scheduler is gone, and the gate with it
 
     async def asked() -> None:
         await asyncio.wait_for(ask(), GATE_SECONDS)
@@ -62,7 +67,7 @@ def _in_time(client: Client, ask: Callable[[], Awaitable[Any]]) -> None:
     try:
         client.sync(asked)
     except Exception as error:
-        logger.info("Not all of the cluster knows of the gate: %s", type(error).__name__)
+        logger.warning("%s (%s).", otherwise, type(error).__name__)
 
 
 class _Gate(WorkerPlugin):

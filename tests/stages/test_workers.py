@@ -154,6 +154,7 @@ def artifacts(nights):
 
 
 @pytest.mark.server
+@pytest.mark.timeout(900)  # three nights, if it is the first to want the finished one
 def test_the_same_night_on_one_worker_and_on_three_over_tls(finished, tmp_path):
     files = write_files(tmp_path / "tls")
     expected = artifacts(finished)
