@@ -46,8 +46,8 @@ def gate(
     client.subscribe_topic(name, told)
     begin = "A worker that joins tonight may not be looked at"
     _in_time(client, begin, lambda: client.register_plugin(_Closer(name, client.id), name=name))
-    gate = _Gate(name, needs, admitted)
-    _in_time(client, begin, lambda: client.register_plugin(gate, name=name))
+    plugin = _Gate(name, needs, admitted)
+    _in_time(client, begin, lambda: client.register_plugin(plugin, name=name))
     try:
         yield
     finally:
