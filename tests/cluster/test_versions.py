@@ -10,7 +10,7 @@ from jfdask.cluster.versions import PACKAGES, Versions, differences, versions_he
 from jfdask.version import code_version
 
 # The command line's, the settings' and the dashboard's; on a worker they may differ.
-NOT_COMPARED = {"bokeh", "click", "rich", "pydantic-settings", "dask-kubernetes"}
+NOT_COMPARED = {"bokeh", "click", "dask-kubernetes", "kubernetes", "pydantic-settings", "rich"}
 
 
 def test_this_process():
