@@ -36,7 +36,6 @@ def connect_remote(settings: ClusterSettings) -> Iterator[Client]:
         Nobody answers in time, who answers is no scheduler or does not trust us, or there are
         no workers.
     """
-    _check_address(settings.address)
     security = security_of(settings)
     try:
         with warnings.catch_warnings():
@@ -117,9 +116,10 @@ def security_of(settings: ClusterSettings) -> Security | None:
     Raises
     ------
     SettingsError
-        A certificate or key is missing or cannot be used, or stands beside tcp://, where it
-        would protect nothing. Nothing of their content is told.
+        The address has no port; or a certificate or key is missing, cannot be used, or stands
+        beside tcp://, where it would protect nothing. Nothing of their content is told.
     """
+    _check_address(settings.address)
     named = [f"cluster.{name}" for name in _FILES if getattr(settings, name) is not None]
     if not settings.address.startswith("tls://"):
         if named:

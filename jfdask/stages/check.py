@@ -11,6 +11,7 @@ from dask.utils import parse_bytes
 
 from jfdask.cluster.connect import connect as connect_cluster
 from jfdask.cluster.connect import n_local_workers
+from jfdask.cluster.remote import SCHEMES, security_of
 from jfdask.errors import JfdaskError, SettingsError, StoreError
 from jfdask.jellyfin.connection import connect, server_of
 from jfdask.jellyfin.reading import read_plays_page, read_users
@@ -90,6 +91,8 @@ def _cluster_address(settings: Settings) -> None:
             f"cluster.address: {address!r} is no cluster; expected local, kubernetes, "
             "tcp://host:port or tls://host:port."
         )
+    if address.startswith(SCHEMES):
+        security_of(settings.cluster)
 
 
 def _memory_limit(settings: Settings) -> None:

@@ -155,6 +155,8 @@ class TestBadSettings:
             ({"households": []}, "no household"),
             ({"households": [{"name": "h", "url": "http://h"}]}, "No API key for http://h"),
             ({"cluster": {"address": "lokal"}}, "cluster.address: 'lokal'"),
+            ({"cluster": {"address": "tcp://host"}}, "expected tcp://host:port"),
+            ({"cluster": {"address": "tls://host:8786"}}, "needs cluster.tls_ca_file"),
             ({"cluster": {"memory_limit": "lots"}}, "cluster.memory_limit: 'lots'"),
             ({"store": {"url": "/proc/none"}}, "store.url: .*/proc/none"),
             ({"store": {"url": "s3://x", "key_env": "A"}}, "belong together"),
