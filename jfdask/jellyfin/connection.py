@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from jfdask.errors import SettingsError
+from jfdask.jellyfin.answers import DEFAULT_PORTS
 from jfdask.jellyfin.client import JellyfinClient
 from jfdask.settings import FetchSettings, Household
 
@@ -73,6 +74,21 @@ def server_of(household: Household, fetch: FetchSettings) -> Server:
         timeout_seconds=fetch.timeout_seconds,
         attempts=fetch.attempts,
     )
+
+
+def where_of(url: str) -> str:
+    """Return which server an address means: two spellings of one address are one server.
+
+    Examples
+    --------
+    >>> where_of("HTTP://TV.example:80/jf/") == where_of("http://tv.example/jf")
+    True
+    >>> where_of("http://tv.example/jf") == where_of("http://tv.example/other")
+    False
+    """
+    parts = urlsplit(url)
+    port = parts.port or DEFAULT_PORTS.get(parts.scheme)
+    return f"{parts.hostname}:{port}{parts.path.rstrip('/')}"
 
 
 def connect(server: Server, *, transport: httpx.BaseTransport | None = None) -> JellyfinClient:

@@ -114,6 +114,7 @@ def run_units(
     work: Callable[[Place, Plan], Work[Draft]],
     in_flight: int,
     find: Callable[[Place, Plan], UnitReport | None] | None = None,
+    windows: Mapping[str, str] | None = None,
 ) -> dict[str, UnitReport]:
     """Do a stage for every household that the stage before has a result of.
 
@@ -125,9 +126,11 @@ def run_units(
         What became of each household in the stage before. One that kept yesterday's result
         keeps it here, too; one that failed is failed.
     in_flight
-        Tasks of one household under way at once.
+        Tasks of one household, or of those that share a window, under way at once.
     find
         The task that looks whether it is done; None: `take_over`.
+    windows
+        Household → what it shares its bound with; None: every household has its own.
     """
     night.progress.stage(stage)
     works = {
@@ -135,7 +138,7 @@ def run_units(
         for name, report in earlier.items()
         if report.status != "failed"
     }
-    outcomes = drive(night.client, works, in_flight, night.progress.advance)
+    outcomes = drive(night.client, works, in_flight, night.progress.advance, windows)
     reports = {
         name: outcome
         if isinstance(outcome, UnitReport)

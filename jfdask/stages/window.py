@@ -1,4 +1,4 @@
-"""Many households at once, each with a bounded number of calls under way.
+"""Many households at once, with a bounded number of calls under way to each server.
 
 What is done for a household is a generator: it yields lists of calls and is sent their
 results, so that its logic reads from top to bottom. `drive` runs many of them side by side.
@@ -9,7 +9,7 @@ server and no scheduler holds more than `MAX_LIVE` tasks.
 from __future__ import annotations
 
 import logging
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -35,11 +35,7 @@ class Call:
     args: tuple[Any, ...]
     kind: str  # what the progress counts: pages, movies, people, …; "": nothing
     n: int = 1  # how many of them
-
-    @property
-    def n_tasks(self) -> int:
-        """How many tasks the scheduler gets."""
-        return 1
+    n_tasks: int = 1  # how many the scheduler gets, with those that the task itself submits
 
     def submit(self, client: Client) -> Future[Any]:
         """Send it to the cluster."""
@@ -93,8 +89,20 @@ class _Running(Generic[T]):
         self.done[call.kind] = self.done.get(call.kind, 0) + call.n
 
 
+@dataclass
+class _Window:
+    """Calls that share a bound, and the households that wait for room, in turn."""
+
+    waiting: deque[str] = field(default_factory=deque)
+    n_live: int = 0
+
+
 def drive(
-    client: Client, works: Mapping[str, Work[T]], in_flight: int, advance: Advance
+    client: Client,
+    works: Mapping[str, Work[T]],
+    in_flight: int,
+    advance: Advance,
+    windows: Mapping[str, str] | None = None,
 ) -> dict[str, T | JfdaskError]:
     """Run every household's work; return its result, or the error that ended it.
 
@@ -105,9 +113,12 @@ def drive(
     works
         Generators by name of household.
     in_flight
-        Calls of one household under way at once.
+        Calls of one window under way at once.
     advance
         Is told of every call that is done.
+    windows
+        Household → window, such as its server; households of one window take turns. None:
+        a window each.
 
     Returns
     -------
@@ -120,7 +131,7 @@ def drive(
     ClusterError
         The connection to the scheduler is lost.
     """
-    driven = _Drive(client, deque(works.items()), in_flight, advance)
+    driven = _Drive(client, deque(works.items()), in_flight, advance, windows or {})
     try:
         driven.run()
     except (ClosedClientError, CommClosedError) as error:
@@ -137,12 +148,19 @@ class _Drive(Generic[T]):
     """Works under way: which calls are at the cluster, and whose they are."""
 
     def __init__(
-        self, client: Client, queue: deque[tuple[str, Work[T]]], in_flight: int, advance: Advance
+        self,
+        client: Client,
+        queue: deque[tuple[str, Work[T]]],
+        in_flight: int,
+        advance: Advance,
+        window_of: Mapping[str, str],
     ) -> None:
         self.outcomes: dict[str, T | JfdaskError] = {}
         self._client, self._queue, self._advance = client, queue, advance
-        self._in_flight = in_flight
+        self._in_flight, self._window_of = in_flight, window_of
         self._running: dict[str, _Running[T]] = {}
+        self._windows: dict[str, _Window] = defaultdict(_Window)
+        self._held: dict[str, None] = {}  # windows that wait for room on the scheduler
         self._live: dict[Future[Any], tuple[str, int, Call | Compute]] = {}
         self._completed = as_completed([])
         self._n_tasks = 0
@@ -153,15 +171,18 @@ class _Drive(Generic[T]):
             future = next(self._completed)
             name, index, call = self._live.pop(future)
             self._n_tasks -= call.n_tasks
+            self._window(name).n_live -= 1
             household = self._running[name]
             household.take(index, call, _result(future, call))
             done, known = household.done[call.kind], household.known[call.kind]
             if call.kind:
                 self._advance(name, call.kind, done, known)
-            if household.waiting:
-                self._submit(name)
-            elif household.n_live == 0:
+            if not household.waiting and household.n_live == 0:
                 self._step(name, household.results)
+            self._fill(self._window_of.get(name, name))
+            for window in list(self._held):
+                del self._held[window]
+                self._fill(window)
             self._start()
 
     def close(self) -> None:
@@ -195,14 +216,29 @@ class _Drive(Generic[T]):
             del self._running[name]
         else:
             household.begin(batch)
-            self._submit(name)
+            self._window(name).waiting.append(name)
+            self._fill(self._window_of.get(name, name))
 
-    def _submit(self, name: str) -> None:
-        household = self._running[name]
-        while household.waiting and household.n_live < self._in_flight:
-            index, call = household.waiting.popleft()
+    def _window(self, name: str) -> _Window:
+        return self._windows[self._window_of.get(name, name)]
+
+    def _fill(self, key: str) -> None:
+        """Submit what a window and the scheduler have room for, of each household in turn."""
+        window = self._windows[key]
+        while window.waiting and window.n_live < self._in_flight:
+            name = window.waiting[0]
+            household = self._running[name]
+            index, call = household.waiting[0]
+            if self._live and self._n_tasks + call.n_tasks > MAX_LIVE:
+                self._held[key] = None
+                return
+            window.waiting.popleft()
+            household.waiting.popleft()
+            if household.waiting:
+                window.waiting.append(name)
             future = call.submit(self._client)
             household.n_live += 1
+            window.n_live += 1
             self._n_tasks += call.n_tasks
             self._live[future] = (name, index, call)
             self._completed.add(future)

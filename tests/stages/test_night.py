@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from jfdask.demo.household import demo_household
+from jfdask.demo.process import start_demo
 from jfdask.errors import LockHeld, MissingArtifact, SettingsError
 from jfdask.stages import night
 from jfdask.stages.files import STAGE_NAMES
@@ -265,6 +266,21 @@ class TestResuming:
         settings = finished.settings.model_copy(update={"store": store})
         with pytest.raises(MissingArtifact, match="jfdask fetch"):
             run_stages(settings, ["train"], finished.told)
+
+
+class TestSeveralHouseholds:
+    def test_households_on_one_server_share_its_requests(self, finished, tmp_path):
+        with start_demo(people_seconds_per_movie=0, latency=True) as slow:
+            nights = finished.at(slow, tmp_path)
+            [home] = nights.settings.households
+            twins = tuple(home.model_copy(update={"name": f"home{i}"}) for i in range(3))
+            store = nights.settings.store.model_copy(update={"url": str(tmp_path / "twins")})
+            update = {"households": twins, "store": store}
+            nights.settings = nights.settings.model_copy(update=update)
+            slow.order("log", "DELETE")
+            summary = nights.run("fetch", fetch={"requests_in_flight": 1})
+            assert {r.status for r in summary.reports["fetch"].values()} == {"done"}
+            assert slow.order("log", "GET")["max_in_flight"] == 1
 
 
 class TestFailures:

@@ -7,6 +7,7 @@ import pytest
 from jfdask.cluster.connect import connect
 from jfdask.errors import ClusterError, DataError
 from jfdask.settings import ClusterSettings
+from jfdask.stages import window
 from jfdask.stages.window import Call, drive, together, values
 
 pytestmark = pytest.mark.cluster
@@ -98,6 +99,52 @@ def test_no_more_than_the_window_is_under_way(client):
 
     spans = sorted(drive(client, {"a": work()}, 1, quiet)["a"])
     assert all(end <= begin for (_, end), (begin, _) in pairwise(spans))
+
+
+def most_at_once(spans):
+    return max(sum(begin <= at < end for begin, end in spans) for at, _ in spans)
+
+
+@pytest.mark.parametrize(("in_flight", "windows", "most"), [(1, {"a": "s", "b": "s"}, 1),
+                                                            (2, {"a": "s", "b": "s"}, 2),
+                                                            (1, None, 2)])  # fmt: skip
+def test_works_of_one_window_share_its_bound(client, in_flight, windows, most):
+    def work():
+        first = yield [Call(nap, (0.15,), "naps") for _ in range(3)]
+        return first + (yield [Call(nap, (0.15,), "naps")])
+
+    done = drive(client, {"a": work(), "b": work()}, in_flight, quiet, windows)
+    assert [len(spans) for spans in done.values()] == [4, 4]
+    assert most_at_once(done["a"] + done["b"]) == most
+
+
+def test_works_of_one_window_take_turns(client):
+    ended = []
+
+    def work():
+        yield [Call(nap, (0.02,), "naps") for _ in range(3)]
+
+    works = {name: work() for name in "ab"}
+    drive(client, works, 1, lambda name, *_: ended.append(name), dict.fromkeys("ab", "s"))
+    assert sorted(ended) == ["a"] * 3 + ["b"] * 3
+    assert "aaa" not in "".join(ended)
+
+
+def test_the_scheduler_gets_no_more_tasks_than_it_may_hold(client, monkeypatch):
+    monkeypatch.setattr(window, "MAX_LIVE", 5)
+
+    def work(n):
+        return (yield [Call(nap, (0.1,), "naps", n_tasks=3) for _ in range(n)])
+
+    done = drive(client, {"a": work(3), "b": work(2)}, 2, quiet)
+    assert most_at_once(done["a"] + done["b"]) == 1
+    # One that is too large for the bound is sent alone.
+    [alone] = drive(client, {"a": one(Call(add, (1, 1), "x", n_tasks=9))}, 2, quiet)["a"]
+    assert alone == 2
+
+
+def one(call):
+    return (yield [call])
 
 
 def test_works_side_by_side(client):

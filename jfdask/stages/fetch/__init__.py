@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from jfdask.jellyfin.connection import server_of
+from jfdask.jellyfin.connection import server_of, where_of
 from jfdask.settings import Household
 from jfdask.stages.fetch.reading import read_household
 from jfdask.stages.files import FETCH
@@ -44,6 +44,8 @@ def run(
         work=partial(_work, night=night, households=households, accept_loss=accept_loss),
         in_flight=night.settings.fetch.requests_in_flight,
         find=done_in_this_run,
+        # Households on one server share what it can bear.
+        windows={name: where_of(household.url) for name, household in households.items()},
     )
 
 
