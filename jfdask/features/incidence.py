@@ -39,8 +39,9 @@ class Entries:
 def cells_of(lists: pd.Series, first: int | None = None) -> list[Any]:
     """Return the lists of a column, cut to the `first`; a missing one is empty."""
     cells: list[Any] = list(lists.to_numpy(dtype=object))
-    lists_only = [cell if isinstance(cell, list | tuple | np.ndarray) else [] for cell in cells]
-    return [cell[:first] for cell in lists_only]
+    if not set(map(type, cells)) <= {list, np.ndarray}:
+        cells = [cell if isinstance(cell, (list, tuple, np.ndarray)) else [] for cell in cells]
+    return cells if first is None else [cell[:first] for cell in cells]
 
 
 def entries_of(lists: pd.Series, first: int | None = None) -> Entries:
@@ -65,7 +66,7 @@ def entries_of(lists: pd.Series, first: int | None = None) -> Entries:
     """
     cells = cells_of(lists, first)
     counts = np.fromiter(map(len, cells), dtype=np.int64, count=len(cells))
-    return _entries(counts, _flat(cells, counts))
+    return _entries(counts, list(chain.from_iterable(cells)))
 
 
 def paired_entries(lists: pd.Series, kinds: pd.Series) -> tuple[Entries, NDArray[Any]]:
@@ -93,7 +94,8 @@ def single_entries(values: pd.Series) -> Entries:
     >>> single_entries(pd.Series(["PG", None])).movies.tolist()
     [0]
     """
-    return entries_of(pd.Series([[value] for value in values.astype(object)], dtype=object))
+    tokens: list[Any] = values.to_numpy(dtype=object).tolist()
+    return _entries(np.ones(len(tokens), dtype=np.int64), tokens)
 
 
 def vocabulary_of(entries: Entries, min_movies: int = 1) -> tuple[NDArray[np.str_], NDArray[Any]]:
@@ -200,11 +202,21 @@ def _present(tokens: list[Any]) -> NDArray[np.bool_]:
 
 
 def _entries(counts: NDArray[np.int64], flat: list[Any]) -> Entries:
-    present = _present(flat)
     tokens = np.empty(len(flat), dtype=object)
-    tokens[:] = [t[:LONGEST_TOKEN] if isinstance(t, str) else t for t in flat]
+    if set(map(type, flat)) <= {str}:  # as a rule, and then much of the work is not needed
+        lengths = np.fromiter(map(len, flat), dtype=np.int64, count=len(flat))
+        present = lengths > 0
+        tokens[:] = flat if lengths.max(initial=0) <= LONGEST_TOKEN else list(map(_cut, flat))
+    else:
+        present = _present(flat)
+        tokens[:] = [_cut(t) if isinstance(t, str) else t for t in flat]
     movies = np.repeat(np.arange(len(counts), dtype=np.int64), counts)
-    return Entries(len(counts), movies, _places(counts), tokens).where(present)
+    entries = Entries(len(counts), movies, _places(counts), tokens)
+    return entries if present.all() else entries.where(present)
+
+
+def _cut(token: str) -> str:
+    return token[:LONGEST_TOKEN]
 
 
 def _places(counts: NDArray[np.int64]) -> NDArray[np.int64]:

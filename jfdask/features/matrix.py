@@ -24,7 +24,7 @@ from jfdask.features.onehot import OneHot
 from jfdask.features.ordinal import CollectionOrder
 from jfdask.features.roles import RoleCounts
 from jfdask.features.scalar import Scalars
-from jfdask.features.text import TextVectors
+from jfdask.features.text import TextVectors, with_texts
 from jfdask.features.tfidf import TfidfText
 from jfdask.features.tokens import Tokens
 
@@ -71,7 +71,12 @@ class FittedBlocks:
     """Blocks fitted on a catalogue; small enough to send, and without the text model."""
 
     blocks: tuple[Block, ...]
-    columns: tuple[str, ...]  # (n_columns,) names, in the order of the matrix
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns, (n_columns,), in the order of the matrix."""
+        # Not kept: tens of thousands of names would make up most of what is stored and sent.
+        return tuple(str(c) for block in self.blocks for c in block.get_feature_names_out())
 
     def transform(self, movies: pd.DataFrame, text_model: TextModel | None = None) -> csr_matrix:
         """Return (n_movies, n_columns) float64 of any part of a catalogue.
@@ -91,6 +96,8 @@ class FittedBlocks:
         TextModelError
             The text block has another model than it was fitted with, or none.
         """
+        if any(isinstance(block, (TextVectors, TfidfText)) for block in self.blocks):
+            movies = with_texts(movies)
         parts = [
             block.transform(movies, text_model)
             if isinstance(block, TextVectors)
@@ -128,8 +135,7 @@ def fit_blocks(
         n_dimensions = text_dimensions(text_model) if text_model and name == "text" else 0
         block = TextVectors(n_dimensions) if name == "text" else _BLOCKS[name]()
         fitted.append(block.fit(movies))
-    columns = tuple(str(c) for block in fitted for c in block.get_feature_names_out())
-    return FittedBlocks(tuple(fitted), columns)
+    return FittedBlocks(tuple(fitted))
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,6 +16,8 @@ from jfdask.features.incidence import cells_of
 
 # Letters and digits of any script. No underscores: FastText reads __label__x as a label.
 _WORDS = re.compile(r"[^\W_]+")
+# A column that no table has: what `with_texts` puts beside the movies.
+_CLEANED = "cleaned text"
 
 
 class TextVectors(BaseEstimator, TransformerMixin):
@@ -82,5 +84,13 @@ def movie_texts(movies: pd.DataFrame) -> list[str]:
     >>> movie_texts(movies)
     ['up fly']
     """
+    if _CLEANED in movies:
+        return list(movies[_CLEANED])
     columns = (movies["name"], movies["overview"], cells_of(movies["taglines"]))
     return [clean_text(name, about, *lines) for name, about, lines in zip(*columns, strict=True)]
+
+
+def with_texts(movies: pd.DataFrame) -> pd.DataFrame:
+    """Return the movies with their texts beside them, so that they are cleaned only once."""
+    texts = pd.Series(movie_texts(movies), index=movies.index, dtype=object)
+    return movies.assign(**{_CLEANED: texts})

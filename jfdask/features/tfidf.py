@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from itertools import chain
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -43,18 +46,14 @@ class TfidfText(BaseEstimator, TransformerMixin):
 
     def fit(self, movies: pd.DataFrame) -> TfidfText:
         """Learn the words and how rare they are."""
-        texts = [_words(text) for text in movie_texts(movies)]
-        if not any(texts):  # scikit-learn refuses a catalogue without words
-            self.vocabulary_, self.idf_ = np.zeros(0, dtype=str), np.zeros(0)
-            return self
-        counter = CountVectorizer(analyzer=_same)
-        counts = np.bincount(counter.fit_transform(texts).indices)
-        words = np.asarray(counter.get_feature_names_out(), dtype=str)
-        kept = (counts >= self.min_movies) & (counts <= self.max_share * len(movies))
-        if not kept.any():
-            kept[:] = True
-        self.vocabulary_ = words[kept]
-        self.idf_ = inverse_document_frequency(len(movies), counts[kept])
+        in_texts = Counter(chain.from_iterable(set(text.split()) for text in movie_texts(movies)))
+        n_movies = {word: n for word, n in in_texts.items() if _is_counted(word)}
+        most = self.max_share * len(movies)
+        kept = sorted(word for word, n in n_movies.items() if self.min_movies <= n <= most)
+        kept = kept or sorted(n_movies)
+        self.vocabulary_ = np.array(kept, dtype=str)
+        counts = np.array([n_movies[word] for word in kept], dtype=np.int64)
+        self.idf_ = inverse_document_frequency(len(movies), counts)
         return self
 
     def transform(self, movies: pd.DataFrame) -> csr_matrix:
@@ -62,8 +61,9 @@ class TfidfText(BaseEstimator, TransformerMixin):
         check_is_fitted(self)
         if not len(self.vocabulary_) or not len(movies):
             return csr_matrix((len(movies), len(self.vocabulary_)), dtype=np.float64)
-        counter = CountVectorizer(analyzer=_same, vocabulary=self.vocabulary_, dtype=np.float64)
-        counts = counter.transform(_words(text) for text in movie_texts(movies))
+        # What is too short or too long is not in the vocabulary.
+        counter = CountVectorizer(analyzer=str.split, vocabulary=self.vocabulary_, dtype=np.float64)
+        counts = counter.transform(movie_texts(movies))
         counts.data = 1.0 + np.log(counts.data)
         return weighted_rows(counts, self.idf_)
 
@@ -73,9 +73,5 @@ class TfidfText(BaseEstimator, TransformerMixin):
         return np.array([f"tfidf__{word}" for word in self.vocabulary_], dtype=object)
 
 
-def _words(text: str) -> list[str]:
-    return [word for word in text.split() if _SHORTEST_WORD <= len(word) <= _LONGEST_WORD]
-
-
-def _same(words: list[str]) -> list[str]:
-    return words
+def _is_counted(word: str) -> bool:
+    return _SHORTEST_WORD <= len(word) <= _LONGEST_WORD

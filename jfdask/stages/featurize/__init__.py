@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 
 from jfdask.features.matrix import LABEL_FREE_BLOCKS, SEED_BLOCKS
@@ -15,6 +16,7 @@ from jfdask.stages.files import FEATURIZE, FETCH, MOVIES_TABLE, matrix_part
 from jfdask.stages.places import Place
 from jfdask.stages.units import Draft, Night, Plan, UnitReport, run_units
 from jfdask.stages.window import Call, Work, values
+from jfdask.store.manifests import Receipt
 
 NAME = FEATURIZE
 BLOCKS = SEED_BLOCKS + LABEL_FREE_BLOCKS
@@ -65,8 +67,45 @@ def _plan(place: Place, *, settings: Settings) -> Work[Plan]:
 
 def _work(place: Place, planned: Plan, *, settings: Settings) -> Work[Draft]:
     text_model = planned.extra.get("text_model")
+    made = yield from make_matrix(place, text_model, settings.features.movies_per_partition)
+    reduced, n_components = yield from reduce_rows(
+        place,
+        parts=[receipt[matrix_part(i)].sha256 for i, receipt in enumerate(made.parts)],
+        rows=made.rows,
+        columns=made.fitted.spans(planned.settings["reduced_blocks"]),
+        n_components=planned.settings["n_components"],
+        random_state=planned.settings["random_state"],
+    )
+    summary = {
+        "n_movies": made.fitted.n_movies,
+        "n_columns": made.fitted.n_columns,
+        "n_components": n_components,
+        "n_partitions": len(made.rows),
+    }
+    problems = () if text_model else ("No movie has a text: there are no text vectors.",)
+    return Draft([made.fitted.receipt, *made.parts, *reduced], summary, problems)
+
+
+@dataclass(frozen=True)
+class Made:
+    """A household's feature matrix in the store."""
+
+    fitted: tasks.Fitted
+    parts: tuple[Receipt, ...]  # of each partition
+    rows: tuple[int, ...]  # movies of each
+
+
+def make_matrix(place: Place, text_model: str | None, size: int) -> Work[Made]:
+    """Fit all blocks on the catalogue and write its matrix, some movies a partition.
+
+    Parameters
+    ----------
+    text_model
+        SHA-256 of the household's model; None: no movie has a text.
+    size
+        Movies a partition.
+    """
     [fitted] = values((yield [Call(tasks.fit, (place, BLOCKS, text_model), "")]))
-    size = settings.features.movies_per_partition
     bounds = [(a, min(a + size, fitted.n_movies)) for a in range(0, fitted.n_movies, size)]
     blocks = fitted.receipt[BLOCKS_FILE].sha256
     parts = values(
@@ -77,19 +116,4 @@ def _work(place: Place, planned: Plan, *, settings: Settings) -> Work[Draft]:
             ]
         )
     )
-    reduced, n_components = yield from reduce_rows(
-        place,
-        parts=[receipt[matrix_part(i)].sha256 for i, receipt in enumerate(parts)],
-        rows=tuple(b - a for a, b in bounds),
-        columns=fitted.spans(planned.settings["reduced_blocks"]),
-        n_components=planned.settings["n_components"],
-        random_state=planned.settings["random_state"],
-    )
-    summary = {
-        "n_movies": fitted.n_movies,
-        "n_columns": fitted.n_columns,
-        "n_components": n_components,
-        "n_partitions": len(bounds),
-    }
-    problems = () if text_model else ("No movie has a text: there are no text vectors.",)
-    return Draft([fitted.receipt, *parts, *reduced], summary, problems)
+    return Made(fitted, tuple(parts), tuple(b - a for a, b in bounds))

@@ -50,14 +50,15 @@ def fit(place: Place, blocks: Sequence[str], text_model: str | None) -> Fitted:
         model = text_model_bytes(place.address, place.household, text_model)
     fitted = fit_blocks(movies, model, blocks)
     writer = UnitWriter(place.store, place.run_id, FEATURIZE, place.household)
-    writer.json(COLUMNS, list(fitted.columns))
+    columns = fitted.columns
+    writer.json(COLUMNS, list(columns))
     writer.model(BLOCKS, fitted)
     spans, start = [], 0
     for name, block in zip(blocks, fitted.blocks, strict=True):
         end = start + len(block.get_feature_names_out())
         spans.append((name, start, end))
         start = end
-    return Fitted(writer.receipts, len(movies), len(fitted.columns), tuple(spans))
+    return Fitted(writer.receipts, len(movies), len(columns), tuple(spans))
 
 
 def transform(

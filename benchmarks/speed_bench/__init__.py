@@ -1,0 +1,1 @@
+"""What the benchmarks of speed share: invented tables, a store with them, fair timing."""
