@@ -24,6 +24,7 @@ from jfdask.jellyfin.client import JellyfinClient, Param
 from jfdask.jellyfin.fields import Fields, item_id
 from jfdask.jellyfin.listing import (
     ITEMS_PATH,
+    Listing,
     Parse,
     ask_items,
     ask_page,
@@ -38,8 +39,12 @@ from jfdask.tables import CREDITS, ITEM_IDS, ITEM_PLAYS, ITEMS, Table
 
 __all__ = [
     "Collection",
+    "GivenPage",
     "Page",
     "User",
+    "ask_id_page",
+    "ask_item_page",
+    "ask_plays_page",
     "count_visible",
     "read_collections",
     "read_credits",
@@ -110,10 +115,38 @@ def read_users(client: JellyfinClient, broken: Counter[str] | None = None) -> li
     return [users[user_id] for user_id in sorted(users)]
 
 
-def read_item_page(
+@dataclass(frozen=True)
+class GivenPage:
+    """A page as a server gave it, of which no table is made yet: that takes as long again."""
+
+    listing: Listing
+    parse: Parse
+    table: Table
+    server_url: str
+
+    def page(self) -> Page:
+        """Return the page with its usable rows as a table.
+
+        Raises
+        ------
+        UnexpectedAnswer
+            Plays were asked for and no item tells of the person: the server ignored who it is.
+        """
+        broken: Counter[str] = Counter()
+        frame = rows_of(self.listing.items, self.parse, self.table, broken)
+        page = Page(**vars(self.listing.receipt(dict(broken))), frame=frame)
+        is_plays = self.table.name == ITEM_PLAYS.name
+        if is_plays and page.n_items and broken["item without UserData"] == page.n_items:
+            raise UnexpectedAnswer(
+                f"{self.server_url}{ITEMS_PATH} ignored which person was asked for."
+            )
+        return page
+
+
+def ask_item_page(
     client: JellyfinClient, start: int, limit: int, *, changed_since: datetime | None = None
-) -> Page:
-    """Return a page of all movies, as ITEMS.
+) -> GivenPage:
+    """Ask for a page of all movies, which becomes ITEMS.
 
     Parameters
     ----------
@@ -126,13 +159,39 @@ def read_item_page(
         is UTC.
     """
     params = {**MOVIES, **ORDER, **LEAN, "fields": ITEM_FIELDS, "minDateLastSaved": changed_since}
-    return _table_page(client, params, start, limit, parse_item, ITEMS)
+    return _asked(client, params, start, limit, parse_item, ITEMS)
+
+
+def ask_id_page(client: JellyfinClient, start: int, limit: int) -> GivenPage:
+    """Ask for a page of the ids and Etags of all movies, which becomes ITEM_IDS."""
+    params = {**MOVIES, **ORDER, **LEAN, "fields": "Etag"}
+    return _asked(client, params, start, limit, parse_id, ITEM_IDS)
+
+
+def ask_plays_page(
+    client: JellyfinClient, user_id: str, start: int, limit: int, *, only: str | None = None
+) -> GivenPage:
+    """Ask for what a person may see and has to do with it, which becomes ITEM_PLAYS.
+
+    Parameters
+    ----------
+    only
+        One of `MARKS`: just the movies with that mark of hers.
+    """
+    params = {**MOVIES, **ORDER, **PERSONAL, "userId": checked_id(user_id), "filters": only}
+    return _asked(client, params, start, limit, parse_plays, ITEM_PLAYS)
+
+
+def read_item_page(
+    client: JellyfinClient, start: int, limit: int, *, changed_since: datetime | None = None
+) -> Page:
+    """Return a page of all movies, as ITEMS; see `ask_item_page`."""
+    return ask_item_page(client, start, limit, changed_since=changed_since).page()
 
 
 def read_id_page(client: JellyfinClient, start: int, limit: int) -> Page:
     """Return a page of the ids and Etags of all movies, as ITEM_IDS."""
-    params = {**MOVIES, **ORDER, **LEAN, "fields": "Etag"}
-    return _table_page(client, params, start, limit, parse_id, ITEM_IDS)
+    return ask_id_page(client, start, limit).page()
 
 
 def count_visible(client: JellyfinClient, user_id: str) -> int:
@@ -144,23 +203,8 @@ def count_visible(client: JellyfinClient, user_id: str) -> int:
 def read_plays_page(
     client: JellyfinClient, user_id: str, start: int, limit: int, *, only: str | None = None
 ) -> Page:
-    """Return a page of what a person may see and has to do with it, as ITEM_PLAYS.
-
-    Parameters
-    ----------
-    only
-        One of `MARKS`: just the movies with that mark of hers.
-
-    Raises
-    ------
-    UnexpectedAnswer
-        Among other things: no item tells of the person, so the server ignored who is asked for.
-    """
-    params = {**MOVIES, **ORDER, **PERSONAL, "userId": checked_id(user_id), "filters": only}
-    page = _table_page(client, params, start, limit, parse_plays, ITEM_PLAYS)
-    if page.n_items and page.broken.get("item without UserData", 0) == page.n_items:
-        raise UnexpectedAnswer(f"{client.url}{ITEMS_PATH} ignored which person was asked for.")
-    return page
+    """Return a page of what a person may see and has to do with it; see `ask_plays_page`."""
+    return ask_plays_page(client, user_id, start, limit, only=only).page()
 
 
 def read_items(
@@ -229,19 +273,16 @@ def read_members(client: JellyfinClient, user_id: str, collection_id: str) -> li
     return list(dict.fromkeys(movie_id for movie_id in ids if movie_id))
 
 
-def _table_page(
+def _asked(
     client: JellyfinClient,
     params: Mapping[str, Param],
     start: int,
     limit: int,
     parse: Parse,
     table: Table,
-) -> Page:
+) -> GivenPage:
     listing = ask_page(client, params, start, limit, "Movie")
-    broken: Counter[str] = Counter()
-    frame = rows_of(listing.items, parse, table, broken)
-    receipt = listing.receipt(dict(broken))
-    return Page(**vars(receipt), frame=frame)
+    return GivenPage(listing, parse, table, client.url)
 
 
 def _by_ids(

@@ -36,6 +36,9 @@ class Call:
     kind: str  # what the progress counts: pages, movies, people, …; "": nothing
     n: int = 1  # how many of them
     n_tasks: int = 1  # how many the scheduler gets, with those that the task itself submits
+    #: A second task, done with what the function returns, on the same worker as a rule. It is
+    #: not counted in the window: a server need not wait while its answer is looked through.
+    then: Callable[[Any], Any] | None = None
 
     def submit(self, client: Client) -> Future[Any]:
         """Send it to the cluster."""
@@ -162,16 +165,23 @@ class _Drive(Generic[T]):
         self._windows: dict[str, _Window] = defaultdict(_Window)
         self._held: dict[str, None] = {}  # windows that wait for room on the scheduler
         self._live: dict[Future[Any], tuple[str, int, Call | Compute]] = {}
+        self._asking: dict[Future[Any], str] = {}  # first tasks of calls that have a second one
         self._completed = as_completed([])
         self._n_tasks = 0
 
     def run(self) -> None:
         self._start()
-        while self._live:
+        while self._live or self._asking:
             future = next(self._completed)
+            if future in self._asking:
+                window = self._asking.pop(future)
+                self._windows[window].n_live -= 1
+                self._fill(window)
+                continue
             name, index, call = self._live.pop(future)
             self._n_tasks -= call.n_tasks
-            self._window(name).n_live -= 1
+            if getattr(call, "then", None) is None:
+                self._window(name).n_live -= 1
             household = self._running[name]
             household.take(index, call, _result(future, call))
             done, known = household.done[call.kind], household.known[call.kind]
@@ -186,7 +196,7 @@ class _Drive(Generic[T]):
             self._start()
 
     def close(self) -> None:
-        for future in list(self._live):
+        for future in [*self._live, *self._asking]:
             future.cancel()
         for household in self._running.values():
             household.work.close()
@@ -237,6 +247,10 @@ class _Drive(Generic[T]):
             if household.waiting:
                 window.waiting.append(name)
             future = call.submit(self._client)
+            if isinstance(call, Call) and call.then is not None:
+                self._asking[future] = key
+                self._completed.add(future)
+                future = self._client.submit(call.then, future, pure=False)
             household.n_live += 1
             window.n_live += 1
             self._n_tasks += call.n_tasks

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from jfdask.errors import JellyfinError, JfdaskError, ServerFault
@@ -163,9 +164,11 @@ class _Pages:
         return f"{self.round_}-{start:08d}-{n}.parquet"
 
     def _call(self, start: int, n: int) -> Call:
-        part = self._part(start, n)
-        where = (self.place, self.server, self.listing, part, start, n)
-        return Call(tasks.read_page, where, "pages")
+        keep = partial(
+            tasks.keep_page, place=self.place, listing=self.listing, part=self._part(start, n)
+        )
+        asked = (self.server, self.listing, start, n)
+        return Call(tasks.ask_for_page, asked, "pages", n_tasks=2, then=keep)
 
 
 def or_raise(answer: Any) -> Any:

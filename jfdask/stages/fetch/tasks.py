@@ -8,26 +8,28 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import pandas as pd
-from distributed import secede
+from distributed import get_worker, secede
 
 from jfdask.errors import ServerFault
 from jfdask.jellyfin.client import JellyfinClient
 from jfdask.jellyfin.connection import Server
-from jfdask.jellyfin.paging import Page
 from jfdask.jellyfin.paging import Receipt as PageReceipt
 from jfdask.jellyfin.reading import (
+    GivenPage,
     User,
+    ask_id_page,
+    ask_item_page,
+    ask_plays_page,
     count_visible,
     read_collections,
     read_credits,
-    read_id_page,
     read_item_page,
     read_items,
-    read_plays_page,
     read_users,
 )
 from jfdask.jellyfin.reading import read_members as read_members_of
@@ -91,21 +93,31 @@ def last_reading(place: Place, server: ServerInfo) -> datetime | None:
     return datetime.fromisoformat(reading["began"]) - MARGIN
 
 
-def read_page(
-    place: Place, server: Server, listing: Listing, part: str, start: int, limit: int
-) -> PageReceipt:
-    """Read one page of a list into the store."""
-    page = asked(server, lambda client: _ask_for_page(client, listing, start, limit))
+def ask_for_page(server: Server, listing: Listing, start: int, limit: int) -> GivenPage:
+    """Ask for one page of a list.
+
+    While the server thinks the worker goes on with other tasks, such as `keep_page` of the page
+    before: a server is not left waiting because tables are being made.
+    """
+    with suppress(ValueError):  # no worker: called by hand
+        get_worker()
+        secede()
+    return asked(server, lambda client: _ask_for_page(client, listing, start, limit))
+
+
+def keep_page(given: GivenPage, place: Place, listing: Listing, part: str) -> PageReceipt:
+    """Make a table of a page and write it into the store."""
+    page = given.page()
     write_table(place.store, listing.key(place, part), listing.table, page.frame)
     return page.receipt
 
 
-def _ask_for_page(client: JellyfinClient, listing: Listing, start: int, limit: int) -> Page:
+def _ask_for_page(client: JellyfinClient, listing: Listing, start: int, limit: int) -> GivenPage:
     if listing.user_id is not None:
-        return read_plays_page(client, listing.user_id, start, limit, only=listing.only)
+        return ask_plays_page(client, listing.user_id, start, limit, only=listing.only)
     if listing.name == "ids":
-        return read_id_page(client, start, limit)
-    return read_item_page(client, start, limit, changed_since=listing.changed_since)
+        return ask_id_page(client, start, limit)
+    return ask_item_page(client, start, limit, changed_since=listing.changed_since)
 
 
 def count_movies(server: Server, user_id: str) -> int:

@@ -14,7 +14,8 @@ Answer = Callable[[Call], Any]
 
 
 def really(call: Call) -> Any:
-    return call.function(*call.args)
+    result = call.function(*call.args)
+    return result if call.then is None else call.then(result)
 
 
 def drive_by_hand(work: Work[Any], answer: Answer = really) -> Any:

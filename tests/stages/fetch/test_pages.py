@@ -31,7 +31,7 @@ class Library:
         if call.function is tasks.read_saved:
             self.since.append(call.args[1])
             return self.saved
-        assert call.function is tasks.read_page
+        assert call.function is tasks.ask_for_page
         *_, start, limit = call.args
         self.before_page(self)
         self.asked.append((start, limit))
@@ -104,7 +104,7 @@ def test_two_that_can_be_given_one_by_one_only(by_hand):
 
     def not_together(call):
         *_, start, limit = call.args
-        if call.function is tasks.read_page and start <= 2 and start + limit > 3:
+        if call.function is tasks.ask_for_page and start <= 2 and start + limit > 3:
             raise ServerFault("500")
         return library(call)
 
