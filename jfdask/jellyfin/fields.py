@@ -165,9 +165,11 @@ class Fields:
         if not isinstance(value, str):
             self.broken[f"{key} is not a text"] += 1
             return None
-        cleaned = _UNUSABLE.sub("", value)
-        if cleaned != value:
-            self.broken[f"{key} has control characters"] += 1
+        cleaned = value
+        if not value.isprintable():  # quick, and true of nearly all texts
+            cleaned = _UNUSABLE.sub("", value)
+            if cleaned != value:
+                self.broken[f"{key} has control characters"] += 1
         cleaned = cleaned.strip()
         if len(cleaned) > longest:
             self.broken[f"{key} has more than {longest:,} characters"] += 1

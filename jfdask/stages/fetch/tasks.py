@@ -70,16 +70,8 @@ class Opened:
 
 def open_server(server: Server, startup_seconds: float) -> Opened:
     """Wait until the server is ready; read who is there."""
-    left = False
-
-    def leave_the_thread(_: str) -> None:
-        # A server that starts may take minutes: other tasks go on meanwhile.
-        nonlocal left
-        if not left:
-            secede()
-            left = True
-
-    info = asked(server, lambda client: client.wait_until_ready(startup_seconds, leave_the_thread))
+    leave_the_thread()
+    info = asked(server, lambda client: client.wait_until_ready(startup_seconds))
     broken: Counter[str] = Counter()
     users = asked(server, lambda client: read_users(client, broken))
     return Opened(info, tuple(users), dict(broken))
@@ -93,15 +85,20 @@ def last_reading(place: Place, server: ServerInfo) -> datetime | None:
     return datetime.fromisoformat(reading["began"]) - MARGIN
 
 
-def ask_for_page(server: Server, listing: Listing, start: int, limit: int) -> GivenPage:
-    """Ask for one page of a list.
+def leave_the_thread() -> None:
+    """Let the worker go on with other tasks while this one waits for its server.
 
-    While the server thinks the worker goes on with other tasks, such as `keep_page` of the page
-    before: a server is not left waiting because tables are being made.
+    A slow server then holds up neither other households nor the making of tables; how many
+    requests are under way is for the client to say, not for the number of workers.
     """
     with suppress(ValueError):  # no worker: called by hand
         get_worker()
         secede()
+
+
+def ask_for_page(server: Server, listing: Listing, start: int, limit: int) -> GivenPage:
+    """Ask for one page of a list; `keep_page` makes a table of it."""
+    leave_the_thread()
     return asked(server, lambda client: _ask_for_page(client, listing, start, limit))
 
 
@@ -127,12 +124,14 @@ def count_movies(server: Server, user_id: str) -> int:
 
 def read_saved(server: Server, since: datetime) -> tuple[str, ...] | None:
     """Read which movies were saved since, by the server's clock; None: more than `MOST_SAVED`."""
+    leave_the_thread()
     page = asked(server, lambda client: read_item_page(client, 0, MOST_SAVED, changed_since=since))
     return None if page.total > MOST_SAVED else tuple(page.frame["item_id"])
 
 
 def list_collections(place: Place, server: Server, user_id: str) -> tuple[int, ...]:
     """Read which collections there are; return how many each later task has to ask for."""
+    leave_the_thread()
     found = asked(server, lambda client: read_collections(client, user_id))
     found = sorted(found, key=lambda c: c.collection_id)
     chunks = in_chunks([[c.collection_id, c.name] for c in found], COLLECTIONS_PER_TASK)
@@ -142,6 +141,7 @@ def list_collections(place: Place, server: Server, user_id: str) -> tuple[int, .
 
 def read_members(place: Place, server: Server, user_id: str, chunk: int) -> None:
     """Read which movies some collections hold."""
+    leave_the_thread()
     wanted = read_json(place.store, place.key(FETCH, READING, "collections.json"))[chunk]
     members = [
         {"id": i, "name": name, "items": sorted(asked(server, _members_of(user_id, i)))}
@@ -156,6 +156,7 @@ def _members_of(user_id: str, collection_id: str) -> Callable[[JellyfinClient], 
 
 def read_missing(place: Place, server: Server, chunk: int) -> dict[str, int]:
     """Read some movies by their ids; return what was broken."""
+    leave_the_thread()
     ids = read_json(place.store, place.key(FETCH, READING, "chunks.json"))["items"][chunk]
     broken: Counter[str] = Counter()
     frames = _in_halves(read_items, server, ids, broken, NOT_GIVEN)
@@ -165,6 +166,7 @@ def read_missing(place: Place, server: Server, chunk: int) -> dict[str, int]:
 
 def read_people(place: Place, server: Server, chunk: int) -> dict[str, int]:
     """Read the people of some movies; return what was broken."""
+    leave_the_thread()
     ids = read_json(place.store, place.key(FETCH, READING, "chunks.json"))["credits"][chunk]
     broken: Counter[str] = Counter()
     frames = _in_halves(read_credits, server, ids, broken, PEOPLE_NOT_GIVEN)
