@@ -37,6 +37,7 @@ class Listing:
     def receipt(self, broken: Mapping[str, int] | None = None) -> Receipt:
         """Return what is said of it without its items."""
         ids = [identity_of(raw) for raw in self.items]
+        is_whole = self.start == 0 and len(set(ids)) == len(ids) == self.total
         return Receipt(
             start=self.start,
             limit=self.limit,
@@ -44,7 +45,7 @@ class Listing:
             n_items=len(ids),
             first_id=ids[0] if ids else None,
             last_id=ids[-1] if ids else None,
-            fingerprints=b"".join(fingerprint(i) for i in ids),
+            fingerprints=b"" if is_whole else b"".join(fingerprint(i) for i in ids),
             server_time=self.server_time,
             broken=broken or {},
         )

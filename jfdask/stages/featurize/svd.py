@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from dask.delayed import delayed
@@ -17,7 +17,7 @@ from scipy.sparse import csr_matrix, hstack
 from jfdask.features.svd import clip_components, project, settle
 from jfdask.stages.files import FEATURIZE, SINGULAR_VALUES, matrix_part, svd_part
 from jfdask.stages.places import Place
-from jfdask.stages.window import Compute, Work, values
+from jfdask.stages.window import Call, Compute, Work, values
 from jfdask.store.manifests import Receipt
 from jfdask.store.tables import decode_csr
 from jfdask.store.units import UnitWriter
@@ -59,22 +59,37 @@ def reduce_rows(
         Receipts of the files, and how many components there are: fewer than wanted if the
         matrix has a lower rank.
     """
-    import dask.array as da
-
     n_columns = sum(b - a for a, b in columns)
     k = clip_components(n_components, (sum(rows), n_columns))
     if k == 0:
         return [], 0
     sources = [_Part(place, i, sha256, columns) for i, sha256 in enumerate(parts)]
-    X = _matrix(sources, rows)
+    wanted = (place, sources, rows, k, random_state)
+    # Of one partition there is nothing to share out: a task does it alone.
+    alone = len(sources) == 1
+    call = Call(_reduced_here, wanted, "") if alone else Compute(_reduced(*wanted), "")
+    [(receipts, n_found)] = values((yield [call]))
+    return receipts, n_found
+
+
+def _reduced_here(*wanted: Any) -> tuple[list[Receipt], int]:
+    found: tuple[list[Receipt], int] = _reduced(*wanted).compute(scheduler="synchronous")
+    return found
+
+
+def _reduced(
+    place: Place, sources: Sequence[_Part], rows: tuple[int, ...], k: int, random_state: int
+) -> Any:
+    """Return the graph of it all: receipts and the number of components, delayed."""
+    import dask.array as da
+
     _, s, V = da.linalg.svd_compressed(
-        X, k, iterator="QR", n_power_iter=N_POWER_ITER, seed=random_state
+        _matrix(sources, rows), k, iterator="QR", n_power_iter=N_POWER_ITER, seed=random_state
     )
     settled = delayed(_settled)(s, V)
     written = [delayed(_write_part)(source, settled) for source in sources]
     written.append(delayed(_write_values)(place, settled))
-    [(receipts, n_found)] = values((yield [Compute(delayed(_gathered)(written, settled), "")]))
-    return receipts, n_found
+    return delayed(_gathered)(written, settled)
 
 
 @dataclass(frozen=True)

@@ -164,10 +164,12 @@ class _Pages:
         return f"{self.round_}-{start:08d}-{n}.parquet"
 
     def _call(self, start: int, n: int) -> Call:
-        keep = partial(
-            tasks.keep_page, place=self.place, listing=self.listing, part=self._part(start, n)
-        )
+        part = self._part(start, n)
         asked = (self.server, self.listing, start, n)
+        if self.listing.user_id is not None:
+            # Quickly made into a table, and there is one list a person: one task will do.
+            return Call(tasks.read_page, (self.place, part, *asked), "pages")
+        keep = partial(tasks.keep_page, place=self.place, listing=self.listing, part=part)
         return Call(tasks.ask_for_page, asked, "pages", n_tasks=2, then=keep)
 
 

@@ -102,6 +102,13 @@ def ask_for_page(server: Server, listing: Listing, start: int, limit: int) -> Gi
     return asked(server, lambda client: _ask_for_page(client, listing, start, limit))
 
 
+def read_page(
+    place: Place, part: str, server: Server, listing: Listing, start: int, limit: int
+) -> PageReceipt:
+    """Read one page of a list into the store."""
+    return keep_page(ask_for_page(server, listing, start, limit), place, listing, part)
+
+
 def keep_page(given: GivenPage, place: Place, listing: Listing, part: str) -> PageReceipt:
     """Make a table of a page and write it into the store."""
     page = given.page()

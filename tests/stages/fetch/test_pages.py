@@ -31,7 +31,7 @@ class Library:
         if call.function is tasks.read_saved:
             self.since.append(call.args[1])
             return self.saved
-        assert call.function is tasks.ask_for_page
+        assert call.function in (tasks.ask_for_page, tasks.read_page)
         *_, start, limit = call.args
         self.before_page(self)
         self.asked.append((start, limit))

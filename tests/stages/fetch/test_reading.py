@@ -71,7 +71,7 @@ def test_a_movie_that_the_server_cannot_give(read, place):
         *_, start, limit = call.args
         return ServerFault("500") if start <= 150 < start + limit else None
 
-    draft = read(partial(instead, {tasks.ask_for_page: fault}))
+    draft = read(partial(instead, {tasks.ask_for_page: fault, tasks.read_page: fault}))
     # Every list lacks one. Whoever sees less has another one at that place, so all are known.
     [problem] = draft.problems
     assert problem == f"1 of the movies left out: {NOT_GIVEN} (1)."
@@ -106,13 +106,13 @@ def test_people_of_the_settings(read):
 
 def test_somebody_who_cannot_be_read_is_left_out_and_everybody_is_not(read):
     def of_lea(call):
-        listing = call.args[1]
+        listing = call.args[3]
         return ClusterError("lost") if listing.user_id in lea else None
 
     whole = read()
     lea = set(read(users=("lea",)).summary["people"])
-    draft = read(partial(instead, {tasks.ask_for_page: of_lea}))
+    draft = read(partial(instead, {tasks.read_page: of_lea}))
     assert set(draft.summary["people"]) == set(whole.summary["people"]) - lea
     assert "User 'lea' could not be read" in draft.problems[0]
     with pytest.raises(JellyfinError, match="User 'lea' could not be read"):
-        read(partial(instead, {tasks.ask_for_page: of_lea}), users=("lea",))
+        read(partial(instead, {tasks.read_page: of_lea}), users=("lea",))
