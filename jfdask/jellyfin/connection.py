@@ -31,7 +31,7 @@ _LOOKS_LIKE_A_KEY = re.compile(r"[0-9a-fA-F]{32,}")
 _KEY = re.compile(r"""[^"',\\\x00-\x20\x7f-\U0010ffff]+""")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Server:
     """A Jellyfin server, as it may be sent to a worker: picklable, without a secret."""
 

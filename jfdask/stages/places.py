@@ -8,7 +8,7 @@ from jfdask.store.filesystem import Store, StoreAddress, open_store
 from jfdask.store.keys import run_key
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Place:
     """A household's part of a run. Travels to workers; holds no secret and no data."""
 

@@ -12,7 +12,7 @@ from jfdask.errors import SettingsError
 from jfdask.settings import StoreSettings
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class StoreAddress:
     """A store's address and how to speak to it. Secrets are read by whoever opens it."""
 

@@ -21,7 +21,7 @@ STATE_ITEMS, STATE_CREDITS, STATE_READING = "items.parquet", "credits.parquet", 
 VERSION = 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Listing:
     """A list that is read page by page."""
 
