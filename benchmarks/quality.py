@@ -5,9 +5,11 @@
 
 DIR holds items.jsonl, boxsets.json and users.json (or .xz). Task A: favourite or not, among
 played movies. Task B: rank all that is not played in the training part; hits are the hidden
-favourites. Task C, not done unless asked for: are the probabilities that a person is told true,
-and what does diversity cost? Five folds a person; fold f of everybody is hidden at once.
-Evaluated are people with 100 plays or more and 10 or more of either class.
+favourites. Not done unless asked for: task C, are the probabilities that a person is told true, and
+what does diversity cost? Task H: lists of people who clicked 0, 3, 10 and 30 % of their favourites,
+whose other plays are plain ones; hits are all hidden favourites. Five folds a person; fold f of
+everybody is hidden at once. Evaluated are people with 100 plays or more and 10 or more of either
+class.
 
 Beside FILE.json stand FILE.jsonl, each person's figures (a run that is broken off goes on from
 there), and FILE.cache/. They are as private as the data.
@@ -24,9 +26,16 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
-from quality_bench.figures import METRICS, Figures, favorite_figures, list_figures, word_figures
+from quality_bench.figures import (
+    HEARTS,
+    METRICS,
+    Figures,
+    favorite_figures,
+    list_figures,
+    word_figures,
+)
 from quality_bench.methods import METHODS, check_methods
-from quality_bench.people import N_FOLDS, Person, case_of
+from quality_bench.people import N_FOLDS, Person, case_of, with_hearts
 from quality_bench.reading import digest_of, find
 from quality_bench.results import (
     Journal,
@@ -41,6 +50,7 @@ from rich.progress import Progress
 from threadpoolctl import threadpool_limits
 
 from jfdask.errors import JfdaskError, SettingsError
+from jfdask.model.inputs import Bools
 
 Unit = tuple[int, str, str]  # which of the people evaluated, method, tasks
 
@@ -63,7 +73,7 @@ def measure(options: argparse.Namespace) -> str:
     tasks = "".join(task for task in METRICS if task in options.tasks)
     check_methods(methods)
     if not tasks or set(options.tasks) - set(METRICS):
-        raise SettingsError(f"--tasks {','.join(options.tasks)}: there are A, B and C.")
+        raise SettingsError(f"--tasks {','.join(options.tasks)}: there are A, B, C and H.")
     out: Path = options.out
     out.parent.mkdir(parents=True, exist_ok=True)
     world = make_world(options.data, options.people, options.crowd, out.with_suffix(".cache"))
@@ -109,11 +119,15 @@ def measure_person(
 ) -> tuple[dict[str, Figures], float]:
     """Return a method's figures of a person in each task, and the seconds it took."""
     started = time.perf_counter()
+    liked = [person.liked[person.folds == fold] for fold in range(N_FOLDS)]
+    figures: dict[str, Figures] = {}
+    if "H" in tasks:
+        figures["H"] = _by_hearts(world, person, method, liked)
+    if tasks == "H":
+        return figures, time.perf_counter() - started
     cases = [case_of(person, fold, world.catalogue.movie_ids) for fold in range(N_FOLDS)]
     scores = [METHODS[method].scores(world, case, tasks) for case in cases]
     seconds = time.perf_counter() - started
-    liked = [person.liked[person.folds == fold] for fold in range(N_FOLDS)]
-    figures: dict[str, Figures] = {}
     if "A" in tasks:
         is_probability = METHODS[method].is_probability
         figures["A"] = favorite_figures(
@@ -126,6 +140,20 @@ def measure_person(
     if "C" in tasks:
         figures["C"] = word_figures(liked, hits, candidates, scores)
     return figures, seconds
+
+
+def _by_hearts(world: World, person: Person, method: str, liked: list[Bools]) -> Figures:
+    """Return task H's figures: the list's, as ever more of the favourites are known."""
+    movie_ids = world.catalogue.movie_ids
+    figures: Figures = {}
+    for percent, name in zip(HEARTS, METRICS["H"], strict=True):
+        clicked = with_hearts(person, percent, movie_ids)
+        cases = [case_of(clicked, fold, movie_ids) for fold in range(N_FOLDS)]
+        told = world.with_hearts(percent)
+        scores = [METHODS[method].scores(told, case, "B")["B"] for case in cases]
+        hits = [case.hidden[y] for case, y in zip(cases, liked, strict=True)]
+        figures[name] = list_figures(hits, [c.candidates for c in cases], scores)["ndcg@20"]
+    return figures
 
 
 _world: World | None = None  # what forked processes inherit

@@ -260,8 +260,10 @@ class TrainSettings(_Section):
         "household", description="One search over everybody's rows together, or one each."
     )
     folds: Annotated[int, Field(ge=2, le=20)] = Field(5, description="Folds of a person's plays.")
-    min_favorites: Annotated[int, Field(ge=2)] = Field(
-        10, description="Favourites, and played movies that are none, a model needs."
+    min_favorites: Annotated[float, Field(ge=0)] = Field(
+        10.0,
+        description="So many liked movies, and others, weigh as much as the public's ratings; a "
+        "search takes its examples from people who have them. 0: ratings have no say.",
     )
     held_out: Fraction = Field(0.2, description="Share of plays that no search sees.")
     random_state: Annotated[int, Field(ge=0, lt=2**32)] = Field(

@@ -187,6 +187,7 @@ PLAYS = Table(
         Column("rating", _NUMBER, "own rating, 0 to 10"),
         Column("position_fraction", _NUMBER, "where it was left, 0 to 1; 0: not begun"),
         Column("last_played", _TIME, "when it was last played"),
+        Column("abandoned", _FLAG, "begun, not played to its end, left alone for a month"),
     ),
 )
 

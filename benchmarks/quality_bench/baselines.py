@@ -53,9 +53,9 @@ def popularity(world: World, case: Case, tasks: str) -> Scores:  # noqa: ARG001
 def seed(world: World, case: Case, tasks: str) -> Scores:  # noqa: ARG001
     """Score by the original method: its blocks, SVD and the best forest its search found."""
     vectors = world.once("seed vectors", world.seed_vectors)
-    options = LearnOptions(method="seed", min_favorites=2)
+    options = LearnOptions(method="seed", min_favorites=0)
     learned = fit(case.history, world.matrix, options, vectors=vectors)
-    return by_candidates(score_movies(learned, world.catalogue, world.facts, case.candidates), case)
+    return by_candidates(score_movies(learned, world.catalogue, case.candidates), case)
 
 
 def tfidf(world: World, case: Case, tasks: str) -> Scores:  # noqa: ARG001

@@ -12,10 +12,13 @@ from jfdask.model.calibration import reliability
 from jfdask.model.inputs import Bools, Floats, Ints
 from jfdask.model.metrics import best_threshold
 
+#: Per cent of the favourites that are known in task H.
+HEARTS = (0, 3, 10, 30)
 METRICS = {
     "A": ("auc", "ap", "f1", "f1_threshold", "accuracy", "log_loss"),
     "B": ("ndcg@20", "recall@20", "recall@50", "hit@10"),
     "C": ("log_loss", "ndcg@20", "ndcg@20_gain", "likeness@20", "likeness@20_gain"),
+    "H": tuple(f"ndcg@20 {percent}%" for percent in HEARTS),
 }
 #: Of these less is better.
 LOSSES = ("log_loss", "likeness@20", "likeness@20_gain")

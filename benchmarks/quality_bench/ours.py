@@ -10,12 +10,8 @@ from jfdask.model.ranking import DIVERSITY, likeness, rank
 from jfdask.settings import RecommendSettings
 
 from .baselines import Scores
-from .people import N_FOLDS, Case
+from .people import Case
 from .world import World
-
-# A fifth of the favourites is hidden here, that a household would have: who has just enough
-# for a model of her own has it here, too.
-_MIN_FAVORITES = LearnOptions().min_favorites * (N_FOLDS - 1) // N_FOLDS
 
 
 def affinity(world: World, case: Case, tasks: str) -> Scores:
@@ -24,24 +20,24 @@ def affinity(world: World, case: Case, tasks: str) -> Scores:
     C: P(favourite) calibrated, and the list with diversity. It takes three times as long: the
     calibration comes of scores out of fold.
     """
-    options = LearnOptions(method="affinity", min_favorites=_MIN_FAVORITES)
+    options = LearnOptions(method="affinity")
     learned = (learn if "C" in tasks else fit)(case.history, world.matrix, options)
     scores: Scores = {}
     if "C" in tasks and learned.favorite is not None and learned.calibration is not None:
         scores |= _words(world, case, learned)
     if "B" in tasks:
-        scores["B"] = score_movies(learned, world.catalogue, world.facts, case.candidates)
+        scores["B"] = score_movies(learned, world.catalogue, case.candidates)
     if "A" in tasks and learned.favorite is not None:
         scores["A"] = learned.favorite.predict_proba(case.hidden)[:, 1]
     elif "A" in tasks:
-        scores["A"] = score_movies(learned, world.catalogue, world.facts, case.hidden)
+        scores["A"] = score_movies(learned, world.catalogue, case.hidden)
     return scores
 
 
 def _words(world: World, case: Case, learned: Learned) -> Scores:
     """Return what task C measures; see ``figures.word_figures``."""
     raw = learned.favorite.predict_proba(case.hidden)[:, 1]
-    by_score = score_movies(learned, world.catalogue, world.facts, case.candidates)
+    by_score = score_movies(learned, world.catalogue, case.candidates)
     found = {"raw": raw, "C": learned.calibration.apply(raw)}
     alike = []
     for name, diversity in (("plain", 0.0), ("varied", DIVERSITY)):

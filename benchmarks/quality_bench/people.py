@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from jfdask.model.history import History
 from jfdask.model.holdout import folds_of, stable_fractions
 from jfdask.model.inputs import Bools, Ints, Texts
+from jfdask.model.labels import STATED, UNKNOWN, Labels
 
 from .reading import FAVORITE_STARS, Rating, Ratings
 
@@ -65,10 +66,28 @@ def case_of(person: Person, fold: int, movie_ids: Texts) -> Case:
     inside = person.folds == fold
     everything = np.arange(len(movie_ids), dtype=np.int64)
     nothing = np.empty(0, dtype=np.int64)
+    # As a server tells it: a heart is a statement, a play without one says little.
+    weight = np.where(person.liked, STATED, UNKNOWN)
     whole = History(
-        person.user_id, person.played, person.liked, everything, movie_ids, nothing, nothing
+        person.user_id,
+        person.played,
+        person.liked,
+        everything,
+        movie_ids,
+        nothing,
+        nothing,
+        Labels(person.played, person.liked, weight),
     )
     return Case(fold, whole.without(inside), person.played[inside])
+
+
+def with_hearts(person: Person, percent: float, movie_ids: Texts) -> Person:
+    """Return a person who clicked so many of her favourites; the others are plain plays.
+
+    Which ones is a hash of person and movie: of more hearts the fewer are part.
+    """
+    drawn = stable_fractions(f"hearts of {person.user_id}", movie_ids[person.played])
+    return replace(person, liked=person.liked & (drawn < percent / 100))
 
 
 def person_of(ratings: Ratings, movie_of_item: Mapping[str, str], movie_ids: Texts) -> Person:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from jfdask.stages.featurize import TEXT_COMPONENTS
 from jfdask.stages.featurize.svd import N_POWER_ITER
 from jfdask.stages.featurize.text_model import TextModelRequest, train
 
-from .people import Person, distinct, in_fixed_order, person_of
+from .people import Person, distinct, in_fixed_order, person_of, with_hearts
 from .reading import find, read_movies, read_people
 
 #: Components of the seed's SVD. A night takes as many as the longest history has plays; a
@@ -60,6 +60,18 @@ class World:
         """Return person, played and liked of everybody of the crowd, the fold hidden."""
         seen = [(p, p.folds != fold) for p in self.crowd]
         return [(p, p.played[inside], p.liked[inside]) for p, inside in seen]
+
+    def with_hearts(self, percent: float) -> World:
+        """Return the world as it is if everybody clicked so many of their favourites only."""
+
+        def fewer() -> World:
+            ids = self.catalogue.movie_ids
+            crowd = tuple(with_hearts(p, percent, ids) for p in self.crowd)
+            evaluated = tuple(with_hearts(p, percent, ids) for p in self.evaluated)
+            return replace(self, crowd=crowd, evaluated=evaluated, _made={})
+
+        made: World = self.once(("hearts", percent), fewer)
+        return made
 
     def once(self, key: Any, make: Callable[[], Any]) -> Any:
         """Return what is made once a process: what a method learns of the crowd in a fold."""

@@ -24,6 +24,7 @@ from jfdask.model.kernel import number_products, ridge_weights, share_liked, sim
 from jfdask.model.parts import Parts
 from jfdask.model.played import RIDGE_CLIP, PlayedClassifier
 from jfdask.model.positions import surviving
+from jfdask.model.prior import favorite_log_odds
 from jfdask.model.rows import scoring_rows
 from jfdask.model.tree_paths import forest_contributions
 from jfdask.model.trees import Trees
@@ -74,7 +75,16 @@ def favorite_parts(catalogue: Catalogue, model: AffinityClassifier, query: Ints)
     )
     share = model.ridge_share
     both = [part.within(CLIP, 1 - CLIP) for part in (forest, ridge)]
-    return both[0].scaled(1 - share).plus(both[1].scaled(share)).as_logit()
+    learned = both[0].scaled(1 - share).plus(both[1].scaled(share)).as_logit()
+    prior = prior_parts(catalogue, query)
+    return learned.scaled(model.trust_).plus(prior.scaled(1 - model.trust_))
+
+
+def prior_parts(catalogue: Catalogue, query: Ints) -> Parts:
+    """Return the parts of logit P(favourite) of somebody of whom nothing is known: ratings."""
+    n, nothing = len(query), np.zeros(len(query))
+    tokens = csr_matrix((n, catalogue.tokens.shape[1]))
+    return Parts(0.0, tokens, nothing, favorite_log_odds(catalogue)[query], nothing)
 
 
 def played_parts(catalogue: Catalogue, model: PlayedClassifier, query: Ints) -> Parts:

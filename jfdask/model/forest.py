@@ -18,12 +18,15 @@ from jfdask.model.affinity import AFFINITY_COLUMNS
 from jfdask.model.catalogue import Catalogue, catalogue_of
 from jfdask.model.inputs import FeatureSource, Floats
 from jfdask.model.kernel import share_liked
+from jfdask.model.labels import evidence_of, within_classes
 from jfdask.model.positions import (
+    aligned_weights,
     labelled_positions,
     plain_positions,
     surviving,
     without_features,
 )
+from jfdask.model.prior import favorite_log_odds, shrunk, trust
 from jfdask.model.rows import row_columns, scoring_rows, training_rows
 from jfdask.model.trees import Trees
 
@@ -45,13 +48,17 @@ FOREST_CONSTRAINTS: dict[str, Any] = {
     name: RandomForestClassifier._parameter_constraints[name] for name in FOREST_PARAMETERS
 }
 
+#: Of a pull towards what is thought without favourites; see ``jfdask.model.prior``.
+PRIOR_CONSTRAINTS: dict[str, Any] = {"prior_strength": [Interval(Real, 0, None, closed="left")]}
+
 
 class AffinityClassifier(ClassifierMixin, BaseEstimator):
     """One person's taste. X is positions of movies in a catalogue, y liked or not.
 
     Everything that labels teach is learned inside ``fit``: each training row's affinities come
     from the other folds, in several repetitions with other folds and a forest each. Scores are
-    half the forests' mean, half kernel ridge regression. The order of rows does not matter.
+    half the forests' mean, half kernel ridge regression, both pulled towards what the public's
+    rating says, the more the fewer labels there are. The order of rows does not matter.
 
     Parameters
     ----------
@@ -65,6 +72,8 @@ bootstrap, class_weight
         How often the training rows are made, with other folds.
     ridge_share
         Share of kernel ridge in the blend, 0 to 1.
+    prior_strength
+        Labels of the rarer class that weigh as much as the public's rating; 0: it has no say.
     random_state
         Seed of folds and trees.
 
@@ -74,6 +83,8 @@ bootstrap, class_weight
     movie_ids_ : array of str, shape (n_plays,)
         The plays learned from, sorted.
     liked_ : array of bool, shape (n_plays,)
+    evidence_ : float
+        Labels of the rarer class, each as much as it is worth.
     columns_ : tuple of str
         Columns of the rows that the forests were grown on.
     trees_ : list of Trees
@@ -84,6 +95,7 @@ bootstrap, class_weight
         **FOREST_CONSTRAINTS,
         "repetitions": [Interval(Integral, 1, None, closed="left")],
         "ridge_share": [Interval(Real, 0, 1, closed="both")],
+        **PRIOR_CONSTRAINTS,
     }
 
     def __init__(
@@ -100,6 +112,7 @@ bootstrap, class_weight
         class_weight: str | None = "balanced_subsample",
         repetitions: int = 2,
         ridge_share: float = 0.5,
+        prior_strength: float = 10.0,
         random_state: int = 42,
     ) -> None:
         self.features = features
@@ -113,9 +126,12 @@ bootstrap, class_weight
         self.class_weight = class_weight
         self.repetitions = repetitions
         self.ridge_share = ridge_share
+        self.prior_strength = prior_strength
         self.random_state = random_state
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> AffinityClassifier:
+    def fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> AffinityClassifier:
         """Learn from plays.
 
         Parameters
@@ -124,6 +140,9 @@ bootstrap, class_weight
             Positions of the plays, shape (n_plays,) or (n_plays, 1), each once.
         y
             Liked or not, shape (n_plays,).
+        sample_weight
+            How much each label is worth, shape (n_plays,); None: all the same. Forests weigh
+            labels of one class against each other; between classes decides ``class_weight``.
 
         Raises
         ------
@@ -132,6 +151,9 @@ bootstrap, class_weight
         """
         catalogue = self._catalogue()
         positions, liked, self.classes_ = labelled_positions(X, y, catalogue.n_movies)
+        weight = aligned_weights(X, sample_weight)
+        self.evidence_ = evidence_of(liked, weight)
+        weight = within_classes(liked, weight)
         self.movie_ids_ = catalogue.movie_ids[positions]
         self.liked_ = liked
         self.columns_ = row_columns(catalogue)
@@ -139,7 +161,7 @@ bootstrap, class_weight
         for repetition in range(self.repetitions):
             rows = training_rows(catalogue, positions, liked, repetition, self.random_state)
             forest = forest_of(self, self.random_state + repetition)
-            self.trees_.append(Trees(forest.fit(rows, liked)))
+            self.trees_.append(Trees(forest.fit(rows, liked, sample_weight=weight)))
         return self
 
     def predict_proba(self, X: ArrayLike) -> Floats:
@@ -153,13 +175,17 @@ bootstrap, class_weight
         ridge = rows[:, _RIDGE] + share_liked(self.liked_)
         share = self.ridge_share
         blend = (1 - share) * clipped(np.mean(forests, axis=0)) + share * clipped(ridge)
-        return np.column_stack([1 - blend, blend])
+        prior = favorite_log_odds(catalogue)[query]
+        liked = clipped(shrunk(blend, prior, self.trust_))
+        return np.column_stack([1 - liked, liked])
 
     def predict(self, X: ArrayLike) -> Any:
         """Return the likelier class of each position, shape (n,)."""
         return self.classes_[(self.predict_proba(X)[:, 1] >= 0.5).astype(int)]
 
-    def renewed(self, X: ArrayLike, y: ArrayLike) -> AffinityClassifier:
+    def renewed(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> AffinityClassifier:
         """Return a model of other plays with the forests of this one.
 
         A forest tells from affinities to a person's plays what she likes. Tonight's plays give
@@ -168,7 +194,7 @@ bootstrap, class_weight
 
         Parameters
         ----------
-        X, y
+        X, y, sample_weight
             As for ``fit``.
 
         Raises
@@ -183,7 +209,14 @@ bootstrap, class_weight
         model = copy.copy(self)
         positions, model.liked_, model.classes_ = labelled_positions(X, y, catalogue.n_movies)
         model.movie_ids_ = catalogue.movie_ids[positions]
+        model.evidence_ = evidence_of(model.liked_, aligned_weights(X, sample_weight))
         return model
+
+    @property
+    def trust_(self) -> float:
+        """Which share of the log odds is what was learned, 0 to 1; see ``prior_strength``."""
+        check_is_fitted(self, "trees_")
+        return trust(self.evidence_, self.prior_strength)
 
     def detached(self) -> AffinityClassifier:
         """Return the fitted model without its features: what is stored."""

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from jfdask.model.inputs import Bools, Ints, Texts
+from jfdask.model.labels import STATED, Labels, graded
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,16 +17,24 @@ class History:
 
     user_id: str
     played: Ints  # (n_played,)
-    liked: Bools  # (n_played,) marked as favourite
+    liked: Bools  # (n_played,) see jfdask.model.labels; False also where nothing is known
     visible: Ints  # (n_visible,) all that she may see, played or not
     item_ids: Texts  # (n_visible,) the copy of each that she may see
     in_progress: Ints  # begun, not played to the end
     favorite_unplayed: Ints  # marked as favourite without having been played
+    labels: Labels | None = None  # of plays, and of others she said or showed something of
 
     @property
     def n_liked(self) -> int:
-        """Favourites among the played movies."""
+        """Played movies that she liked."""
         return int(self.liked.sum())
+
+    @property
+    def taste(self) -> Labels:
+        """What her taste is learned from: all labels; the plays', all worth the same, if none."""
+        if self.labels is not None:
+            return self.labels
+        return Labels(self.played, self.liked, np.full(len(self.played), STATED))
 
     @property
     def unplayed(self) -> Ints:
@@ -48,6 +57,7 @@ class History:
             self.item_ids,
             self.in_progress,
             self.favorite_unplayed,
+            None if self.labels is None else self.labels.without(self.played[hidden]),
         )
 
 
@@ -69,12 +79,15 @@ def history_of(user_id: str, plays: pd.DataFrame, movie_ids: Texts) -> History:
     favorite = known["is_favorite"].to_numpy(dtype=bool)
     # A server forgets the position of what was hardly begun or played to the end.
     begun = known["position_fraction"].fillna(0.0).to_numpy(dtype=float) > 0.0
+    liked, weight = graded(user_id, known)
+    labelled = weight > 0.0
     return History(
         user_id=user_id,
         played=visible[played],
-        liked=favorite[played],
+        liked=liked[played],
         visible=visible,
         item_ids=known["item_id"].to_numpy(dtype=str),
         in_progress=visible[begun & ~played],
         favorite_unplayed=visible[favorite & ~played],
+        labels=Labels(visible[labelled], liked[labelled], weight[labelled]),
     )

@@ -13,9 +13,9 @@ from scipy.special import expit, logit
 from jfdask.errors import NotEnoughPlays, StaleModel
 from jfdask.model.calibration import Calibration, Reliability
 from jfdask.model.catalogue import Catalogue, catalogue_of
-from jfdask.model.contributions import favorite_parts, played_parts
+from jfdask.model.contributions import favorite_parts, played_parts, prior_parts
 from jfdask.model.facts import Facts
-from jfdask.model.fallback import newcomer_reasons, newcomer_scores
+from jfdask.model.fallback import newcomer_reasons
 from jfdask.model.forest import AffinityClassifier, clipped
 from jfdask.model.history import History
 from jfdask.model.holdout import stable_seed
@@ -23,6 +23,7 @@ from jfdask.model.inputs import Features, Floats, InMemory, Ints
 from jfdask.model.metrics import Metrics
 from jfdask.model.parts import Parts
 from jfdask.model.played import PlayedClassifier
+from jfdask.model.prior import favorite_log_odds, trust
 from jfdask.model.ranking import DIVERSITY, candidates_of, rank
 from jfdask.model.reasons import Reason, evidence_of, explain
 from jfdask.model.seed import SeedClassifier
@@ -32,14 +33,18 @@ from jfdask.tables import RECOMMENDATIONS
 Method = Literal["affinity", "seed"]
 Kind = Literal["affinity", "seed", "played-only", "newcomer"]
 
-#: Plays from which on P(played) is learned.
-MIN_PLAYS = 5
+#: Plays from which on P(played) is learned; it takes two.
+MIN_PLAYS = 2
+# Plays that make what is learned of them one half of what is thought of P(played).
+_PLAYS_STRENGTH = 10.0
+# Share by which the labels of the rarer class may grow or shrink while forests stay.
+_NEWS = 0.25
 
 SCORE_MEANINGS: Mapping[Kind, str] = {
     "affinity": "0 to 1, for the order alone: how much like what gets played, and gets loved",
     "seed": "0 to 1, for the order alone: how much like what gets loved, by the original method",
-    "played-only": "0 to 1, for the order alone: how much like what gets played",
-    "newcomer": "mean rating out of 10, shrunk to the library's mean; well-known films a little up",
+    "played-only": "0 to 1, for the order alone: how much like what gets played, and well rated",
+    "newcomer": "0 to 1, for the order alone: how well rated by the public, and known to be",
 }
 
 
@@ -49,7 +54,7 @@ class LearnOptions:
 
     method: Method = "affinity"
     params: Mapping[str, Any] = field(default_factory=dict)  # of the classifier, by a search
-    min_favorites: int = 10  # favourites, and plays that are none, that P(favourite) needs
+    min_favorites: float = 10  # liked (or other) movies that weigh as much as public ratings
     held_out: float = 0.2  # share of plays that the held-out figures are measured on
     n_folds: int = 5
     random_state: int = 42
@@ -126,18 +131,18 @@ def fit(
     """
     if options.method == "seed" and vectors is None:
         raise ValueError("The method seed learns from the SVD's vectors: give vectors.")
-    n_other = len(history.played) - history.n_liked
-    enough = min(history.n_liked, n_other) >= max(options.min_favorites, 2)
-    if not enough:
+    taste = history.taste
+    if not taste.has_both:
         played = _fit_played(history, features, options)
         kind: Kind = "played-only" if played else "newcomer"
-        notice = _notice(history, n_other, options.min_favorites, kind)
-        return Learned(history.user_id, kind, notice, None, played, {})
+        return Learned(history.user_id, kind, _notice(history, kind, 0.0), None, played, {})
     source = InMemory(vectors if options.method == "seed" else features)
     model = new_classifier(options).set_params(features=source)
-    model.fit(history.played, history.liked)
-    played = _fit_played(history, features, options) if options.method == "affinity" else None
-    return Learned(history.user_id, options.method, None, model, played, {})
+    model.fit(taste.positions, taste.liked, sample_weight=taste.weight)
+    needs_plays = options.method == "affinity" or model.trust_ < 1.0
+    played = _fit_played(history, features, options) if needs_plays else None
+    notice = _notice(history, options.method, model.trust_)
+    return Learned(history.user_id, options.method, notice, model, played, {})
 
 
 def renew(learned: Learned, history: History) -> Learned | None:
@@ -150,15 +155,17 @@ def renew(learned: Learned, history: History) -> Learned | None:
     learned
         With models whose features are tonight's.
     """
-    n_other = len(history.played) - history.n_liked
     if not isinstance(learned.favorite, AffinityClassifier) or learned.played is None:
         return None
-    if not history.n_liked or not n_other:
+    taste, others = history.taste, history.unplayed
+    if not taste.has_both:
         return None
-    plays = history.played, history.liked
+    # Ten hearts more among a thousand plays are little news, but much if there were two.
+    if abs(taste.evidence - learned.favorite.evidence_) > _NEWS * learned.favorite.evidence_:
+        return None
     try:
-        favorite = learned.favorite.renewed(*plays)
-        played = learned.played.renewed(*plays, others=history.unplayed)
+        favorite = learned.favorite.renewed(taste.positions, taste.liked, taste.weight)
+        played = learned.played.renewed(history.played, history.liked, others=others)
     except (StaleModel, NotEnoughPlays):
         return None
     return replace(learned, favorite=favorite, played=played)
@@ -193,7 +200,7 @@ def recommend(
     """
     catalogue = catalogue_of(features)
     candidates = candidates_of(history, facts)
-    scores = score_movies(learned, catalogue, facts, candidates)
+    scores = score_movies(learned, catalogue, candidates)
     order = rank(catalogue, candidates, scores, facts, max_per_collection, diversity)
     chance = favorite_chance(learned, candidates)
     parts = score_parts(learned, catalogue, candidates)
@@ -208,8 +215,12 @@ def recommend(
     return frame, SCORE_MEANINGS[learned.kind]
 
 
-def score_movies(learned: Learned, catalogue: Catalogue, facts: Facts, candidates: Ints) -> Floats:
+def score_movies(learned: Learned, catalogue: Catalogue, candidates: Ints) -> Floats:
     """Return what movies are ranked by, the greater the better; see ``SCORE_MEANINGS``.
+
+    The log odds of P(played), counted twice, and of P(favourite), divided by three: the
+    geometric mean of the odds. Each goes over into what is thought without it as there is less
+    to learn it from: no number of plays or favourites makes another list.
 
     Parameters
     ----------
@@ -221,17 +232,28 @@ def score_movies(learned: Learned, catalogue: Catalogue, facts: Facts, candidate
     Floats
         Shape (n,).
     """
-    if learned.kind == "newcomer":
-        return newcomer_scores(catalogue, facts)[candidates]
     if not len(candidates):
         return np.empty(0)
-    favorite = learned.favorite.predict_proba(candidates)[:, 1] if learned.favorite else None
-    played = learned.played.predict_proba(candidates)[:, 1] if learned.played else None
-    if favorite is None or played is None:
-        return np.asarray(played if favorite is None else favorite)
-    # P(played) is the mean of two models' logits, and counts for both. Divided by three and
-    # turned back it is a probability again: the geometric mean of the odds.
-    return np.asarray(expit((2 * logit(clipped(played)) + logit(clipped(favorite))) / 3))
+    log_odds = favorite_log_odds(catalogue)[candidates]
+    learned_odds = None
+    if learned.favorite is not None:
+        learned_odds = logit(clipped(learned.favorite.predict_proba(candidates)[:, 1]))
+    if learned_odds is not None and learned.kind != "seed":
+        log_odds = learned_odds
+    if learned.played is not None:
+        # P(played) is the mean of two models' logits, and counts for both.
+        played = logit(clipped(learned.played.predict_proba(candidates)[:, 1]))
+        log_odds = log_odds + 2 * _played_share(learned.played) * played
+    log_odds = log_odds / 3
+    if learned.kind == "seed" and learned.favorite is not None and learned_odds is not None:
+        own = learned.favorite.trust_
+        log_odds = own * learned_odds + (1 - own) * log_odds
+    return np.asarray(expit(log_odds), dtype=np.float64)
+
+
+def _played_share(played: PlayedClassifier) -> float:
+    """Return which share of the log odds of P(played) counts."""
+    return trust(len(played.movie_ids_), _PLAYS_STRENGTH)
 
 
 def favorite_chance(learned: Learned, query: Ints) -> Floats:
@@ -254,20 +276,23 @@ def score_parts(learned: Learned, catalogue: Catalogue, candidates: Ints) -> Par
     """
     if learned.kind not in ("affinity", "played-only") or not len(candidates):
         return None
-    favorite = played = None
     if isinstance(learned.favorite, AffinityClassifier):
-        favorite = favorite_parts(catalogue, learned.favorite, candidates)
+        parts = favorite_parts(catalogue, learned.favorite, candidates)
+    else:
+        parts = prior_parts(catalogue, candidates)
     if learned.played is not None:
         played = played_parts(catalogue, learned.played, candidates)
-    if favorite is None or played is None:
-        return favorite or played
-    return played.scaled(2 / 3).plus(favorite.scaled(1 / 3))
+        parts = played.scaled(2 * _played_share(learned.played)).plus(parts)
+    return parts.scaled(1 / 3)
 
 
 def new_classifier(options: LearnOptions) -> AffinityClassifier | SeedClassifier:
     """Return the method's unfitted classifier with the searched parameters."""
     classes = {"affinity": AffinityClassifier, "seed": SeedClassifier}
-    return classes[options.method](random_state=options.random_state).set_params(**options.params)
+    unfitted = classes[options.method](
+        random_state=options.random_state, prior_strength=options.min_favorites
+    )
+    return unfitted.set_params(**options.params)
 
 
 def _fit_played(
@@ -280,15 +305,24 @@ def _fit_played(
     return model.fit(history.played, history.liked, others=history.unplayed)
 
 
-def _notice(history: History, n_other: int, needed: int, kind: Kind) -> str:
+def _notice(history: History, kind: Kind, share: float) -> str | None:
+    """Return why the list is not more of a person's own, for her; None if it is mostly hers."""
     if kind == "newcomer":
         return (
             f"{len(history.played)} movies played: the list is of well rated and well known ones."
         )
-    return (
-        f"{history.n_liked} favourites and {n_other} other plays; P(favourite) needs {needed} of "
-        "either: the list goes by what was played."
-    )
+    n_liked = int(history.taste.liked.sum())
+    n_other = len(history.taste.liked) - n_liked
+    known = f"{n_liked} liked movies and {n_other} others are known"
+    if kind == "played-only":
+        return (
+            f"{known}: that tells nothing of what you like. The list goes by what was played and "
+            "by the public's ratings."
+        )
+    if share >= 0.5:
+        return None
+    rest = "public ratings" if kind == "affinity" else "plays and public ratings"
+    return f"{known}: your taste counts for {share:.0%} of P(favourite), {rest} for the rest."
 
 
 def _frame(

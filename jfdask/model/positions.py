@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from jfdask.errors import NotEnoughPlays
-from jfdask.model.inputs import Ints, Texts
+from jfdask.model.inputs import Floats, Ints, Texts
 
 Model = TypeVar("Model")
 Scalar = TypeVar("Scalar", bound=np.generic)
@@ -72,6 +72,17 @@ def labelled_positions(
         )
     order = np.argsort(positions)
     return positions[order], codes[order] == 1, classes
+
+
+def aligned_weights(X: ArrayLike, sample_weight: ArrayLike | None) -> Floats:
+    """Return each row's weight in the order of ``labelled_positions``; 1 if none are given."""
+    positions = np.asarray(X).ravel()
+    if sample_weight is None:
+        return np.ones(len(positions))
+    weight = np.asarray(sample_weight, dtype=np.float64)
+    if weight.shape != positions.shape or not (weight > 0).all():
+        raise ValueError(f"Expected a weight above 0 for each of {len(positions)} rows.")
+    return weight[np.argsort(positions)]
 
 
 def surviving(

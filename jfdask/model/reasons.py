@@ -245,16 +245,15 @@ class _Sentences:
         if n == 1:
             only = self._plays.indices[self._plays.indptr[token]]
             title = self._facts.titles[self._evidence.history.played[only]]
-            what = "which is a favourite of yours" if liked else "which you have seen"
+            what = "which you liked" if liked else "which you have seen"
             return f", like {title}, {what}."
         if self._evidence.by_plays_alone:
             return f": you have seen {n} of those."
         if liked == n == 2:
-            return ": both you have seen are favourites."
+            return ": you liked both you have seen."
         if liked == n:
-            return f": all {n} you have seen are favourites."
-        are = "is a favourite" if liked == 1 else "are favourites"
-        return f": {liked} of the {n} you have seen {are}."
+            return f": you liked all {n} you have seen."
+        return f": you liked {liked} of the {n} you have seen."
 
 
 def _general(facts: Facts, position: int) -> Reason:

@@ -59,7 +59,7 @@ def search_rows(
     features: Any,
     *,
     held_out: float,
-    min_favorites: int,
+    min_favorites: float,
 ) -> SearchRows:
     """Return the rows of all people who have enough of either class.
 
@@ -81,7 +81,7 @@ def search_rows(
         ids = movie_ids[history.played]
         seen = ~is_held_out(history.user_id, ids, held_out)
         liked, played, ids = history.liked[seen], history.played[seen], ids[seen]
-        if min(liked.sum(), (~liked).sum()) < min_favorites:
+        if min(liked.sum(), (~liked).sum()) < max(min_favorites, 2):
             continue
         # Liked ones first, each kind in the order of a hash: any stride is a stratified fold.
         hashes = stable_fractions(f"search rows of {history.user_id}", ids)

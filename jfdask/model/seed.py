@@ -9,9 +9,16 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from jfdask.model.forest import FOREST_CONSTRAINTS, forest_of
+from jfdask.model.forest import FOREST_CONSTRAINTS, PRIOR_CONSTRAINTS, forest_of
 from jfdask.model.inputs import FeatureSource, Floats
-from jfdask.model.positions import labelled_positions, plain_positions, without_features
+from jfdask.model.labels import evidence_of, within_classes
+from jfdask.model.positions import (
+    aligned_weights,
+    labelled_positions,
+    plain_positions,
+    without_features,
+)
+from jfdask.model.prior import trust
 from jfdask.model.trees import Trees
 
 
@@ -28,16 +35,21 @@ class SeedClassifier(ClassifierMixin, BaseEstimator):
     n_estimators, max_depth, min_samples_split, min_samples_leaf, max_features, criterion, \
 bootstrap, class_weight, random_state
         As in scikit-learn's RandomForestClassifier.
+    prior_strength
+        Labels of the rarer class that weigh as much as a list without favourites; 0: it has
+        no say. P(favourite) itself stays the forest's.
 
     Attributes
     ----------
     classes_ : array, shape (2,)
     n_components_ : int
         Components used: min(training rows, components there are).
+    evidence_ : float
+        Labels of the rarer class, each as much as it is worth.
     trees_ : Trees
     """
 
-    _parameter_constraints: ClassVar[dict[str, Any]] = FOREST_CONSTRAINTS
+    _parameter_constraints: ClassVar[dict[str, Any]] = {**FOREST_CONSTRAINTS, **PRIOR_CONSTRAINTS}
 
     def __init__(
         self,
@@ -51,6 +63,7 @@ bootstrap, class_weight, random_state
         criterion: str = "entropy",
         bootstrap: bool = True,
         class_weight: str | None = "balanced",
+        prior_strength: float = 0.0,
         random_state: int = 42,
     ) -> None:
         self.features = features
@@ -62,10 +75,13 @@ bootstrap, class_weight, random_state
         self.criterion = criterion
         self.bootstrap = bootstrap
         self.class_weight = class_weight
+        self.prior_strength = prior_strength
         self.random_state = random_state
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> SeedClassifier:
-        """Learn from plays: positions (n_plays,) or (n_plays, 1), and liked or not.
+    def fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> SeedClassifier:
+        """Learn from plays: positions (n_plays,) or (n_plays, 1), liked or not, and weights.
 
         Raises
         ------
@@ -74,9 +90,13 @@ bootstrap, class_weight, random_state
         """
         vectors = self._vectors()
         positions, liked, self.classes_ = labelled_positions(X, y, len(vectors))
+        weight = aligned_weights(X, sample_weight)
+        self.evidence_ = evidence_of(liked, weight)
+        weight = within_classes(liked, weight)
         self.n_components_ = min(len(positions), vectors.shape[1])
         rows = vectors[positions, : self.n_components_]
-        self.trees_ = Trees(forest_of(self, self.random_state).fit(rows, liked))
+        forest = forest_of(self, self.random_state).fit(rows, liked, sample_weight=weight)
+        self.trees_ = Trees(forest)
         return self
 
     def predict_proba(self, X: ArrayLike) -> Floats:
@@ -90,6 +110,12 @@ bootstrap, class_weight, random_state
     def predict(self, X: ArrayLike) -> Any:
         """Return the likelier class of each position, shape (n,)."""
         return self.classes_[(self.predict_proba(X)[:, 1] >= 0.5).astype(int)]
+
+    @property
+    def trust_(self) -> float:
+        """Which share of the log odds is what was learned, 0 to 1; see ``prior_strength``."""
+        check_is_fitted(self, "trees_")
+        return trust(self.evidence_, self.prior_strength)
 
     def detached(self) -> SeedClassifier:
         """Return the fitted model without its features: what is stored."""

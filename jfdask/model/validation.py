@@ -71,7 +71,7 @@ def validate(
     figures = {"out_of_fold": _beside_rules(seen.liked, score, tuned, training, training, seed)}
     query = history.played[hidden]
     if len(query):
-        fitted = clone(model).fit(seen.played, seen.liked)
+        fitted = _fitted(clone(model), seen)
         hidden_score = fitted.predict_proba(query)[:, 1]
         tuned = hidden_score >= best_threshold(seen.liked, score)
         figures["held_out"] = _beside_rules(
@@ -93,9 +93,14 @@ def _out_of_fold(
     scores = np.zeros(len(folds))
     for fold in np.unique(folds):
         inside = folds == fold
-        fitted = clone(model).set_params(**once).fit(seen.played[~inside], seen.liked[~inside])
+        fitted = _fitted(clone(model).set_params(**once), seen.without(inside))
         scores[inside] = fitted.predict_proba(seen.played[inside])[:, 1]
     return scores, folds
+
+
+def _fitted(model: Any, history: History) -> Any:
+    taste = history.taste
+    return model.fit(taste.positions, taste.liked, sample_weight=taste.weight)
 
 
 def _by_other_folds(liked: Bools, score: Floats, folds: Ints) -> Bools:

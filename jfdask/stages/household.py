@@ -65,7 +65,7 @@ class RowsSource:
     method: str
     user_ids: tuple[str, ...]
     held_out: float
-    min_favorites: int
+    min_favorites: float
 
     def load(self) -> SearchRows:
         """Return the rows; the same object each time."""

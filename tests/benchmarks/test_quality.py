@@ -19,6 +19,7 @@ from quality_bench.world import make_world
 
 from jfdask.errors import DataError, SettingsError
 from jfdask.model.calibration import Reliability
+from jfdask.model.labels import STATED, UNKNOWN
 
 N_MOVIES, N_DIRECTORS, N_PLAYS = 260, 20, 120
 CHEAP = "always_true,community_rating,popularity,tfidf"
@@ -181,6 +182,52 @@ def test_folds_are_stratified_and_a_hidden_play_looks_unplayed(world):
         assert not np.isin(case.hidden, case.history.played).any()
     n_liked = [person.liked[person.folds == fold].sum() for fold in range(N_FOLDS)]
     assert max(n_liked) - min(n_liked) <= 1
+
+
+def test_hearts_are_clicked_by_chance_and_everything_else_stays(world):
+    ids = world.catalogue.movie_ids
+    known = {}
+    for percent in (0, 10, 30, 100):
+        told = world.with_hearts(percent)
+        assert told is world.with_hearts(percent)
+        known[percent] = np.concatenate([p.liked for p in told.crowd])
+        for before, after in zip(world.crowd, told.crowd, strict=True):
+            assert np.array_equal(before.played, after.played)
+        weight = case_of(told.evaluated[0], 0, ids).history.taste.weight
+        assert set(weight) == ({UNKNOWN} if percent == 0 else {STATED, UNKNOWN})
+    truth = np.concatenate([p.liked for p in world.crowd])
+    assert not known[0].any()
+    assert not (known[10] & ~known[30]).any()
+    assert np.array_equal(known[100], truth)
+    assert not (known[30] & ~truth).any()
+    assert 0.2 < known[30].sum() / truth.sum() < 0.4
+
+
+def test_hits_are_all_favourites_however_few_are_known(data, tmp_path, monkeypatch, capsys):
+    asked = []
+
+    def truth(world, case, tasks):
+        asked.append((tasks, int(case.history.liked.sum())))
+        person = next(p for p in whole.evaluated if p.user_id == case.history.user_id)
+        loved = np.zeros(N_MOVIES)
+        loved[person.played[person.liked]] = 1.0
+        return baselines.split(loved, case)
+
+    whole = make_world(data, None, None, tmp_path / "h.cache")
+    method = methods.Method(truth, is_probability=True, uses_model=False)
+    monkeypatch.setitem(methods.METHODS, "truth", method)
+    out = tmp_path / "h.json"
+    assert run(data, out, "--tasks", "H", "--methods", "truth,popularity", "--limit", "1") == 0
+    figures = json.loads(out.read_text())["H"]
+    assert list(figures["truth"]) == list(quality.METRICS["H"])
+    assert all(f["mean"] == pytest.approx(1.0) for f in figures["truth"].values())
+    # What does not look at hearts is the same without them.
+    assert len({f["mean"] for f in figures["popularity"].values()}) == 1
+    assert {tasks for tasks, _ in asked} == {"B"}
+    by_percent = [sum(n for _, n in asked[i : i + N_FOLDS]) for i in range(0, 20, N_FOLDS)]
+    assert by_percent[0] == 0
+    assert by_percent == sorted(by_percent)
+    assert by_percent[3] > by_percent[1]
 
 
 def test_compressed_files_are_read_as_plain_ones(data, tmp_path):

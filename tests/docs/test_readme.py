@@ -22,9 +22,9 @@ def test_it_tells_every_exit_code(pages):
 def test_its_numbers_are_the_codes(pages):
     page = pages["README.md"]
     settings = Settings()
-    assert f"{settings.train.min_favorites} played films marked as favourite" in page
-    assert MIN_PLAYS == 5
-    assert "fewer than five plays" in page
+    assert f"fewer than {settings.train.min_favorites:.0f} liked films" in page
+    assert MIN_PLAYS == 2
+    assert "fewer than two plays" in page
     assert settings.store.keep == 7
     assert "Seven nights are kept" in page
     assert f"score: {SCORE_MEANINGS['affinity']}" in page

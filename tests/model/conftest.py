@@ -53,6 +53,7 @@ class Library:
                 "rating": np.nan,
                 "position_fraction": 0.0,
                 "last_played": pd.NaT,
+                "abandoned": False,
             }
         )
         return PLAYS.from_arrow(PLAYS.to_arrow(frame.assign(**columns)))

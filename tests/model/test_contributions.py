@@ -35,7 +35,7 @@ def test_whatever_the_blend(library, planted, learned, share):
 
 def test_what_a_list_is_ordered_by_is_the_sum_of_its_parts(library, planted, learned):
     query = planted[0].unplayed
-    score = score_movies(learned, library.catalogue, library.facts, query)
+    score = score_movies(learned, library.catalogue, query)
     parts = score_parts(learned, library.catalogue, query)
     assert parts.total == pytest.approx(logit(score), abs=1e-9)
     order = np.argsort(score)[::-1]
@@ -69,6 +69,6 @@ def test_models_that_cannot_say(library):
     played = fit(some, library.features, LearnOptions())
     assert played.kind == "played-only"
     parts = score_parts(played, library.catalogue, some.unplayed)
-    score = score_movies(played, library.catalogue, library.facts, some.unplayed)
+    score = score_movies(played, library.catalogue, some.unplayed)
     assert parts.total == pytest.approx(logit(score), abs=1e-9)
     assert score_parts(played, library.catalogue, np.empty(0, dtype=int)) is None

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 from sklearn.base import clone
 from sklearn.metrics import roc_auc_score
 from skops.io import dumps, get_untrusted_types, loads
@@ -15,7 +16,9 @@ def quick(library, **params):
 
 def test_planted_taste_is_found(library, planted):
     history, directors = planted
-    model = AffinityClassifier(library.source).fit(history.played, history.liked)
+    # Planted tastes do not follow the public's ratings, which are to have no say here.
+    model = AffinityClassifier(library.source, prior_strength=0)
+    model.fit(history.played, history.liked)
     new = history.unplayed
     truth = np.isin(library.director[new], directors)
     score = model.predict_proba(new)[:, 1]
@@ -33,6 +36,39 @@ def test_random_labels_teach_nothing(library):
         areas.append(roc_auc_score(liked[120:], model.predict_proba(positions[120:])[:, 1]))
     assert abs(np.mean(areas) - 0.5) < 4 * np.std(areas) / np.sqrt(len(areas))
     assert np.std(areas) < 0.1
+
+
+def test_few_labels_leave_most_to_the_public(library, planted):
+    history, _ = planted
+    query = history.unplayed
+    ratings = library.movies["community_rating"].to_numpy()[query]
+    follows = []
+    for strength in (0, 10, 100, 1e6):
+        model = quick(library, prior_strength=strength).fit(history.played, history.liked)
+        follows.append(spearmanr(model.predict_proba(query)[:, 1], ratings).statistic)
+    assert np.all(np.diff(follows) > 0)
+    assert follows[-1] > 0.9
+
+
+def test_a_label_of_less_weight_counts_for_less(library, planted):
+    history, _ = planted
+    weight = np.where(history.liked, 1.0, 0.5)
+    query = history.unplayed
+
+    def learned(sample_weight, strength):
+        model = quick(library, prior_strength=strength)
+        return model.fit(history.played, history.liked, sample_weight)
+
+    # As long as a class is all alike, only the trust in what was learned is another.
+    whole, halves = learned(None, 0), learned(weight, 0)
+    np.testing.assert_array_equal(whole.predict_proba(query), halves.predict_proba(query))
+    n_liked, n_other = history.n_liked, len(weight) - history.n_liked
+    assert (whole.evidence_, halves.evidence_) == (n_liked, min(n_liked, n_other / 2))
+    unsure = np.where(np.arange(len(weight)) % 2 == 0, 0.01, 1.0)
+    assert not np.allclose(learned(unsure, 0).predict_proba(query), whole.predict_proba(query))
+    for wrong in ([1.0], np.zeros(len(weight))):
+        with pytest.raises(ValueError, match="weight above 0"):
+            quick(library).fit(history.played, history.liked, wrong)
 
 
 def test_the_order_of_rows_does_not_matter(library, planted):

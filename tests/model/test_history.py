@@ -34,3 +34,28 @@ def test_hidden_plays_are_as_if_not_played(library):
     assert seen.played.tolist() == [4, 8]
     assert seen.liked.tolist() == [False, True]
     assert 3 in seen.unplayed
+
+
+def test_likes_are_graded_and_unplayed_movies_have_labels_too(library):
+    n = len(library.movies)
+    rating, count = np.full(n, np.nan), np.zeros(n)
+    rating[[4, 5, 9]] = 2.0, 8.0, 2.0
+    count[[3, 4, 5]] = 2.0, 1.0, 1.0
+    history = library.history(
+        "anna",
+        [3, 4, 5],
+        [False, False, False],
+        rating=rating,
+        play_count=count,
+        is_favorite=np.isin(np.arange(n), [7]),
+        abandoned=np.isin(np.arange(n), [11]),
+    )
+    assert history.played.tolist() == [3, 4, 5]
+    assert history.liked.tolist() == [True, False, True]
+    taste = history.taste
+    assert taste.positions.tolist() == [3, 4, 5, 7, 9, 11]
+    assert taste.liked.tolist() == [True, False, True, True, False, False]
+    # What is hidden is not known; what was said of others still is.
+    seen = history.without(np.array([True, False, False]))
+    assert seen.taste.positions.tolist() == [4, 5, 7, 9, 11]
+    assert seen.liked.tolist() == [False, True]

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from scipy.stats import rankdata
 
 from jfdask.model.inputs import InMemory
 from jfdask.model.personal import (
@@ -64,7 +65,7 @@ def test_movies_are_scored_without_a_list_as_in_it(library, planted):
     assert learned.metrics == {}
     frame, _ = listed(library, history, learn(history, library.features, options()))
     positions = np.searchsorted(library.features.movie_ids, frame["movie_id"].to_numpy(dtype=str))
-    scores = score_movies(learned, library.catalogue, library.facts, positions)
+    scores = score_movies(learned, library.catalogue, positions)
     assert np.allclose(scores, frame["score"])
 
 
@@ -84,7 +85,7 @@ def test_what_was_learned_is_renewed_with_tonights_plays(library, planted):
     assert renewed.metrics == before.metrics
 
     def scores(learned):
-        return score_movies(learned, library.catalogue, library.facts, tonight.unplayed)
+        return score_movies(learned, library.catalogue, tonight.unplayed)
 
     is_new = np.isin(tonight.unplayed, made)
     assert is_new.sum() == len(made) - 4
@@ -133,19 +134,73 @@ def test_models_that_were_stored_give_the_same_list(library, planted):
     assert listed(library, history, stored)[0].equals(listed(library, history, learned)[0])
 
 
-def test_too_few_favourites_leave_the_list_to_what_is_played(library):
+def test_few_favourites_count_for_a_little(library):
     theirs = np.flatnonzero(np.isin(library.director, [3, 4, 5]))
     played = theirs[::2]
     history = library.history("ben", played, np.arange(len(played)) < 3)
     learned = learn(history, library.features, options())
+    assert learned.kind == "affinity"
+    assert f"3 liked movies and {len(played) - 3} others" in learned.notice
+    assert f"{learned.favorite.trust_:.0%}" in learned.notice
+    frame, _ = listed(library, history, learned)
+    top = np.searchsorted(library.features.movie_ids, frame["movie_id"][:8].to_numpy(dtype=str))
+    assert np.isin(top, theirs).mean() > 0.7
+
+
+@pytest.mark.parametrize("liked", [False, True])
+def test_one_class_leaves_the_list_to_plays_and_ratings(library, liked):
+    theirs = np.flatnonzero(np.isin(library.director, [3, 4, 5]))
+    played = theirs[::2]
+    history = library.history("ben", played, np.full(len(played), liked))
+    learned = learn(history, library.features, options())
     assert learned.kind == "played-only"
-    assert "3 favourites" in learned.notice
+    assert "tells nothing of what you like" in learned.notice
     assert learned.favorite is None
     assert learned.metrics == {}
     frame, meaning = listed(library, history, learned)
     assert "gets played" in meaning
     top = np.searchsorted(library.features.movie_ids, frame["movie_id"][:8].to_numpy(dtype=str))
     assert np.isin(top, theirs).mean() > 0.7
+    rated = library.movies["community_rating"].to_numpy()
+    left = theirs[1::2]
+    scores = score_movies(learned, library.catalogue, left)
+    assert np.corrcoef(scores, rated[left])[0, 1] > 0.2
+
+
+@pytest.mark.parametrize("method", ["affinity", "seed"])
+def test_nine_and_eleven_favourites_are_not_two_worlds(library, planted, method):
+    whole, _ = planted
+    vectors = (library.director[:, None] == np.arange(42)[None, :]).astype(float)
+    favourites = np.random.default_rng(0).permutation(whole.played[whole.liked])
+
+    def scores(n):
+        history = library.history("anna", whole.played, np.isin(whole.played, favourites[:n]))
+        few = QUICK if method == "affinity" else {"n_estimators": 15}
+        learned = fit(
+            history, library.features, options(method=method, params=few), vectors=vectors
+        )
+        assert learned.kind == method
+        return score_movies(learned, library.catalogue, history.unplayed)
+
+    of = {n: rankdata(scores(n)) for n in range(7, 15)}
+    alike = {n: np.corrcoef(of[n], of[n + 1])[0, 1] for n in range(7, 14)}
+    usual = np.mean([alike[n] for n in alike if n not in (9, 10)])
+    assert min(alike[9], alike[10]) > usual - 0.05
+    assert min(alike.values()) > 0.8
+
+
+def test_a_favourite_not_played_teaches_taste(library):
+    theirs = np.flatnonzero(library.director == 3)
+    played = np.flatnonzero(np.isin(library.director, [8, 9, 10]))[::2]
+    plain = library.history("ben", played, np.zeros(len(played), dtype=bool))
+    favorite = np.isin(np.arange(len(library.movies)), theirs[:5])
+    marked = library.history("ben", played, np.zeros(len(played), dtype=bool), is_favorite=favorite)
+    before, after = (fit(h, library.features, options(min_favorites=0)) for h in (plain, marked))
+    assert (before.kind, after.kind) == ("played-only", "affinity")
+    everything = np.setdiff1d(plain.unplayed, theirs[:5])
+    scores = [score_movies(m, library.catalogue, everything) for m in (before, after)]
+    rank_of = [rankdata(s)[np.isin(everything, theirs)].mean() for s in scores]
+    assert rank_of[1] > rank_of[0] + 40
 
 
 def test_nothing_played_gives_the_well_rated(library):
@@ -156,6 +211,7 @@ def test_nothing_played_gives_the_well_rated(library):
     assert len(frame) == len(library.movies) - 3  # of the collection the first part only
     ratings = library.movies.set_index("movie_id")["community_rating"]
     assert ratings[frame["movie_id"][:20]].mean() > ratings.mean() + 0.8
+    assert frame["score"].between(0, 1).all()
     assert all("of 10 by the public" in r[0] for r in frame["reasons"])
 
 
@@ -174,7 +230,7 @@ def test_the_seeds_method(library, planted):
     learned = learn(
         history,
         library.features,
-        options(method="seed", params={"n_estimators": 30, "min_samples_leaf": 2}),
+        options(method="seed", min_favorites=0, params={"n_estimators": 30, "min_samples_leaf": 2}),
         vectors=vectors,
     )
     assert (learned.kind, learned.played) == ("seed", None)

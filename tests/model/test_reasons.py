@@ -105,9 +105,10 @@ def test_every_sentence_is_true(library, planted):
             if reason.kind not in SENTENCES:
                 continue
             start = SENTENCES[reason.kind]
-            text = reason.text.replace(": both you", ": all 2 you")
-            some = re.fullmatch(f"{start}: (?:all )?(\\d+)(?: of the (\\d+))? you .*", text)
-            one = re.fullmatch(f"{start}, like (.+), which is a favourite .*", reason.text)
+            text = reason.text.replace("liked both you", "liked all 2 you")
+            of = "(?:all )?(\\d+)(?: of the (\\d+))?"
+            some = re.fullmatch(f"{start}: you liked {of} you have seen.", text)
+            one = re.fullmatch(f"{start}, like (.+), which you liked.*", reason.text)
             name = (some or one)[1]
             has = members(library, reason.kind, name)
             assert has[position], reason

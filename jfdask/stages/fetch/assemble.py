@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,9 @@ import pandas as pd
 from jfdask.tables import MOVIES, PLAYS
 
 DAYS_PER_YEAR = 365.25
+#: A movie left at such a part of its length, for so long, was given up.
+GIVEN_UP_BETWEEN = (0.05, 0.9)
+GIVEN_UP_AFTER = timedelta(days=30)
 
 
 @dataclass(frozen=True)
@@ -119,7 +123,9 @@ def _membership(
     return frame.astype(dict.fromkeys(columns[:2], "str") | dict.fromkeys(columns[2:], "float64"))
 
 
-def plays_of(item_plays: pd.DataFrame, movie_of_item: Mapping[str, str]) -> pd.DataFrame:
+def plays_of(
+    item_plays: pd.DataFrame, movie_of_item: Mapping[str, str], tonight: datetime | None
+) -> pd.DataFrame:
     """Return the PLAYS table of one person: her copies of a film made one.
 
     Parameters
@@ -128,6 +134,9 @@ def plays_of(item_plays: pd.DataFrame, movie_of_item: Mapping[str, str]) -> pd.D
         ITEM_PLAYS of one person, a row for every copy she may see.
     movie_of_item
         Which movie each copy is; copies not in it are left out.
+    tonight
+        When this was read, by the server's clock; None: not known, and nothing counts as
+        given up.
     """
     known = item_plays[item_plays["item_id"].isin(movie_of_item.keys())].sort_values("item_id")
     by_movie = known.groupby(known["item_id"].map(movie_of_item), sort=True)
@@ -142,4 +151,15 @@ def plays_of(item_plays: pd.DataFrame, movie_of_item: Mapping[str, str]) -> pd.D
             "last_played": by_movie["last_played"].max(),
         }
     )
+    frame["abandoned"] = _given_up(frame, tonight)
     return PLAYS.from_arrow(PLAYS.to_arrow(frame.rename_axis("movie_id").reset_index()))
+
+
+def _given_up(plays: pd.DataFrame, tonight: datetime | None) -> pd.Series:
+    """Tell what was begun, not played to its end in any copy, and left alone since long."""
+    if tonight is None:
+        return pd.Series(False, index=plays.index)
+    since = pd.Timestamp(tonight - GIVEN_UP_AFTER)
+    since = since if since.tzinfo is None else since.tz_convert("UTC").tz_localize(None)
+    left = plays["position_fraction"].between(*GIVEN_UP_BETWEEN)
+    return ~plays["played"].astype(bool) & left & (plays["last_played"] < since)

@@ -101,7 +101,9 @@ def assemble(place: Place, request: Assembly) -> tuple[Receipt, dict[str, Any]]:
     movie_of_item = movie_of_items(items)
     untouched = _untouched(items["item_id"])
     plays = {
-        user_id: plays_of(_item_plays(place, request.pages, user_id, untouched), movie_of_item)
+        user_id: plays_of(
+            _item_plays(place, request.pages, user_id, untouched), movie_of_item, request.began
+        )
         for user_id in sorted(request.names)
     }
     summary: dict[str, Any] = {

@@ -112,9 +112,10 @@ def _changed_plays(place: Place, user_id: str, before: str, now: str) -> float:
 
 def _touched(plays: pd.DataFrame) -> dict[str, Hashable]:
     """Return what a person has to do with those movies that she has to do with."""
-    is_touched = plays["played"] | plays["is_favorite"] | plays["rating"].notna()
-    columns = ["played", "play_count", "is_favorite", "rating"]
-    rows = plays[is_touched].fillna({"rating": -1.0})
+    has_label = plays["is_favorite"] | plays["rating"].notna() | plays["abandoned"].eq(True)
+    is_touched = plays["played"] | has_label
+    columns = ["played", "play_count", "is_favorite", "rating", "abandoned"]
+    rows = plays[is_touched].fillna({"rating": -1.0, "abandoned": False})
     values = rows[columns].itertuples(index=False, name=None)
     return dict(zip(rows["movie_id"], values, strict=True))
 

@@ -50,7 +50,13 @@ def search(
     import dask.array as da
     from dask_ml.model_selection import GridSearchCV, RandomizedSearchCV
 
-    inner = new_classifier(LearnOptions(settings.method, random_state=settings.random_state))
+    inner = new_classifier(
+        LearnOptions(
+            settings.method,
+            min_favorites=settings.min_favorites,
+            random_state=settings.random_state,
+        )
+    )
     # Few trees tell which settings are better, unless their number is itself searched for.
     n_trees = {} if "n_estimators" not in planned.grid else {"max_trees": None}
     with worker_client() as client:

@@ -1,5 +1,8 @@
+from datetime import UTC, datetime
+
 import numpy as np
 import pandas as pd
+import pytest
 
 from jfdask.stages.fetch.assemble import Collection, movie_of_items, movies_of, plays_of
 from jfdask.tables import CREDITS, ITEM_PLAYS, ITEMS
@@ -41,17 +44,37 @@ def test_played_if_any_copy_is_and_the_copy_is_one_the_person_sees():
         {"item_id": "a", "is_favorite": True, "play_count": 1.0},
         {"item_id": "gone", "played": True},
     )
-    [row] = plays_of(seen, movie_of_items(COPIES)).to_dict("records")
+    [row] = plays_of(seen, movie_of_items(COPIES), None).to_dict("records")
     assert (row["movie_id"], row["item_id"]) == ("a", "a")
     assert row["played"]
     assert row["is_favorite"]
     assert (row["play_count"], row["rating"]) == (2.0, 7.0)
-    [row] = plays_of(seen[seen["item_id"] == "b"], movie_of_items(COPIES)).to_dict("records")
+    [row] = plays_of(seen[seen["item_id"] == "b"], movie_of_items(COPIES), None).to_dict("records")
     assert (row["movie_id"], row["item_id"]) == ("a", "b")
 
 
+@pytest.mark.parametrize("zone", [None, UTC])
+def test_what_was_left_in_the_middle_a_month_ago_is_given_up(zone):
+    tonight = datetime(2026, 3, 31, tzinfo=zone)
+    old, new = datetime(2026, 2, 1), datetime(2026, 3, 20)  # tables are UTC
+    seen = plays(
+        {"item_id": "a", "position_fraction": 0.5, "last_played": old},
+        {"item_id": "b", "position_fraction": 0.1, "last_played": old},
+        {"item_id": "c", "position_fraction": 0.5, "last_played": new},
+        {"item_id": "d", "position_fraction": 0.04, "last_played": old},
+        {"item_id": "e", "position_fraction": 0.5, "last_played": None},
+    )
+    given_up = plays_of(seen, movie_of_items(COPIES), tonight).set_index("movie_id")["abandoned"]
+    assert given_up.to_dict() == {"a": True, "c": False, "d": False, "e": False}
+    assert not plays_of(seen, movie_of_items(COPIES), None)["abandoned"].any()
+    # In the other copy it was played to its end, or begun again.
+    for more in ({"played": True}, {"last_played": new}):
+        rows = seen.assign(**{k: seen[k].where(seen["item_id"] != "b", v) for k, v in more.items()})
+        assert not plays_of(rows, movie_of_items(COPIES), tonight)["abandoned"].any()
+
+
 def test_nobody_without_movies():
-    assert len(plays_of(plays(), {})) == 0
+    assert len(plays_of(plays(), {}, None)) == 0
     assert len(movies_of(items(), CREDITS.frame([]), [Collection("x", "X", ("a",))])) == 0
 
 

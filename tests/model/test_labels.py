@@ -1,0 +1,75 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jfdask.model.labels import SHOWN, STATED, UNKNOWN, Labels, graded
+
+BLANK = {
+    "played": False,
+    "play_count": 0.0,
+    "is_favorite": False,
+    "rating": np.nan,
+    "abandoned": False,
+}
+
+
+def label(**known):
+    liked, weight = graded("anna", pd.DataFrame([BLANK | {"movie_id": "m"} | known]))
+    return bool(liked[0]), float(weight[0])
+
+
+@pytest.mark.parametrize(
+    ("known", "expected"),
+    [
+        ({"is_favorite": True, "played": True}, (True, STATED)),
+        ({"is_favorite": True}, (True, STATED)),
+        ({"is_favorite": True, "rating": 1.0, "abandoned": True}, (True, STATED)),
+        ({"rating": 6.5, "played": True}, (True, STATED)),
+        ({"rating": 6.4, "played": True, "play_count": 3.0}, (False, STATED)),
+        ({"rating": 10.0}, (True, STATED)),
+        ({"rating": 1.0, "abandoned": True}, (False, STATED)),
+        ({"played": True, "play_count": 2.0}, (True, SHOWN)),
+        ({"abandoned": True, "play_count": 4.0}, (False, SHOWN)),
+        ({"played": True, "play_count": 1.0}, (False, UNKNOWN)),
+        ({"played": True, "play_count": np.nan}, (False, UNKNOWN)),
+        ({"abandoned": None}, (False, 0.0)),
+        ({}, (False, 0.0)),
+    ],
+)
+def test_what_is_known_first_decides(known, expected):
+    assert label(**known) == expected
+
+
+def test_what_was_said_weighs_more_than_what_was_done_than_what_is_not_known():
+    assert STATED > SHOWN >= UNKNOWN > 0
+
+
+def test_unknown_plays_stand_in_for_dislikes_as_far_as_there_are_none():
+    n = 600
+    shares = []
+    for n_disliked in (0, 1, 3, 9, 60):
+        plays = pd.DataFrame([BLANK | {"played": True}] * n)
+        plays["movie_id"] = [f"m{i:03}" for i in range(n)]
+        plays.loc[: n_disliked - 1, "rating"] = 2.0
+        liked, weight = graded("anna", plays)
+        assert not liked.any()
+        assert (weight[:n_disliked] == STATED).all()
+        unknown = weight[n_disliked:]
+        assert set(unknown) <= {0.0, UNKNOWN}
+        shares.append((unknown > 0).mean())
+        again = graded("anna", plays.sample(frac=1, random_state=0).sort_values("movie_id"))[1]
+        assert np.array_equal(weight, again)
+    assert shares == pytest.approx([1, 3 / 4, 3 / 6, 3 / 12, 3 / 63], abs=0.06)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.sampled_from([0.25, 0.5, 1.0])), max_size=30))
+def test_the_evidence_is_the_weight_of_the_rarer_class(rows):
+    liked = np.array([y for y, _ in rows], dtype=bool)
+    weight = np.array([w for _, w in rows])
+    labels = Labels(np.arange(len(rows)), liked, weight)
+    both = [sum(w for y, w in rows if y), sum(w for y, w in rows if not y)]
+    assert labels.evidence == pytest.approx(min(both))
+    assert labels.has_both == (min(both) > 0)
+    assert len(labels.without(labels.positions).positions) == 0
