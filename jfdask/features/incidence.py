@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -152,7 +154,7 @@ def incidence(
     shape = (entries.n_movies, len(vocabulary))
     if not len(vocabulary) or not len(entries.tokens):
         return csr_matrix(shape, dtype=np.float64)
-    codes = pd.Index(vocabulary.astype(object)).get_indexer(pd.Index(entries.tokens))
+    codes = _index_of(vocabulary).get_indexer(pd.Index(entries.tokens))
     known = codes >= 0
     values = np.ones(len(codes)) if weights is None else weights
     heaviest_first = np.argsort(-values[known], kind="stable")
@@ -190,6 +192,26 @@ def dense_rows(columns: Sequence[Any], n_movies: int) -> csr_matrix:
     if not columns:
         return csr_matrix((n_movies, 0), dtype=np.float64)
     return csr_matrix(np.column_stack([np.asarray(c, dtype=np.float64) for c in columns]))
+
+
+# Partitions of a catalogue follow each other: a vocabulary is hashed once for all of them.
+_indices: OrderedDict[int, tuple[NDArray[np.str_], pd.Index[Any]]] = OrderedDict()
+_indices_lock = Lock()
+_N_INDICES = 32
+
+
+def _index_of(vocabulary: NDArray[np.str_]) -> pd.Index[Any]:
+    """Return a vocabulary as an index; the last ones are remembered by identity."""
+    with _indices_lock:
+        # The vocabulary is kept with it, so that its id is nobody else's meanwhile.
+        known = _indices.get(id(vocabulary))
+        if known is None or known[0] is not vocabulary:
+            known = vocabulary, pd.Index(vocabulary.astype(object))
+        _indices[id(vocabulary)] = known
+        _indices.move_to_end(id(vocabulary))
+        if len(_indices) > _N_INDICES:
+            _indices.popitem(last=False)
+    return known[1]
 
 
 def _flat(cells: list[Any], counts: NDArray[np.int64]) -> list[Any]:

@@ -64,6 +64,8 @@ def _plain(value: object) -> Any:
     plain: Any = value
     if type(value) in _PLAIN:
         return plain
+    if type(value) is list and _PLAIN.issuperset(map(type, value)):
+        return plain  # such as the names of tens of thousands of columns
     if isinstance(value, Enum):
         plain = _plain(value.value)
     elif isinstance(value, (np.generic, np.ndarray)):

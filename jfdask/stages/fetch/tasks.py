@@ -126,6 +126,7 @@ def _ask_for_page(client: JellyfinClient, listing: Listing, start: int, limit: i
 
 def count_movies(server: Server, user_id: str) -> int:
     """Return how many movies a person may see."""
+    leave_the_thread()
     return asked(server, lambda client: count_visible(client, user_id))
 
 
