@@ -1,6 +1,7 @@
-"""Many demo servers in one process, each with a household of its own.
+r"""Many demo servers in one process, each with a household of its own.
 
-    python -m speed_bench.servers --first 0 --households 25 --people 10 --movies 1000 --plays 150
+    python benchmarks/speed_bench/servers.py --first 0 --households 25 \
+        --people 10 --movies 1000 --plays 150
 
 The API key is in the environment, as for the demo's own command. The addresses are printed as
 one line of JSON; the process ends with its standard input.
@@ -41,7 +42,7 @@ def serve_households(
             }  # fmt: skip
             processes.append(
                 subprocess.Popen(
-                    [sys.executable, "-m", "speed_bench.servers",
+                    [sys.executable, __file__,
                      *(f"--{name}={value}" for name, value in wanted.items())],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
+from jfdask.jellyfin.listing import Listing
 from jfdask.jellyfin.paging import (
+    FINGERPRINT_BYTES,
     Page,
     Receipt,
     distinct,
@@ -224,3 +226,23 @@ def test_of_several_readings_the_last_stands():
     both = distinct([first, second])
     assert list(both["item_id"]) == ["a", "b", "c"]
     assert list(both["name"]) == ["old", "new", "new"]
+
+
+def listing_of(ids, total):
+    items = [{"Id": i * 32, "Type": "Movie"} for i in ids]
+    return Listing(0, 10, total, items, None)
+
+
+def test_of_a_page_that_is_the_whole_list_no_marks_travel():
+    whole = listing_of("abc", 3).receipt()
+    assert whole.fingerprints == b""
+    assert find_shift([whole]) is None
+
+
+@pytest.mark.parametrize(
+    ("ids", "total", "said"), [("abca", 4, "3 different ones"), ("abc", 4, "3 items instead of 4")]
+)
+def test_of_any_other_page_they_do(ids, total, said):
+    receipt = listing_of(ids, total).receipt()
+    assert len(receipt.fingerprints) == FINGERPRINT_BYTES * len(ids)
+    assert said in find_shift([receipt])

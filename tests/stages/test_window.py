@@ -1,5 +1,6 @@
 import os
 import time
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -141,6 +142,38 @@ def test_the_scheduler_gets_no_more_tasks_than_it_may_hold(client, monkeypatch):
     # One that is too large for the bound is sent alone.
     [alone] = drive(client, {"a": one(Call(add, (1, 1), "x", n_tasks=9))}, 2, quiet)["a"]
     assert alone == 2
+
+
+def test_the_second_task_of_a_call_is_not_in_the_window(client):
+    began = time.time()
+    calls = [Call(nap, (0.1,), "naps", n_tasks=2, then=partial(after_a_nap, 0.3)) for _ in range(2)]
+    spans = drive(client, {"a": one_batch(calls)}, 1, quiet)["a"]
+    (first, first_end), (second, _) = sorted(asked for asked, _ in spans)
+    assert first_end <= second
+    # While the second one was asked for, what follows the first one was being done.
+    [_, follows] = min(spans)
+    assert second < follows[1]
+    assert began < first
+
+
+def test_what_fails_in_either_task_is_the_answer(client):
+    def work():
+        refused = Call(fail, ("no page",), "x", then=str)
+        broken = Call(add, (1, 1), "x", then=fail)
+        good = Call(add, (1, 1), "x", then=str)
+        return (yield [refused, broken, good])
+
+    first, second, third = drive(client, {"a": work()}, 1, quiet)["a"]
+    assert (str(first), third) == ("no page", "2")
+    assert isinstance(second, DataError)
+
+
+def after_a_nap(seconds, asked):
+    return asked, nap(seconds)
+
+
+def one_batch(calls):
+    return (yield calls)
 
 
 def one(call):

@@ -44,7 +44,7 @@ def longest_history(place: Place) -> int:
 
 def fit(place: Place, blocks: Sequence[str], text_model: str | None) -> Fitted:
     """Fit the blocks on the whole catalogue, without labels."""
-    movies = reader(place, FETCH).table(MOVIES_TABLE, MOVIES)
+    movies = _movies(place)
     model = None
     if text_model is not None:
         model = text_model_bytes(place.address, place.household, text_model)
