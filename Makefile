@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help install demo test test-k8s k8s check lint types contracts format lock clean
+.PHONY: help install demo test test-faults test-k8s k8s check lint types contracts format lock clean
 
 help:  ## Show this
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -19,6 +19,9 @@ install: $(VENV)/.runtime  ## Make the environment in .venv
 
 test: check  ## Everything that must pass
 	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term
+
+test-faults: $(VENV)/.dev  ## Whole nights in which things break: workers, server, store
+	$(BIN)/python -m pytest -m faults tests/faults
 
 test-k8s: $(VENV)/.dev .venv-checkov/.done  ## checkov's rules on k8s/ (in an environment of its own)
 	CHECKOV=.venv-checkov/bin/checkov $(BIN)/python -m pytest -m checkov tests/k8s

@@ -23,6 +23,7 @@
         ├── TableError
         ├── LibraryShrunk
         ├── NotEnoughPlays
+        ├── StaleModel
         └── TextModelError
 
 A message says what happened, to which object, and what to do. Every class takes

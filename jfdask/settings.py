@@ -165,6 +165,11 @@ class ClusterSettings(_Section):
     dashboard_port: Annotated[int, Field(ge=0, le=65535)] = Field(
         8787, description="Port of the local dashboard; another one if it is taken."
     )
+    stall_seconds: Seconds = Field(
+        300.0,
+        description="Longest time without a worker that can work: all of them at their memory "
+        "limit, or gone.",
+    )
     tls_ca_file: SecretPath | None = Field(
         None,
         description="For tls://: certificate (PEM) of the authority that signed those of the "

@@ -41,6 +41,7 @@ class Server:
     ca_file: str | None = None  # certificates (PEM) trusted besides the system's
     timeout_seconds: float = 60.0  # longest wait for one answer
     attempts: int = 6  # tries of one request
+    startup_seconds: float = 300.0  # longest wait for a server that starts
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)
@@ -73,6 +74,7 @@ def server_of(household: Household, fetch: FetchSettings) -> Server:
         ca_file=str(household.ca_file) if household.ca_file else None,
         timeout_seconds=fetch.timeout_seconds,
         attempts=fetch.attempts,
+        startup_seconds=fetch.startup_seconds,
     )
 
 

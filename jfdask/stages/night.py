@@ -6,16 +6,17 @@ import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from types import ModuleType
 
 from distributed import Client
 
 from jfdask.cluster.connect import connect
-from jfdask.errors import JfdaskError, LockHeld, MissingArtifact, SettingsError
+from jfdask.errors import JfdaskError, SettingsError
 from jfdask.jellyfin.connection import server_of
 from jfdask.settings import Settings
 from jfdask.stages import featurize, fetch, recommend, train
+from jfdask.stages.taking_up import choose_run, release
 from jfdask.stages.units import (
     Night,
     Progress,
@@ -24,13 +25,13 @@ from jfdask.stages.units import (
     check_up_to_date,
     inherit,
 )
-from jfdask.stages.window import Call, Work, drive, values
+from jfdask.stages.window import Call, Work, values
 from jfdask.stages.workers import alike
 from jfdask.store.filesystem import Store, address_of, open_store, sha256_of
 from jfdask.store.keys import stage_manifest_key
 from jfdask.store.lock import Lock, hold_lock
-from jfdask.store.manifests import close_stage, load_stage, load_unit
-from jfdask.store.runs import latest_run, new_run_id, prune, seal_run, unfinished_run
+from jfdask.store.manifests import close_stage, load_unit
+from jfdask.store.runs import prune, seal_run
 
 #: In this order; each stage works on what the one before stored.
 STAGES: dict[str, ModuleType] = {
@@ -103,31 +104,40 @@ def run_stages(
     train.check(settings)
     store = open_store(address_of(settings.store))
     with hold_lock(store, f"jfdask {' '.join(stages)}", settings.store.lock_seconds) as lock:
-        run_id, previous, is_new = _choose_run(settings, store, stages)
-        summary = Summary(run_id, store.url)
-        with (
-            connect(settings.cluster) as client,
-            _alike(settings, stages, selection or Selection(), store, client, progress),
-        ):
-            goes_on = "" if is_new else ", begun before"
-            link = client.dashboard_link
-            dashboard = f"; dashboard: {link}" if link else ""
-            progress.say(f"Run {run_id}{goes_on}{dashboard}")
-            night = Night(
-                settings, store, client, run_id, previous, progress, selection or Selection()
-            )
-            reports = _begin(night, stages[0], is_new)
-            for name in stages:
-                if not lock.still_held():
-                    raise LockHeld(f"Run {run_id} lost the lock to another night; it stops here.")
-                began = time.monotonic()
-                extra = {"accept_loss": accept_loss} if name == fetch.NAME else {}
-                reports = STAGES[name].run(night, reports, **extra)
-                summary.seconds[name] = time.monotonic() - began
-                summary.reports[name] = reports
-        if stages[-1] == recommend.NAME and summary.exit_code != FAILED:
-            _seal(store, lock, summary)
-            summary.pruned = tuple(prune(store, settings.store.keep))
+        run = choose_run(settings, store, stages)
+        summary = Summary(run.run_id, store.url)
+
+        def watch() -> None:
+            if lock.is_lost:
+                raise lock.loss(run.run_id)
+
+        try:
+            with (
+                connect(settings.cluster) as client,
+                _alike(settings, stages, selection or Selection(), store, client, progress),
+            ):
+                link = client.dashboard_link
+                dashboard = f"; dashboard: {link}" if link else ""
+                progress.say(f"Run {run.told}{dashboard}")
+                night = Night(
+                    settings, store, client, run.run_id, run.previous, progress,
+                    selection or Selection(), run.forerunner, watch,
+                )  # fmt: skip
+                reports = _begin(night, stages[0], run.is_new)
+                for name in stages:
+                    if not lock.still_held():
+                        raise lock.loss(run.run_id)
+                    began = time.monotonic()
+                    extra = {"accept_loss": accept_loss} if name == fetch.NAME else {}
+                    reports = STAGES[name].run(night, reports, **extra)
+                    summary.seconds[name] = time.monotonic() - began
+                    summary.reports[name] = reports
+            if stages[-1] == recommend.NAME and summary.exit_code != FAILED:
+                _seal(store, lock, summary)
+                summary.pruned = tuple(prune(store, settings.store.keep))
+        finally:
+            if not summary.is_latest:
+                release(store, lock, run)
     return summary
 
 
@@ -150,49 +160,6 @@ def _alike(
     return alike(client, store, servers, progress.say)
 
 
-def _choose_run(
-    settings: Settings, store: Store, stages: Sequence[str]
-) -> tuple[str, str | None, bool]:
-    """Return the run to work in, the one that readers read, and whether the first is new."""
-    now = datetime.now(UTC)
-    latest = latest_run(store)
-    begun = unfinished_run(store, now - timedelta(hours=settings.run.resume_hours))
-    if begun is not None and _can_go_on(settings, store, stages, begun):
-        return begun, latest, False
-    return new_run_id(now), latest, True
-
-
-def _can_go_on(settings: Settings, store: Store, stages: Sequence[str], run_id: str) -> bool:
-    """Tell whether a run that was broken off is one to go on with."""
-    first = stages[0]
-    if first == fetch.NAME:
-        # Who asks for fetch alone wants the server read anew, not a reading of before.
-        return len(stages) > 1 or not _has_stage(store, run_id, first)
-    before = _stage_before(first)
-    return any(_has_unit(store, run_id, before, h.name) for h in settings.households)
-
-
-def _has_stage(store: Store, run_id: str, stage: str) -> bool:
-    try:
-        load_stage(store, run_id, stage)
-    except MissingArtifact:
-        return False
-    return True
-
-
-def _stage_before(stage: str) -> str:
-    names = list(STAGES)
-    return names[names.index(stage) - 1]
-
-
-def _has_unit(store: Store, run_id: str, stage: str, household: str) -> bool:
-    try:
-        load_unit(store, run_id, stage, household)
-    except MissingArtifact:
-        return False
-    return True
-
-
 def _begin(night: Night, first: str, is_new: bool) -> dict[str, UnitReport]:
     """Return what the first stage has to work on.
 
@@ -208,7 +175,7 @@ def _begin(night: Night, first: str, is_new: bool) -> dict[str, UnitReport]:
     before = list(STAGES)[: list(STAGES).index(first)]
     task = inherit if is_new else check_up_to_date
     works = {name: _one(Call(task, (night.place(name), before), "")) for name in names}
-    outcomes = drive(night.client, works, 1, night.progress.advance)
+    outcomes = night.drive(works, 1)
     errors = [error for error in outcomes.values() if isinstance(error, JfdaskError)]
     if len(errors) == len(names):
         raise errors[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jfdask.store.filesystem import Store, StoreAddress, open_store
 from jfdask.store.keys import run_key
@@ -16,6 +16,12 @@ class Place:
     run_id: str
     household: str
     previous: str | None = None  # the run that readers read
+    forerunner: str | None = None  # broken off; its work is taken over, it is not worked in
+
+    @property
+    def before_it(self) -> Place | None:
+        """The same household in the run that was broken off."""
+        return None if self.forerunner is None else replace(self, run_id=self.forerunner)
 
     @property
     def store(self) -> Store:

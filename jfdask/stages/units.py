@@ -10,14 +10,14 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from distributed import Client
 
 from jfdask.errors import JfdaskError, MissingArtifact
 from jfdask.settings import Settings
 from jfdask.stages.places import Place
-from jfdask.stages.window import Call, Work, drive, values
+from jfdask.stages.window import Call, Watch, Work, drive, unwatched, values
 from jfdask.store.filesystem import Store
 from jfdask.store.manifests import (
     Listing,
@@ -34,6 +34,8 @@ from jfdask.store.verify import damages
 from jfdask.version import code_version
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class Progress(Protocol):
@@ -68,10 +70,29 @@ class Night:
     previous: str | None  # the run that readers read
     progress: Progress
     selection: Selection = Selection()
+    forerunner: str | None = None  # a run that was broken off, whose work is taken over
+    watch: Watch = unwatched  # asked again and again: raises if the night is to stop
+
+    def drive(
+        self,
+        works: Mapping[str, Work[T]],
+        in_flight: int,
+        windows: Mapping[str, str] | None = None,
+    ) -> dict[str, T | JfdaskError]:
+        """Run every household's work; see `jfdask.stages.window.drive`."""
+        return drive(
+            self.client,
+            works,
+            in_flight,
+            self.progress.advance,
+            windows,
+            watch=self.watch,
+            stall_seconds=self.settings.cluster.stall_seconds,
+        )
 
     def place(self, household: str) -> Place:
         """Return the household's part of this run."""
-        return Place(self.store.address, self.run_id, household, self.previous)
+        return Place(self.store.address, self.run_id, household, self.previous, self.forerunner)
 
 
 @dataclass(frozen=True)
@@ -138,7 +159,7 @@ def run_units(
         for name, report in earlier.items()
         if report.status != "failed"
     }
-    outcomes = drive(night.client, works, in_flight, night.progress.advance, windows)
+    outcomes = night.drive(works, in_flight, windows)
     reports = {
         name: outcome
         if isinstance(outcome, UnitReport)
@@ -209,22 +230,26 @@ def take_over(place: Place, plan: Plan) -> UnitReport | None:
     return None if unit is None else report_of(unit, reused=True)
 
 
-def done_in_this_run(place: Place, plan: Plan) -> UnitReport | None:
-    """Look whether this run, which was broken off, has done it already."""
-    try:
-        unit = load_unit(place.store, place.run_id, plan.stage, place.household)
-    except MissingArtifact:
-        return None
-    if unit.copied_from:
-        # A stage alone began with what an earlier run had read: that is no reading of tonight.
-        return None
-    same = unit.fingerprint == fingerprint(_inputs(place, plan), plan.settings, code_version())
-    if not same or unit.status not in ("done", "part"):
-        return None
-    if problems := damages(place.store, unit):
-        logger.warning("%s is done again: %s", plan.stage, problems[0])
-        return None
-    return report_of(unit, reused=True)
+def done_tonight(place: Place, plan: Plan) -> UnitReport | None:
+    """Look whether this run, or the one that was broken off before it, has done it already."""
+    wanted = fingerprint(_inputs(place, plan), plan.settings, code_version())
+    for run_id in filter(None, (place.run_id, place.forerunner)):
+        try:
+            unit = load_unit(place.store, run_id, plan.stage, place.household)
+        except MissingArtifact:
+            continue
+        if unit.copied_from and unit.copied_from != place.forerunner:
+            # A stage alone began with what an earlier run had read: no reading of tonight.
+            continue
+        if unit.fingerprint != wanted or unit.status not in ("done", "part"):
+            continue
+        if problems := damages(place.store, unit):
+            logger.warning("%s is done again: %s", plan.stage, problems[0])
+            continue
+        if run_id != place.run_id:
+            unit = copy_unit(place.store, unit, place.run_id, check=False)
+        return report_of(unit, reused=True)
+    return None
 
 
 def carry_over(place: Place, stage: str) -> UnitReport | None:
@@ -240,13 +265,20 @@ def carry_over(place: Place, stage: str) -> UnitReport | None:
 
 
 def inherit(place: Place, stages: Sequence[str]) -> UnitReport:
-    """Have in this run what the run before has of some stages; report on the last of them.
+    """Have in this run what was done before of some stages; report on the last of them.
+
+    That is what the run that was broken off has, if it has all of them, else the run that
+    readers read.
 
     Raises
     ------
     MissingArtifact
         One of them was never done for the household.
     """
+    if place.forerunner is not None and (units := _units(place, place.forerunner, stages)):
+        for unit in units:
+            copy_unit(place.store, unit, place.run_id)
+        return check_up_to_date(place, stages)
     report = None
     for stage in stages:
         try:
@@ -261,6 +293,14 @@ def inherit(place: Place, stages: Sequence[str]) -> UnitReport:
     if report is None:
         raise ValueError("No stage to inherit.")
     return replace(report, problems=())
+
+
+def _units(place: Place, run_id: str, stages: Sequence[str]) -> list[Manifest]:
+    """Return the household's units of a run; none if one of them is missing."""
+    try:
+        return [load_unit(place.store, run_id, stage, place.household) for stage in stages]
+    except MissingArtifact:
+        return []
 
 
 def check_up_to_date(place: Place, stages: Sequence[str]) -> UnitReport:

@@ -19,6 +19,7 @@ from distributed.client import ClosedClientError
 from distributed.comm.core import CommClosedError
 
 from jfdask.errors import ClusterError, JfdaskError
+from jfdask.stages.stalls import stall_watch
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +68,12 @@ class Compute:
 Work = Generator[Sequence[Call | Compute], list[Any], T]
 #: Called with household, kind, how many are done, how many are known of.
 Advance = Callable[[str, str, int, int], None]
+#: Called between calls; raises if nothing is to be begun any more.
+Watch = Callable[[], None]
+
+
+def unwatched() -> None:
+    """Let everything go on."""
 
 
 @dataclass
@@ -106,6 +113,9 @@ def drive(
     in_flight: int,
     advance: Advance,
     windows: Mapping[str, str] | None = None,
+    *,
+    watch: Watch = unwatched,
+    stall_seconds: float = 300.0,
 ) -> dict[str, T | JfdaskError]:
     """Run every household's work; return its result, or the error that ended it.
 
@@ -122,6 +132,10 @@ def drive(
     windows
         Household → window, such as its server; households of one window take turns. None:
         a window each.
+    watch
+        Is asked before every further call; what it raises ends everything.
+    stall_seconds
+        Longest time without a worker that can work.
 
     Returns
     -------
@@ -132,11 +146,12 @@ def drive(
     Raises
     ------
     ClusterError
-        The connection to the scheduler is lost.
+        The connection to the scheduler is lost, or no worker can work.
     """
-    driven = _Drive(client, deque(works.items()), in_flight, advance, windows or {})
+    driven = _Drive(client, deque(works.items()), in_flight, advance, windows or {}, watch)
     try:
-        driven.run()
+        with stall_watch(client, stall_seconds, driven.give_up):
+            driven.run()
     except (ClosedClientError, CommClosedError) as error:
         raise ClusterError(
             "The connection to the Dask scheduler is lost. What was finished is kept; look "
@@ -157,10 +172,11 @@ class _Drive(Generic[T]):
         in_flight: int,
         advance: Advance,
         window_of: Mapping[str, str],
+        watch: Watch,
     ) -> None:
         self.outcomes: dict[str, T | JfdaskError] = {}
         self._client, self._queue, self._advance = client, queue, advance
-        self._in_flight, self._window_of = in_flight, window_of
+        self._in_flight, self._window_of, self._watch = in_flight, window_of, watch
         self._running: dict[str, _Running[T]] = {}
         self._windows: dict[str, _Window] = defaultdict(_Window)
         self._held: dict[str, None] = {}  # windows that wait for room on the scheduler
@@ -168,11 +184,19 @@ class _Drive(Generic[T]):
         self._asking: dict[Future[Any], str] = {}  # first tasks of calls that have a second one
         self._completed = as_completed([])
         self._n_tasks = 0
+        self._has_stalled = False
 
     def run(self) -> None:
         self._start()
         while self._live or self._asking:
             future = next(self._completed)
+            if self._has_stalled:
+                raise ClusterError(
+                    "No worker can work: they stand still at their memory limit, are killed and "
+                    "started again and again, or are gone. Give them more (cluster.memory_limit) "
+                    "or use fewer (cluster.workers); what was finished is kept."
+                )
+            self._watch()
             if future in self._asking:
                 window = self._asking.pop(future)
                 self._windows[window].n_live -= 1
@@ -183,7 +207,11 @@ class _Drive(Generic[T]):
             if getattr(call, "then", None) is None:
                 self._window(name).n_live -= 1
             household = self._running[name]
-            household.take(index, call, _result(future, call))
+            result = _result(future, call)
+            # Held any longer, it would be computed again should its worker die, on what other
+            # tasks have made meanwhile.
+            del future
+            household.take(index, call, result)
             done, known = household.done[call.kind], household.known[call.kind]
             if call.kind:
                 self._advance(name, call.kind, done, known)
@@ -194,6 +222,11 @@ class _Drive(Generic[T]):
                 del self._held[window]
                 self._fill(window)
             self._start()
+
+    def give_up(self) -> None:
+        """End what is under way; from another thread."""
+        self._has_stalled = True
+        self._client.cancel([*self._live, *self._asking], force=True)
 
     def close(self) -> None:
         for future in [*self._live, *self._asking]:

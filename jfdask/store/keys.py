@@ -1,6 +1,7 @@
 """Names of things in the store: the only place that spells out its layout.
 
     runs/<run>/manifest.json                            written last
+    runs/<run>/released.json                            broken off, and nobody works in it
     runs/<run>/<stage>/manifest.json                    lists the units' manifests
     runs/<run>/<stage>/<household>/manifest.json        one unit: a household in a stage
     runs/<run>/<stage>/<household>/<file>
@@ -21,6 +22,7 @@ RUNS = "runs"
 STATE = "state"
 PEOPLE = "people"
 MANIFEST = "manifest.json"
+RELEASED = "released.json"
 LATEST = "latest"
 LOCK = "lock"
 LOCK_CLAIM = "lock.claim"
@@ -91,6 +93,11 @@ def state_key(household: str, *parts: str) -> str:
 def run_manifest_key(run_id: str) -> str:
     """Return the key of a run's manifest."""
     return run_key(run_id, MANIFEST)
+
+
+def released_key(run_id: str) -> str:
+    """Return the key of what says that nobody works in a run that was broken off."""
+    return run_key(run_id, RELEASED)
 
 
 def stage_manifest_key(run_id: str, stage: str) -> str:

@@ -68,6 +68,7 @@ class Lock:
         token = secrets.token_hex(16)
         self._lease = Lease(owner, socket.gethostname(), os.getpid(), token, since, since)
         self._stop = threading.Event()
+        self._lost = threading.Event()
         self._beat = threading.Thread(target=self._keep_renewing, name="lock", daemon=True)
 
     @property
@@ -82,6 +83,27 @@ class Lock:
         """
         lease = _read(self._store, LOCK)
         return lease is not None and lease.token == self.token and not self._is_past(lease)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether a renewal has found it another's; it costs nothing to look.
+
+        To be asked often: a night that was suspended, and taken over, is to stop soon.
+        """
+        return self._lost.is_set()
+
+    def loss(self, run_id: str) -> StoreError:
+        """Return why a run that lost it is not published."""
+        if _read(self._store, LOCK) is None:
+            return StoreError(
+                f"The lock is gone from the store {self._store.url}: was the store unmounted or "
+                f"emptied while run {run_id} worked in it? Its results are not published. Bring "
+                "the store back and run again."
+            )
+        return LockHeld(
+            f"Run {run_id} lost the lock to another night while it worked (was this machine "
+            "asleep?). Its results are not published; the other night's will be."
+        )
 
     def acquire(self) -> None:
         """Take the lock; LockHeld if it is another's."""
@@ -146,6 +168,7 @@ class Lock:
             try:
                 if not self.renew():
                     _log.error("The lock of %s was lost to another night.", self._store.url)
+                    self._lost.set()
                     return
                 pause = self._seconds / 3
             except StoreError as error:

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from jfdask.errors import DamagedArtifact, LockHeld, MissingArtifact, NewerArtifact
+from jfdask.errors import DamagedArtifact, MissingArtifact, NewerArtifact
 from jfdask.store.documents import read_json, write_json
 from jfdask.store.filesystem import Store
-from jfdask.store.keys import LATEST, RUNS, run_key, run_manifest_key
+from jfdask.store.keys import LATEST, RUNS, released_key, run_key, run_manifest_key
 from jfdask.store.lock import Lock
 from jfdask.store.manifests import Listing, load_run, save_listing
 
@@ -32,6 +32,14 @@ class RunInfo:
     status: str = ""  # of the run's manifest
     stages: tuple[str, ...] = ()
     summary: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Released:
+    """A run that was broken off, and that nobody works in any more."""
+
+    run_id: str
+    forerunner: str | None  # the run whose work it had taken over itself
 
 
 def new_run_id(now: datetime) -> str:
@@ -115,6 +123,30 @@ def unfinished_run(store: Store, not_before: datetime) -> str | None:
     return None
 
 
+def release_run(store: Store, run_id: str, now: datetime, forerunner: str | None = None) -> None:
+    """Say that nobody works in a run that was not sealed, so that a later night may go on in it.
+
+    A night that was killed cannot say so, nor can one that was only suspended: in a run without
+    this word somebody may still be at work.
+    """
+    write_json(store, released_key(run_id), {"released": now.isoformat(), "forerunner": forerunner})
+
+
+def take_up_run(store: Store, run_id: str) -> Released | None:
+    """Take up a run that was released; None if somebody may still work in it.
+
+    Call it with the lock held.
+    """
+    try:
+        document = read_json(store, released_key(run_id))
+    except (MissingArtifact, DamagedArtifact):
+        return None
+    # Should this night be killed, nobody is to take the run for free.
+    store.delete(released_key(run_id))
+    forerunner = document.get("forerunner") if isinstance(document, dict) else None
+    return Released(run_id, forerunner if isinstance(forerunner, str) else None)
+
+
 def seal_run(
     store: Store,
     run_id: str,
@@ -140,6 +172,8 @@ def seal_run(
     ------
     LockHeld
         The lock was lost: another night has taken over. ``latest`` stays as it is.
+    StoreError
+        The lock is gone, and with it, most likely, the whole store.
     """
     _require(lock, run_id)
     listing = Listing(
@@ -177,7 +211,4 @@ def prune(store: Store, keep: int) -> list[str]:
 
 def _require(lock: Lock, run_id: str) -> None:
     if not lock.still_held():
-        raise LockHeld(
-            f"Run {run_id} lost the lock to another night while it worked (was this machine "
-            "asleep?). Its results are not published; the other night's will be."
-        )
+        raise lock.loss(run_id)

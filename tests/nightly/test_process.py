@@ -30,6 +30,13 @@ def wait_for(path) -> None:
         time.sleep(0.02)
 
 
+def process_of_the_night():
+    """Return the only one of our children that sleeps: other tests may have left theirs."""
+    children = psutil.Process().children()
+    [night] = [child for child in children if "time.sleep(60)" in " ".join(child.cmdline())]
+    return night
+
+
 def test_its_exit_code():
     assert finish(NightProcess(python("raise SystemExit(3)"))) == 3
 
@@ -91,8 +98,7 @@ def test_what_a_killed_night_leaves_running_is_ended(tmp_path, monkeypatch):
     )
     wait_for(pid_file)
     worker_process = psutil.Process(int(pid_file.read_text()))
-    [killed] = psutil.Process().children()
-    killed.kill()
+    process_of_the_night().kill()
     assert finish(night) == -signal.SIGKILL
     _, alive = psutil.wait_procs([worker_process], timeout=5)
     assert [p for p in alive if p.status() != psutil.STATUS_ZOMBIE] == []
@@ -100,6 +106,6 @@ def test_what_a_killed_night_leaves_running_is_ended(tmp_path, monkeypatch):
 
 def test_it_is_out_of_reach_of_the_terminals_keys():
     night = NightProcess(python("import time; time.sleep(60)"))
-    [child] = psutil.Process().children()
+    child = process_of_the_night()
     assert os.getpgid(child.pid) == child.pid != os.getpgid(0)
     night.stop()

@@ -1,12 +1,14 @@
 import os
+import signal
 import time
 from functools import partial
 from itertools import pairwise
 
+import dask
 import pytest
 
 from jfdask.cluster.connect import connect
-from jfdask.errors import ClusterError, DataError
+from jfdask.errors import ClusterError, DataError, LockHeld
 from jfdask.settings import ClusterSettings
 from jfdask.stages import window
 from jfdask.stages.window import Call, drive, together, values
@@ -38,6 +40,17 @@ def nap(seconds):
 
 def quiet(*_):
     pass
+
+
+def count_to(path):
+    """Return how often it was called, by a file that all workers see."""
+    with path.open("a") as file:
+        file.write("x")
+    return len(path.read_text())
+
+
+def kill(pid):
+    os.kill(pid, signal.SIGKILL)
 
 
 def test_a_work_is_sent_results_in_the_order_of_its_calls(client):
@@ -217,3 +230,52 @@ def test_workers_that_die_again_and_again_are_told(client):
     assert isinstance(outcome, ClusterError)
     assert "died again and again while doing die" in str(outcome)
     client.wait_for_workers(2, timeout=60)
+
+
+def test_what_is_done_is_not_done_again_when_its_worker_dies(tmp_path):
+    calls = tmp_path / "calls"
+
+    def work():
+        [n, pid] = yield [Call(count_to, (calls,), "x"), Call(os.getpid, (), "x")]
+        kill(pid)
+        yield [Call(nap, (0.2,), "x") for _ in range(4)]
+        return n
+
+    with connect(ClusterSettings(workers=1, dashboard_port=0)) as client:
+        assert drive(client, {"a": work()}, 4, quiet) == {"a": 1}
+    assert calls.read_text() == "x"
+
+
+def test_nothing_is_begun_any_more_once_the_watch_says_so(client):
+    began = []
+
+    def work():
+        for i in range(9):
+            began.append(i)
+            yield [Call(add, (i, 1), "x")]
+
+    def watch():
+        if len(began) == 3:
+            raise LockHeld("another night")
+
+    with pytest.raises(LockHeld, match="another night"):
+        drive(client, {"a": work()}, 1, quiet, watch=watch)
+    assert began == [0, 1, 2]
+
+
+def test_a_cluster_that_stands_still_is_told():
+    # Over this share of its memory, which any process is, Dask gives a worker no task.
+    still = {"distributed.worker.memory.pause": 0.001, "distributed.worker.memory.terminate": False}
+    with (
+        dask.config.set(still),
+        connect(ClusterSettings(workers=1, dashboard_port=0, memory_limit="4GB")) as client,
+    ):
+        # Whatever came before it was noticed is done.
+        def work():
+            while True:
+                yield [Call(nap, (0.05,), "x")]
+
+        began = time.monotonic()
+        with pytest.raises(ClusterError, match=r"No worker can work.*memory_limit"):
+            drive(client, {"a": work()}, 1, quiet, stall_seconds=3.0)
+        assert time.monotonic() - began < 60

@@ -129,10 +129,12 @@ def test_the_heartbeat_outlives_a_failure(
 
 
 def test_a_heartbeat_that_lost_it_says_so(folder: Store, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.ERROR), hold_lock(folder, "a", 0.6):
+    with caplog.at_level(logging.ERROR), hold_lock(folder, "a", 0.6) as lock:
         write_json(folder, "lock", {**read_json(folder, "lock"), "token": "another's"})
         time.sleep(0.5)
         assert "was lost" in caplog.text
+        assert lock.is_lost
+        assert isinstance(lock.loss("a-run"), LockHeld)
     assert read_json(folder, "lock")["token"] == "another's"
 
 

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from jfdask.errors import DamagedArtifact, LockHeld, MissingArtifact
+from jfdask.errors import DamagedArtifact, LockHeld, MissingArtifact, StoreError
 from jfdask.store.filesystem import Store
 from jfdask.store.lock import hold_lock
 from jfdask.store.manifests import load_run
@@ -12,9 +12,11 @@ from jfdask.store.runs import (
     list_runs,
     new_run_id,
     prune,
+    release_run,
     run_ids,
     seal_run,
     started_at,
+    take_up_run,
     unfinished_run,
 )
 from jfdask.store.verify import verify_run
@@ -165,3 +167,37 @@ def test_the_unfinished_run_to_go_on_with(folder: Store, write_run: WriteRun) ->
     assert unfinished_run(folder, NOW + timedelta(hours=1)) is None
     write_run(folder, name(2))
     assert unfinished_run(folder, NOW) is None
+
+
+def test_only_a_run_that_was_released_is_taken_up_and_once(
+    store: Store, write_run: WriteRun
+) -> None:
+    write_run(store, name(1), seal=False)
+    assert take_up_run(store, name(1)) is None
+    release_run(store, name(1), NOW, forerunner=name(2))
+    taken = take_up_run(store, name(1))
+    assert taken is not None
+    assert (taken.run_id, taken.forerunner) == (name(1), name(2))
+    # Who took it up may be killed: then nobody is to work in it.
+    assert take_up_run(store, name(1)) is None
+    assert unfinished_run(store, NOW) == name(1)
+    release_run(store, name(1), NOW)
+    again = take_up_run(store, name(1))
+    assert again is not None
+    assert again.forerunner is None
+    assert [key for key in store.list("runs") if "released" in key] == []
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"\xff"])
+def test_a_word_that_cannot_be_read_is_none(folder: Store, damage: bytes) -> None:
+    folder.write(f"runs/{name(1)}/released.json", damage)
+    assert take_up_run(folder, name(1)) is None
+
+
+def test_a_store_that_is_gone_is_no_other_night(folder: Store, write_run: WriteRun) -> None:
+    with hold_lock(folder, "a", 60) as lock:
+        folder.delete("lock")
+        with pytest.raises(StoreError, match="The lock is gone") as caught:
+            seal_run(folder, name(2), {}, lock, NOW)
+    assert caught.value.exit_code == 1
+    assert latest_run(folder) is None

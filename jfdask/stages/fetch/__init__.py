@@ -15,7 +15,7 @@ from jfdask.stages.units import (
     Night,
     Plan,
     UnitReport,
-    done_in_this_run,
+    done_tonight,
     run_units,
 )
 from jfdask.stages.window import Work
@@ -43,7 +43,7 @@ def run(
         plan=partial(_plan, households=households),
         work=partial(_work, night=night, households=households, accept_loss=accept_loss),
         in_flight=night.settings.fetch.requests_in_flight,
-        find=done_in_this_run,
+        find=done_tonight,
         # Households on one server share what it can bear.
         windows={name: where_of(household.url) for name, household in households.items()},
     )

@@ -2,33 +2,89 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable
 from functools import lru_cache
 from typing import TypeVar
 
-from jfdask.errors import Unauthorized
+from jfdask.errors import JellyfinError, ServerStarting, ServerUnreachable, Unauthorized
 from jfdask.jellyfin.client import JellyfinClient
 from jfdask.jellyfin.connection import Server, connect
+from jfdask.jellyfin.startup import ServerInfo
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+#: A server that was waited for in vain is not asked by this worker for so long: of hundreds of
+#: questions each would wait anew.
+GIVEN_UP_SECONDS = 30.0
+_given_up: dict[Server, tuple[float, JellyfinError]] = {}
+
 
 def asked(server: Server, ask: Callable[[JellyfinClient], T]) -> T:
-    """Return what a server says; ask once more, with the key read anew, if it is refused.
+    """Return what a server says; ask once more if it was away, or the key is another one now.
 
-    A worker lives for weeks; in the meantime the file with the key may have got another one.
+    A server that is started anew in the middle of a night is waited for as at its beginning. A
+    worker lives for weeks; in the meantime the file with the key may have got another one.
 
     Raises
     ------
     JellyfinError
         What the server said in the end.
     """
+    until, error = _given_up.get(server, (0.0, JellyfinError()))
+    if time.monotonic() < until:
+        raise type(error)(str(error))
     try:
         return ask(_client(server))
     except Unauthorized:
         # Not closed: other threads of this worker may be in the middle of a request.
         _client.cache_clear()
+    except (ServerUnreachable, ServerStarting):
+        if not _came_back(server):
+            raise
     return ask(_client(server))
+
+
+def ready(server: Server) -> ServerInfo:
+    """Return what a server says of itself, once it is ready.
+
+    Raises
+    ------
+    JellyfinError
+        It was not ready in time, or is not one to be read.
+    """
+    waiting = _Waiting()
+    try:
+        return _client(server).wait_until_ready(server.startup_seconds, waiting)
+    except Unauthorized:
+        _client.cache_clear()
+    return _client(server).wait_until_ready(server.startup_seconds, waiting)
+
+
+def _came_back(server: Server) -> bool:
+    """Wait for a server that is away; False if it was there all the time, or stays away."""
+    waiting = _Waiting()
+    try:
+        _client(server).wait_until_ready(server.startup_seconds, waiting)
+    except JellyfinError as error:
+        _given_up[server] = time.monotonic() + GIVEN_UP_SECONDS, error
+        return False
+    return waiting.has_begun
+
+
+class _Waiting:
+    """Is told of every pause; says so once. It may take minutes: the task has left its thread."""
+
+    def __init__(self) -> None:
+        self.has_begun = False
+
+    def __call__(self, why: str) -> None:
+        if not self.has_begun:
+            self.has_begun = True
+            logger.warning("%s Waiting for it.", why)
 
 
 @lru_cache(maxsize=32)

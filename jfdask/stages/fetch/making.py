@@ -5,7 +5,8 @@ Each of `plan`, `assemble` and `clear` is one Dask task for a household.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -237,15 +238,19 @@ def _known_credits(place: Place, etag_of: Mapping[str, str]) -> pd.DataFrame:
 
     Of a movie whose people were read several times, those that belong to its Etag.
     """
-    tonight = [
-        read_table(place.store, key, CREDITS)
-        for key in place.store.list(place.key(FETCH, READING))
-        if key.rsplit("/", 1)[-1].startswith("credits-")
-    ]
+    tonight = [frame for at in (place, place.before_it) if at for frame in _credits_read(at)]
     frames = [*tonight, _state(place, STATE_CREDITS, CREDITS)]
     fits = [frame["etag"].fillna("") == frame["item_id"].map(etag_of) for frame in frames]
     current = [frame[fit] for frame, fit in zip(frames, fits, strict=True)]
     return joined([*current, *frames], CREDITS)
+
+
+def _credits_read(place: Place) -> Iterator[pd.DataFrame]:
+    for key in place.store.list(place.key(FETCH, READING)):
+        if key.rsplit("/", 1)[-1].startswith("credits-"):
+            # Who reads in the run that was broken off may be there yet, and clear it away.
+            with contextlib.suppress(MissingArtifact):
+                yield read_table(place.store, key, CREDITS)
 
 
 def _collections(place: Place, chunks: Sequence[int]) -> list[Collection]:

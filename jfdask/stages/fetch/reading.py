@@ -36,7 +36,7 @@ def read_household(
     SettingsError
         Nobody is left of those for whom it is to be read.
     """
-    [opened] = yield [Call(tasks.open_server, (server, settings.startup_seconds), "")]
+    [opened] = yield [Call(tasks.open_server, (server,), "")]
     opened = or_raise(opened)
     people = chosen_people(opened.users, household)
     since = or_raise((yield [Call(tasks.last_reading, (place, opened.server), "")])[0])

@@ -34,7 +34,7 @@ from jfdask.jellyfin.reading import (
 )
 from jfdask.jellyfin.reading import read_members as read_members_of
 from jfdask.jellyfin.startup import ServerInfo
-from jfdask.stages.fetch.client import asked
+from jfdask.stages.fetch.client import asked, ready
 from jfdask.stages.fetch.listing import (
     READING,
     STATE_READING,
@@ -68,10 +68,10 @@ class Opened:
     broken: Mapping[str, int] = field(default_factory=dict)
 
 
-def open_server(server: Server, startup_seconds: float) -> Opened:
+def open_server(server: Server) -> Opened:
     """Wait until the server is ready; read who is there."""
     leave_the_thread()
-    info = asked(server, lambda client: client.wait_until_ready(startup_seconds))
+    info = ready(server)
     broken: Counter[str] = Counter()
     users = asked(server, lambda client: read_users(client, broken))
     return Opened(info, tuple(users), dict(broken))

@@ -183,8 +183,8 @@ def _wanted(place: Place, user_id: str, options: LearnOptions) -> str:
 
 
 def _done_before(place: Place, user_id: str, wanted: str) -> PersonReport | None:
-    """Take over a model of this run, broken off, or of the run before, if it is of the same."""
-    for run_id in filter(None, (place.run_id, place.previous)):
+    """Take over a model that was made of the same, in a run broken off or the one before."""
+    for run_id in filter(None, (place.run_id, place.forerunner, place.previous)):
         key = run_key(run_id, TRAIN, place.household, person(user_id, LEARNED))
         try:
             learned = read_json(place.store, key)

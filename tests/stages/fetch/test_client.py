@@ -1,6 +1,6 @@
 import pytest
 
-from jfdask.errors import NotFound, Unauthorized
+from jfdask.errors import NotFound, ServerStarting, ServerUnreachable, Unauthorized
 from jfdask.jellyfin.connection import Server
 from jfdask.stages.fetch import client as module
 from jfdask.stages.fetch.client import asked
@@ -40,3 +40,80 @@ def test_a_wrong_key_is_tried_once_more_and_nothing_else_is(server, error, n):
     with pytest.raises(error):
         asked(server, refuse)
     assert len(tried) == n
+
+
+class Away:
+    """A client of a server that is away for some looks; 0: it is there, and answers badly."""
+
+    def __init__(self, n_looks=None):
+        self.n_looks, self.n_asked = n_looks, 0
+
+    def ask(self):
+        self.n_asked += 1
+        if self.n_asked == 1:
+            raise ServerUnreachable("nobody there")
+        return "answer"
+
+    def wait_until_ready(self, seconds, on_wait):
+        assert seconds == 300.0
+        if self.n_looks is None:
+            on_wait("nobody there")
+            raise ServerUnreachable("nobody there. Waited 60 s for it.")
+        for _ in range(self.n_looks):
+            on_wait("nobody there.")
+
+
+@pytest.fixture
+def away(monkeypatch):
+    """Make a server's client one that is away."""
+    monkeypatch.setattr(module, "_given_up", {})
+
+    def make(n_looks):
+        client = Away(n_looks)
+        monkeypatch.setattr(module, "connect", lambda server: client)
+        module._client.cache_clear()
+        return client
+
+    yield make
+    module._client.cache_clear()
+
+
+def test_a_server_that_comes_back_is_asked_again(away, caplog):
+    away(3)
+    assert asked(Server("http://server"), Away.ask) == "answer"
+    assert caplog.messages == ["nobody there. Waiting for it."]
+
+
+def test_a_server_that_was_there_all_the_time_is_not_asked_again(away):
+    client = away(0)
+    with pytest.raises(ServerUnreachable, match=r"^nobody there$"):
+        asked(Server("http://server"), Away.ask)
+    assert client.n_asked == 1
+
+
+def test_a_server_that_stays_away_is_waited_for_once(away, monkeypatch):
+    client = away(None)
+    now = [100.0]
+    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    server, other = Server("http://server"), Server("http://other")
+    with pytest.raises(ServerUnreachable, match=r"^nobody there$"):
+        asked(server, Away.ask)
+    for _ in range(100):
+        with pytest.raises(ServerUnreachable, match="Waited 60 s"):
+            asked(server, Away.ask)
+    assert client.n_asked == 1
+    assert asked(other, Away.ask) == "answer"
+    now[0] += module.GIVEN_UP_SECONDS
+    assert asked(server, Away.ask) == "answer"
+
+
+def test_a_server_that_starts_is_waited_for(away):
+    client = away(1)
+
+    def start(_):
+        client.n_asked += 1
+        if client.n_asked == 1:
+            raise ServerStarting("503")
+        return "answer"
+
+    assert asked(Server("http://server"), start) == "answer"

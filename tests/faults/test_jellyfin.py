@@ -1,0 +1,151 @@
+"""A server that is slow, breaks off, fails, goes away for a while or for good."""
+
+import re
+import time
+
+import pytest
+
+from jfdask.demo.process import start_demo
+from jfdask.store.manifests import load_unit
+
+from .conftest import HOUSEHOLD
+from .nights import HOME, until
+
+pytestmark = [
+    pytest.mark.faults,
+    pytest.mark.cluster,
+    pytest.mark.server,
+    pytest.mark.timeout(900),
+]
+
+
+def was_read(house, night):
+    """What a fetch alone has read, as `House.result` tells it."""
+    unit = load_unit(house.store, night.run_id(), "fetch", HOME)
+    files = {name: file.sha256 for name, file in unit.files.items()}
+    return unit.status, files, dict(unit.inputs), unit.settings
+
+
+@pytest.mark.parametrize(
+    ("faults", "many"),
+    [
+        ({"latency_seconds": 0.5}, 0),
+        ({"drop": 0.25}, 3),
+        ({"fail_500": 0.25}, 3),
+        ({"fail_503": 0.25}, 3),
+    ],
+    ids=["slow", "breaks off in mid-page", "database is locked", "overloaded"],
+)
+def test_what_passes_costs_time_only(first_night, server, undisturbed, faults, many):
+    server.order("log", method="DELETE")
+    server.order("faults", **faults)
+    night = first_night.run("fetch", "-v")
+    assert night.code == 0, night.told
+    assert was_read(first_night, night) == undisturbed["fetch"]
+    assert night.told.count("Try 2 of 6") >= many
+
+
+def test_all_of_it_in_one_night(next_night, server, undisturbed):
+    server.order("faults", latency_seconds=0.1, drop=0.1, fail_500=0.1, fail_503=0.1, seed=3)
+    night = next_night.run()
+    assert night.code == 0, night.told
+    assert next_night.result() == undisturbed
+    assert next_night.damages() == []
+
+
+def test_too_slow_is_told_and_the_list_of_before_stays(next_night, server):
+    before = next_night.result()["recommend"][1]
+    server.order("faults", latency_seconds=2.0)
+    night = next_night.with_settings({"fetch.timeout_seconds": 0.5, "fetch.attempts": 2}).run()
+    assert night.code == 3, night.told
+    assert "no whole answer within 0.5 s (fetch.timeout_seconds)" in night.told
+    assert set(next_night.statuses().values()) == {"kept"}
+    assert next_night.result()["recommend"][1] == before
+    assert next_night.damages() == []
+
+
+def test_every_answer_500(next_night, server):
+    before = next_night.result()["recommend"][1]
+    server.order("faults", fail_500=1.0)
+    quick = next_night.with_settings({"fetch.attempts": 2, "fetch.startup_seconds": 3})
+    night = quick.run()
+    assert night.code == 3, night.told
+    assert "an error within the server" in night.told
+    assert set(next_night.statuses().values()) == {"kept"}
+    assert next_night.result()["recommend"][1] == before
+    assert next_night.damages() == []
+
+
+#: A minute made short: six seconds without a server, and tries that end sooner than that.
+AWAY_SECONDS = 6.0
+SHORT = {"fetch.attempts": 2, "fetch.startup_seconds": 60}
+
+
+@pytest.mark.parametrize("when", ["before it begins", "in the middle"])
+def test_gone_for_a_while(first_night, undisturbed, when):
+    with start_demo(**HOUSEHOLD) as demo:
+        port, key = int(demo.url.rpartition(":")[2]), demo.api_key
+        house = first_night.of(demo).with_settings(SHORT)
+        if when == "in the middle":
+            demo.order("faults", latency_seconds=0.4)
+            with house.night("fetch") as night:
+                reading = house.folder / "store" / "runs" / night.run_id() / "fetch" / HOME
+                until(lambda: any(reading.glob("reading/credits-*")), "people being read")
+                _stop(demo)
+                night.says("Waiting for it.")
+                told = time.monotonic()
+                until(lambda: time.monotonic() > told + AWAY_SECONDS, "the time without a server")
+                with start_demo(**HOUSEHOLD, port=port, api_key=key):
+                    assert night.end() == 0, night.told
+        else:
+            _stop(demo)
+            with house.night("fetch") as night:
+                night.says("Waiting for it.")
+                told = time.monotonic()
+                until(lambda: time.monotonic() > told + AWAY_SECONDS, "the time without a server")
+                with start_demo(**HOUSEHOLD, port=port, api_key=key):
+                    assert night.end() == 0, night.told
+    assert re.search(r"Waiting for it\.$", night.told, flags=re.MULTILINE)
+    _, *what = was_read(house, night)
+    _, files, inputs, _ = undisturbed["fetch"]
+    assert what[:2] == [files, inputs]
+
+
+@pytest.mark.parametrize("when", ["before it begins", "in the middle"])
+def test_gone_for_good(next_night, when):
+    before = next_night.result()["recommend"][1]
+    with start_demo(**HOUSEHOLD) as demo:
+        house = next_night.of(demo).with_settings({**SHORT, "fetch.startup_seconds": 3})
+        if when == "before it begins":
+            _stop(demo)
+            night = house.run()
+        else:
+            demo.order("faults", latency_seconds=0.4)
+            with house.night() as night:
+                night.says("pages")
+                _stop(demo)
+                night.end()
+    assert night.code == 3, night.told
+    assert "Is the server running, and the url right?" in night.told
+    assert set(house.statuses().values()) == {"kept"}
+    assert house.result()["recommend"][1] == before
+    assert house.damages() == []
+
+
+def test_gone_for_good_on_the_first_night(first_night):
+    with start_demo(**HOUSEHOLD) as demo:
+        house = first_night.of(demo).with_settings({**SHORT, "fetch.startup_seconds": 1})
+        _stop(demo)
+        night = house.run()
+    assert night.code == 1, night.told
+    assert "problem: home: " in night.told
+    assert house.latest() is None
+
+
+def _stop(demo):
+    """Let a server die; its address refuses connections from then on."""
+    import psutil
+
+    process = psutil.Process(demo.pid)
+    process.kill()
+    psutil.wait_procs([process], timeout=10)

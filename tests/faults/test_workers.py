@@ -1,0 +1,70 @@
+"""Workers that are killed, and workers without memory."""
+
+import pytest
+
+pytestmark = [
+    pytest.mark.faults,
+    pytest.mark.cluster,
+    pytest.mark.server,
+    pytest.mark.timeout(900),
+]
+
+
+TWO = {"cluster.workers": 2}
+
+
+@pytest.mark.parametrize(
+    "task",
+    ["read_page", "read_people", "ensure_text_model", "transform", "learn_people", "recommend_to"],
+)
+def test_a_killed_worker_costs_time_only(first_night, server, undisturbed, task):
+    house = first_night.with_settings(TWO)
+    if task.startswith("read"):
+        server.order("faults", latency_seconds=0.3)
+    if task == "ensure_text_model":
+        house = house.without_settings("features.text_model")
+    with house.night() as night:
+        night.kill_worker_doing(task)
+        server.order("faults")
+        assert night.end() == 0, night.told
+        assert night.leaves_nobody()
+    assert house.result() == undisturbed
+    assert house.damages() == []
+
+
+QUICK = {"cluster.stall_seconds": 15}
+
+
+def test_less_memory_than_a_task_needs(next_night):
+    before, lists = next_night.latest(), next_night.result()["recommend"]
+    # Not enough for the libraries that tasks load, to say nothing of data.
+    night = next_night.with_settings({**QUICK, "cluster.memory_limit": "150MB"}).run()
+    assert night.code == 1, night.told
+    assert "Give them more (cluster.memory_limit)" in night.told
+    assert next_night.latest() == before
+    assert (next_night.result()["recommend"], next_night.damages()) == (lists, [])
+
+
+def test_workers_that_stand_still_over_their_memory(next_night):
+    before, lists = next_night.latest(), next_night.result()["recommend"]
+    # Shares instead of bytes: how much the libraries take differs from machine to machine.
+    still = next_night.with_settings({**QUICK, "cluster.memory_limit": "4GB"}).but(
+        DASK_DISTRIBUTED__WORKER__MEMORY__PAUSE="0.001",
+        DASK_DISTRIBUTED__WORKER__MEMORY__TERMINATE="False",
+    )
+    night = still.run()
+    assert night.code == 1, night.told
+    assert "No worker can work" in night.told
+    assert next_night.latest() == before
+    assert (next_night.result()["recommend"], next_night.damages()) == (lists, [])
+
+
+def test_workers_that_have_to_put_things_on_disk(next_night, undisturbed):
+    tight = next_night.with_settings({"cluster.memory_limit": "4GB"}).but(
+        DASK_DISTRIBUTED__WORKER__MEMORY__TARGET="0.001",
+        DASK_DISTRIBUTED__WORKER__MEMORY__SPILL="0.002",
+    )
+    night = tight.run()
+    assert night.code == 0, night.told
+    assert next_night.result() == undisturbed
+    assert next_night.damages() == []
