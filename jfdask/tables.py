@@ -203,7 +203,11 @@ RECOMMENDATIONS = Table(
         Column("production_year", _NUMBER, "year"),
         Column("score", _NUMBER, "see score_meaning in the person's summary"),
         Column("p_favorite", _NUMBER, "how likely it becomes a favourite once watched, calibrated"),
-        Column("reasons", _TEXTS, "one to three sentences, what moved the score most first"),
+        Column(
+            "reasons",
+            _TEXTS,
+            "one to three sentences, what moved the score most first; beyond rank 300 none",
+        ),
         Column("reason_kinds", _TEXTS, "director, actor, collection, genre, …; same order"),
     ),
 )

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.sparse import csr_matrix, diags
 from scipy.special import logit
 
-from jfdask.model.inputs import Floats, Ints
+from jfdask.model.inputs import Floats
 
 _SAME = 1e-12
 
@@ -50,11 +50,6 @@ class Parts:
             self.rating + more.rating,
             self.other + more.other,
         )
-
-    def of(self, rows: Ints) -> Parts:
-        """Return the parts of some of the movies, in the order asked for."""
-        some = (part[rows] for part in (self.tokens, self.text, self.rating, self.other))
-        return Parts(self.base, *some)
 
     def within(self, low: float, high: float) -> Parts:
         """Return parts whose sum keeps to limits, between which the base lies."""

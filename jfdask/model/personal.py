@@ -33,6 +33,9 @@ from jfdask.tables import RECOMMENDATIONS
 Method = Literal["affinity", "seed"]
 Kind = Literal["affinity", "seed", "played-only", "newcomer"]
 
+#: Movies of a list that have reasons: nobody reads on, and to take a score apart takes longer
+#: than to make it.
+EXPLAINED = 300
 #: Plays from which on P(played) is learned; it takes two.
 MIN_PLAYS = 2
 # Plays that make what is learned of them one half of what is thought of P(played).
@@ -190,7 +193,7 @@ def recommend(
     max_per_collection
         Movies of one collection in the first ten.
     n_reasons
-        Reasons a movie at most.
+        Reasons a movie at most, for the first ``EXPLAINED``.
     diversity
         Weight, 0 to 1, of being unlike what stands before; 0: the order is the score's.
 
@@ -203,14 +206,16 @@ def recommend(
     scores = score_movies(learned, catalogue, candidates)
     order = rank(catalogue, candidates, scores, facts, max_per_collection, diversity)
     chance = favorite_chance(learned, candidates)
-    parts = score_parts(learned, catalogue, candidates)
     candidates, scores, chance = candidates[order], scores[order], chance[order]
+    first = candidates[:EXPLAINED]
     if learned.kind == "newcomer":
-        reasons = newcomer_reasons(candidates, facts)
+        reasons = newcomer_reasons(first, facts)
     else:
-        evidence = evidence_of(catalogue, history)
-        ordered = parts and parts.of(order)
-        reasons = explain(catalogue, facts, evidence, candidates, n_reasons, ordered)
+        parts = score_parts(learned, catalogue, first)
+        reasons = explain(
+            catalogue, facts, evidence_of(catalogue, history), first, n_reasons, parts
+        )
+    reasons += [[] for _ in candidates[EXPLAINED:]]
     frame = _frame(history, facts, candidates, scores, chance, reasons)
     return frame, SCORE_MEANINGS[learned.kind]
 

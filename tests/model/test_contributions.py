@@ -38,8 +38,8 @@ def test_what_a_list_is_ordered_by_is_the_sum_of_its_parts(library, planted, lea
     score = score_movies(learned, library.catalogue, query)
     parts = score_parts(learned, library.catalogue, query)
     assert parts.total == pytest.approx(logit(score), abs=1e-9)
-    order = np.argsort(score)[::-1]
-    assert parts.of(order).total == pytest.approx(logit(score[order]), abs=1e-9)
+    some = score_parts(learned, library.catalogue, query[::-3])
+    assert some.total == pytest.approx(logit(score[::-3]), abs=1e-9)
 
 
 def test_the_planted_directors_have_moved_most(library, planted, learned):

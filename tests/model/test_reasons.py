@@ -7,7 +7,7 @@ from scipy.sparse import csr_matrix
 
 from jfdask.model.contributions import favorite_parts
 from jfdask.model.parts import Parts
-from jfdask.model.personal import LearnOptions, fit, recommend
+from jfdask.model.personal import EXPLAINED, LearnOptions, fit, recommend
 from jfdask.model.reasons import evidence_of, explain
 
 
@@ -22,6 +22,7 @@ def first_reasons(cause, noise_trees=40):
     library, options = cause.library, LearnOptions(params={"n_estimators": noise_trees})
     learned = fit(cause.history, library.features, options)
     frame, _ = recommend(learned, cause.history, library.features, library.facts)
+    frame = frame[:EXPLAINED]
     positions = np.searchsorted(library.features.movie_ids, frame["movie_id"].to_numpy(dtype=str))
     for position, reasons, kinds in zip(
         positions, frame["reasons"], frame["reason_kinds"], strict=True
