@@ -30,9 +30,13 @@ from jfdask.demo.process import Demo, start_demo
 JFDASK = [sys.executable, "-m", "jobs"]
 CHANGED_SHARE = 0.01
 START_UP = (
-    "from jfdask.cluster.connect import connect; from jfdask.settings import ClusterSettings\n"
-    "import jfdask.stages.night\n"
+    "from jfdask.cluster.forkserver import load_for_workers\n"
+    "from jobs.summary import WORKERS_NEED\n"
     "if __name__ == '__main__':\n"
+    "    load_for_workers(WORKERS_NEED)\n"
+    "    import jfdask.stages.night\n"
+    "    from jfdask.cluster.connect import connect\n"
+    "    from jfdask.settings import ClusterSettings\n"
     "    with connect(ClusterSettings(dashboard_port=0)) as client: client.submit(int).result()\n"
 )
 

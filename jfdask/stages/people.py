@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from distributed import Client
+
 from jfdask.errors import DamagedArtifact, JfdaskError, MissingArtifact, SettingsError
 from jfdask.stages.files import FETCH, USER
 from jfdask.stages.places import Place
@@ -17,6 +19,9 @@ from jfdask.store.manifests import Receipt, load_unit
 from jfdask.store.units import UnitReader, UnitWriter
 
 logger = logging.getLogger(__name__)
+
+#: Tasks a worker gets of one household, so that nobody waits long for the last one.
+TASKS_PER_WORKER = 4
 
 
 @dataclass(frozen=True)
@@ -95,6 +100,14 @@ def each_person(
             problem = f"User {name_of(place, user_id)!r}: no {what} tonight: {told}"
             reports.append(PersonReport(user_id, problem=problem))
     return reports
+
+
+def shared_out(user_ids: Sequence[str], client: Client, most: int) -> list[Sequence[str]]:
+    """Return a household's people in chunks, several a worker, of at most ``most``."""
+    n_workers = max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
+    size = -(-len(user_ids) // (n_workers * TASKS_PER_WORKER))
+    size = max(1, min(size, most))
+    return [user_ids[i : i + size] for i in range(0, len(user_ids), size)]
 
 
 def in_chunks(

@@ -16,7 +16,7 @@ from jfdask.stages.featurize.text_model import LARGEST_NEWS
 from jfdask.stages.fetch.tasks import COLLECTIONS_PER_TASK
 from jfdask.stages.files import STAGE_NAMES
 from jfdask.stages.household import KEPT
-from jfdask.stages.train import TASKS_PER_WORKER
+from jfdask.stages.people import TASKS_PER_WORKER
 from jfdask.stages.train.tasks import GROWTH
 from jfdask.stages.window import MAX_LIVE
 
@@ -75,7 +75,7 @@ def test_its_numbers_are_the_codes(pages):
         f"a partition of {settings.features.movies_per_partition:,} movies",
         f"up to {settings.train.people_per_task} people",
         "about four tasks",
-        f"| {recommend.PEOPLE_PER_TASK} people |",
+        f"| up to {recommend.PEOPLE_PER_TASK} people |",
         f"{MAX_LIVE:,} over all households",
     ]
     assert TASKS_PER_WORKER == 4

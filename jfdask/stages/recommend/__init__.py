@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from jfdask.stages.files import FEATURIZE, FETCH, RECOMMEND, TRAIN
-from jfdask.stages.people import in_chunks, who_is_there
+from jfdask.stages.people import in_chunks, shared_out, who_is_there
 from jfdask.stages.places import Place
 from jfdask.stages.recommend import tasks
 from jfdask.stages.units import Draft, Night, Plan, UnitReport, run_units
@@ -50,7 +50,7 @@ def _work(place: Place, _: Plan, *, night: Night) -> Work[Draft]:
         given = (place, chunk, people.chosen, night.settings.recommend)
         return Call(tasks.recommend_to, given, "people", len(chunk))
 
-    chunks = [learned[i : i + PEOPLE_PER_TASK] for i in range(0, len(learned), PEOPLE_PER_TASK)]
+    chunks = shared_out(learned, night.client, PEOPLE_PER_TASK)
     reports = yield from in_chunks(chunks, call)
     summary = {
         "people": {r.user_id: dict(r.summary) for r in reports if r.problem is None},

@@ -10,7 +10,7 @@ from jfdask.model.grid import plan_search, validate_grid
 from jfdask.model.personal import LearnOptions, new_classifier
 from jfdask.settings import Settings, TrainSettings
 from jfdask.stages.files import FEATURIZE, FETCH, TRAIN
-from jfdask.stages.people import in_chunks, who_is_there
+from jfdask.stages.people import in_chunks, shared_out, who_is_there
 from jfdask.stages.places import Place
 from jfdask.stages.train import tasks
 from jfdask.stages.train.parameters import parameters
@@ -20,8 +20,6 @@ from jfdask.store.keys import PEOPLE
 
 NAME = TRAIN
 _IN_FLIGHT = 64
-#: Tasks a worker gets of one household, so that nobody waits long for the last one.
-TASKS_PER_WORKER = 4
 
 
 def check(settings: Settings) -> None:
@@ -68,15 +66,12 @@ def _work(place: Place, _: Plan, *, night: Night) -> Work[Draft]:
     settings, users = night.settings.train, night.selection.users
     [people] = values((yield [Call(who_is_there, (place, users), "")]))
     searched = yield from parameters(place, people.user_ids, night)
-    n_workers = max(1, len(night.client.scheduler_info(n_workers=-1)["workers"]))
-    size = -(-len(people.user_ids) // (n_workers * TASKS_PER_WORKER))
-    size = max(1, min(size, settings.people_per_task))
 
     def call(chunk: Sequence[str]) -> Call:
         given = (place, chunk, people.chosen, options_of(settings), searched.of(chunk))
         return Call(tasks.learn_people, given, "people", len(chunk))
 
-    chunks = [people.user_ids[i : i + size] for i in range(0, len(people.user_ids), size)]
+    chunks = shared_out(people.user_ids, night.client, settings.people_per_task)
     reports = yield from in_chunks(chunks, call)
     summary: dict[str, Any] = {
         "method": settings.method,
