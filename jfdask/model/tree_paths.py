@@ -8,7 +8,6 @@ on the leaf alone, so it is summed up once a node.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -37,25 +36,34 @@ def forest_contributions(
         probabilities of the second class.
     """
     single = np.ascontiguousarray(rows, dtype=np.float32)  # what trees are grown on
+    n_trees = sum(len(forest) for forest in forests)
     base, moved = 0.0, np.zeros((len(rows), n_groups))
-    trees = [tree for forest in forests for tree in forest.trees]
-    for tree in trees:
-        at_root, by_node = _of_tree(tree, group_of_column, n_groups)
-        base += at_root / len(trees)
-        moved += by_node[tree.apply(single)] / len(trees)
-    return base, moved
+    for forest in forests:
+        starts = np.cumsum(forest.sizes_) - forest.sizes_
+        probability, by_node = _of_nodes(forest, starts, group_of_column, n_groups)
+        base += float(probability[starts].sum()) / n_trees
+        for start, tree in zip(starts, forest.trees, strict=True):
+            moved += by_node[start + tree.apply(single)]
+    return base, moved / n_trees
 
 
-def _of_tree(tree: Any, group_of_column: Ints, n_groups: int) -> tuple[float, Floats]:
-    """Return the root's probability, and what the way to each node moved, (n_nodes, n_groups)."""
-    counts = tree.value[:, 0, :]
+def _of_nodes(
+    forest: Trees, starts: Ints, group_of_column: Ints, n_groups: int
+) -> tuple[Floats, Floats]:
+    """Return each node's probability, and what the way to it moved, (n_nodes, n_groups).
+
+    Level by level, through all trees at once.
+    """
+    nodes, counts = forest.nodes_, forest.values_[:, 0, :]
+    first = np.repeat(starts, forest.sizes_)
+    left, right = first + nodes["left_child"], first + nodes["right_child"]
     probability = counts[:, 1] / counts.sum(axis=1)
-    moved = np.zeros((tree.node_count, n_groups))
-    level = np.array([0])
-    while len(level := level[tree.children_left[level] >= 0]):
-        group = group_of_column[tree.feature[level]]
-        for child in (tree.children_left[level], tree.children_right[level]):
+    moved = np.zeros((len(nodes), n_groups))
+    level = starts
+    while len(level := level[nodes["left_child"][level] >= 0]):
+        group = group_of_column[nodes["feature"][level]]
+        for child in (left[level], right[level]):
             moved[child] = moved[level]
             moved[child, group] += probability[child] - probability[level]
-        level = np.r_[tree.children_left[level], tree.children_right[level]]
-    return float(probability[0]), moved
+        level = np.r_[left[level], right[level]]
+    return probability, moved

@@ -64,14 +64,14 @@ def _plain(value: object) -> Any:
     plain: Any = value
     if type(value) in _PLAIN:
         return plain
+    if isinstance(value, float) and not isinstance(value, np.generic):
+        return plain if math.isfinite(value) else None
     if type(value) is list and _PLAIN.issuperset(map(type, value)):
         return plain  # such as the names of tens of thousands of columns
     if isinstance(value, Enum):
         plain = _plain(value.value)
     elif isinstance(value, (np.generic, np.ndarray)):
         plain = _plain(value.tolist())
-    elif isinstance(value, float):
-        plain = value if math.isfinite(value) else None
     elif isinstance(value, Mapping):
         plain = {str(k): _plain(v) for k, v in value.items()}
     elif dataclasses.is_dataclass(value) and not isinstance(value, type):

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 #: Power iterations, each followed by a QR decomposition: without it the seed's unscaled dates,
 #: whose first singular value is 100,000 times the others, drown what follows in rounding.
 N_POWER_ITER = 4
+#: Rows times columns that one task reduces alone, by the same graph: shared out, its hundred
+#: small tasks take longer to pass round than to compute.
+FEW_VALUES = 1_000_000
 
 
 def reduce_rows(
@@ -65,8 +68,7 @@ def reduce_rows(
         return [], 0
     sources = [_Part(place, i, sha256, columns) for i, sha256 in enumerate(parts)]
     wanted = (place, sources, rows, k, random_state)
-    # Of one partition there is nothing to share out: a task does it alone.
-    alone = len(sources) == 1
+    alone = len(sources) == 1 or sum(rows) * n_columns <= FEW_VALUES
     call = Call(_reduced_here, wanted, "") if alone else Compute(_reduced(*wanted), "")
     [(receipts, n_found)] = values((yield [call]))
     return receipts, n_found
