@@ -124,8 +124,20 @@ class House:
         return path
 
     @contextmanager
-    def night(self, *command: str, **popen: Any) -> Iterator[Night]:
-        """Start a night (or another command); whatever is left of it is gone at the end."""
+    def night(self, *command: str, prepare: Callable[[], None] = lambda: None) -> Iterator[Night]:
+        """Start a night (or another command); whatever is left of it is gone at the end.
+
+        Parameters
+        ----------
+        prepare
+            Called in the new process before the command begins.
+        """
+
+        def begin() -> None:
+            # What a shell has started in the background ignores Ctrl-C, and so would the night.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            prepare()
+
         argv = [sys.executable, "-m", "jobs", *(command or ("run",)), "--config", self.config()]
         process = subprocess.Popen(
             argv,
@@ -135,7 +147,7 @@ class House:
             # In a group of its own, as a shell starts it: Ctrl-C reaches its workers, too.
             start_new_session=True,
             env={**os.environ, **self.environ},
-            **popen,
+            preexec_fn=begin,
         )
         night = Night(process)
         try:
@@ -143,9 +155,9 @@ class House:
         finally:
             night.clear_away()
 
-    def run(self, *command: str, **popen: Any) -> Night:
+    def run(self, *command: str, prepare: Callable[[], None] = lambda: None) -> Night:
         """Do a night to its end."""
-        with self.night(*command, **popen) as night:
+        with self.night(*command, prepare=prepare) as night:
             night.end()
         return night
 

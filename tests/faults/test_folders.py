@@ -152,7 +152,7 @@ def test_a_quota_of_bytes_a_file(next_night, undisturbed):
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
 
-    night = next_night.run(preexec_fn=limit)
+    night = next_night.run(prepare=limit)
     assert night.code in (1, 3), night.told
     assert "no space left" in night.told
     assert next_night.damages() == []
