@@ -19,11 +19,15 @@ from jfdask.settings import ClusterSettings
 
 LOOPBACK = "127.0.0.1"
 
+_PROFILE = "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED"
 _CONFIG = {
     **{f"distributed.nanny.pre-spawn-environ.{k}": v for k, v in ENVIRONMENT.items()},
     # A search sends its candidates as one graph of small tasks; that is meant.
     "distributed.admin.large-graph-warning-threshold": "50MB",
     "distributed.comm.timeouts.connect": "30s",
+    # Workers note every hundredth of a second what they are at, and keep an hour of it: hundreds
+    # of MB on a long night. ``DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED=True`` has it back.
+    "distributed.worker.profile.enabled": os.environ.get(_PROFILE, "").lower() == "true",
 }
 
 

@@ -38,6 +38,10 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
+#: Households that are computed side by side: while one has little to do, another one has more.
+FEWEST_AT_ONCE, WORKERS_PER_HOUSEHOLD = 2, 8
+
+
 class Progress(Protocol):
     """Is told how far the night is."""
 
@@ -78,6 +82,7 @@ class Night:
         works: Mapping[str, Work[T]],
         in_flight: int,
         windows: Mapping[str, str] | None = None,
+        at_once: int | None = None,
     ) -> dict[str, T | JfdaskError]:
         """Run every household's work; see `jfdask.stages.window.drive`."""
         return drive(
@@ -86,6 +91,7 @@ class Night:
             in_flight,
             self.progress.advance,
             windows,
+            at_once=at_once,
             watch=self.watch,
             stall_seconds=self.settings.cluster.stall_seconds,
         )
@@ -136,6 +142,8 @@ def run_units(
     in_flight: int,
     find: Callable[[Place, Plan], UnitReport | None] | None = None,
     windows: Mapping[str, str] | None = None,
+    *,
+    waits: bool = False,
 ) -> dict[str, UnitReport]:
     """Do a stage for every household that the stage before has a result of.
 
@@ -152,6 +160,9 @@ def run_units(
         The task that looks whether it is done; None: `take_over`.
     windows
         Household → what it shares its bound with; None: every household has its own.
+    waits
+        Its tasks wait for servers rather than compute, so all households go side by side.
+        Otherwise few do: a worker keeps the tables and features of two only.
     """
     night.progress.stage(stage)
     works = {
@@ -159,7 +170,11 @@ def run_units(
         for name, report in earlier.items()
         if report.status != "failed"
     }
-    outcomes = night.drive(works, in_flight, windows)
+    at_once = None
+    if not waits:
+        n_workers = len(night.client.scheduler_info(n_workers=-1)["workers"])
+        at_once = max(FEWEST_AT_ONCE, n_workers // WORKERS_PER_HOUSEHOLD)
+    outcomes = night.drive(works, in_flight, windows, at_once)
     reports = {
         name: outcome
         if isinstance(outcome, UnitReport)

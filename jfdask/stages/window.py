@@ -9,6 +9,7 @@ server and no scheduler holds more than `MAX_LIVE` tasks.
 from __future__ import annotations
 
 import logging
+import secrets
 from collections import defaultdict, deque
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -43,7 +44,7 @@ class Call:
 
     def submit(self, client: Client) -> Future[Any]:
         """Send it to the cluster."""
-        return client.submit(self.function, *self.args, pure=False)
+        return client.submit(self.function, *self.args, key=_new_key(self.function))
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,7 @@ def drive(
     advance: Advance,
     windows: Mapping[str, str] | None = None,
     *,
+    at_once: int | None = None,
     watch: Watch = unwatched,
     stall_seconds: float = 300.0,
 ) -> dict[str, T | JfdaskError]:
@@ -132,6 +134,8 @@ def drive(
     windows
         Household → window, such as its server; households of one window take turns. None:
         a window each.
+    at_once
+        Households under way at once; None: as many as the scheduler has room for.
     watch
         Is asked before every further call; what it raises ends everything.
     stall_seconds
@@ -149,6 +153,7 @@ def drive(
         The connection to the scheduler is lost, or no worker can work.
     """
     driven = _Drive(client, deque(works.items()), in_flight, advance, windows or {}, watch)
+    driven.at_once = at_once or max(1, MAX_LIVE // in_flight)
     try:
         with stall_watch(client, stall_seconds, driven.give_up):
             driven.run()
@@ -185,6 +190,7 @@ class _Drive(Generic[T]):
         self._completed = as_completed([])
         self._n_tasks = 0
         self._has_stalled = False
+        self.at_once = 1
 
     def run(self) -> None:
         self._start()
@@ -236,8 +242,7 @@ class _Drive(Generic[T]):
 
     def _start(self) -> None:
         """Begin with households while the scheduler has room for all of their calls."""
-        most = max(1, MAX_LIVE // self._in_flight)
-        while self._queue and len(self._running) < most and self._n_tasks < MAX_LIVE:
+        while self._queue and len(self._running) < self.at_once and self._n_tasks < MAX_LIVE:
             name, work = self._queue.popleft()
             self._running[name] = _Running(work)
             self._step(name, None)
@@ -283,7 +288,7 @@ class _Drive(Generic[T]):
             if isinstance(call, Call) and call.then is not None:
                 self._asking[future] = key
                 self._completed.add(future)
-                future = self._client.submit(call.then, future, pure=False)
+                future = self._client.submit(call.then, future, key=_new_key(call.then))
             household.n_live += 1
             window.n_live += 1
             self._n_tasks += call.n_tasks
@@ -323,6 +328,12 @@ def values(answers: Sequence[Any]) -> list[Any]:
         if isinstance(answer, JfdaskError):
             raise answer
     return list(answers)
+
+
+def _new_key(function: Callable[..., Any]) -> str:
+    """Return a key that no other task has: it stands in ten messages a task, so it is short."""
+    named = getattr(function, "func", function)  # of a partial
+    return f"{named.__name__}-{secrets.token_hex(8)}"
 
 
 def _result(future: Future[Any], call: Call | Compute) -> Any:

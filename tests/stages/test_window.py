@@ -132,6 +132,16 @@ def test_works_of_one_window_share_its_bound(client, in_flight, windows, most):
     assert most_at_once(done["a"] + done["b"]) == most
 
 
+def test_no_more_works_than_wanted_are_under_way(client):
+    def work():
+        first = yield [Call(nap, (0.05,), "naps")]
+        return first + (yield [Call(nap, (0.05,), "naps")])
+
+    done = drive(client, {name: work() for name in "abc"}, 4, quiet, at_once=1)
+    (a, b), (c, d), (e, f) = done.values()
+    assert a[0] < b[1] <= c[0] < d[1] <= e[0] < f[1]
+
+
 def test_works_of_one_window_take_turns(client):
     ended = []
 

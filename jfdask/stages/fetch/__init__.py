@@ -44,6 +44,7 @@ def run(
         work=partial(_work, night=night, households=households, accept_loss=accept_loss),
         in_flight=night.settings.fetch.requests_in_flight,
         find=done_tonight,
+        waits=True,
         # Households on one server share what it can bear.
         windows={name: where_of(household.url) for name, household in households.items()},
     )

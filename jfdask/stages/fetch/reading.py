@@ -14,7 +14,7 @@ from jfdask.jellyfin.reading import MARKS, User
 from jfdask.settings import FetchSettings, Household
 from jfdask.stages.fetch import making, tasks
 from jfdask.stages.fetch.choosing import chosen_people, missing_people, widest
-from jfdask.stages.fetch.listing import Listing
+from jfdask.stages.fetch.listing import Listing, in_chunks
 from jfdask.stages.fetch.losses import told_losses
 from jfdask.stages.fetch.pages import ListRead, or_raise, read_list
 from jfdask.stages.places import Place
@@ -96,14 +96,26 @@ def _read_lists(
     """Read the movies, then what each person has to do with them."""
     lists = yield from together([read_list(place, server, one, size) for one in catalogue])
     read = [or_raise(one) for one in lists]
+    user_ids = [user.user_id for user in people]
+    counts: dict[str, int] = {}
+    for counted in (
+        yield [
+            Call(tasks.count_movies, (server, chunk), "")
+            for chunk in in_chunks(user_ids, tasks.PEOPLE_PER_TASK)
+        ]
+    ):
+        counts |= or_raise(counted)
     histories = yield from together(
-        [_read_history(place, server, user.user_id, read[0].total, size) for user in people]
+        [
+            _read_history(place, server, user_id, counts.get(user_id) == read[0].total, size)
+            for user_id in user_ids
+        ]
     )
     return read, histories
 
 
 def _read_history(
-    place: Place, server: Server, user_id: str, n_movies: int, size: int
+    place: Place, server: Server, user_id: str, sees_all: bool, size: int
 ) -> Work[list[ListRead]]:
     """Read what a person may see, and has to do with it.
 
@@ -111,8 +123,7 @@ def _read_history(
     has begun, marked or played, which is a small part of a large library. They are read in this
     order, so that one that she plays meanwhile is in one of the lists.
     """
-    [n_visible] = yield [Call(tasks.count_movies, (server, user_id), "")]
-    if or_raise(n_visible) != n_movies:
+    if not sees_all:
         return [(yield from read_list(place, server, Listing("plays", user_id), size))]
     lists = []
     for mark in MARKS:

@@ -6,16 +6,18 @@ no catalogue and nobody's history travels through the scheduler.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 import pandas as pd
 from distributed import get_worker, secede
 
-from jfdask.errors import ServerFault
+from jfdask.errors import JellyfinError, ServerFault
 from jfdask.jellyfin.client import JellyfinClient
 from jfdask.jellyfin.connection import Server
 from jfdask.jellyfin.paging import Receipt as PageReceipt
@@ -51,12 +53,16 @@ from jfdask.store.state import read_state
 from jfdask.store.tables import read_json, write_json, write_table
 from jfdask.tables import CREDITS, ITEMS
 
+logger = logging.getLogger(__name__)
+
 #: Collections whose members one task asks for, one after the other.
 COLLECTIONS_PER_TASK = 20
 #: A reading asks for what changed since the one before began, and a little earlier.
 MARGIN = timedelta(minutes=10)
 #: Movies saved while pages were read that are looked for among their seams.
 MOST_SAVED = 500
+#: People whose movies one task counts, one after the other.
+PEOPLE_PER_TASK = 50
 
 
 @dataclass(frozen=True)
@@ -124,10 +130,17 @@ def _ask_for_page(client: JellyfinClient, listing: Listing, start: int, limit: i
     return ask_item_page(client, start, limit, changed_since=listing.changed_since)
 
 
-def count_movies(server: Server, user_id: str) -> int:
-    """Return how many movies a person may see."""
+def count_movies(server: Server, user_ids: Sequence[str]) -> dict[str, int]:
+    """Return how many movies each of some people may see; who cannot be asked for is left out."""
     leave_the_thread()
-    return asked(server, lambda client: count_visible(client, user_id))
+    counts = {}
+    for user_id in user_ids:
+        try:
+            counts[user_id] = asked(server, partial(count_visible, user_id=user_id))
+        except JellyfinError as error:
+            # Her whole list is read instead; if that fails, too, it costs her, and is told.
+            logger.info("Movies were not counted: %s", error)
+    return counts
 
 
 def read_saved(server: Server, since: datetime) -> tuple[str, ...] | None:
