@@ -8,6 +8,7 @@ import pytest
 from jfdask.demo.household import demo_household
 from jfdask.demo.process import start_demo
 from jfdask.errors import LockHeld, MissingArtifact, SettingsError
+from jfdask.model.personal import EXPLAINED
 from jfdask.stages import night
 from jfdask.stages.files import STAGE_NAMES
 from jfdask.stages.lists import figures_of, finished_unit, list_of, lists_of_run
@@ -73,7 +74,8 @@ class TestFirstNight:
         for document in lists(finished).values():
             rows = document["recommendations"]
             assert [row["rank"] for row in rows] == list(range(1, len(rows) + 1))
-            assert all(1 <= len(row["reasons"]) <= 3 for row in rows)
+            assert all(1 <= len(row["reasons"]) <= 3 for row in rows[:EXPLAINED])
+            assert not any(row["reasons"] for row in rows[EXPLAINED:])
             assert len({row["movie_id"] for row in rows}) == len(rows)
             assert document["score_meaning"]
         movies = unit(finished, "fetch").table("movies.parquet", MOVIES)
