@@ -93,7 +93,9 @@ class PlayedClassifier(ClassifierMixin, BaseEstimator):
         positions, liked, left = _sorted(catalogue, X, y, others)
         self.columns_ = _columns(catalogue)
         self.classes_ = np.array([0, 1])
-        negatives, negative_folds = self._negatives(catalogue, left, len(positions))
+        negatives, negative_folds = sampled_negatives(
+            catalogue, left, len(positions), self.random_state
+        )
         self._take(catalogue, positions, liked, negatives)
         folds = inner_folds(catalogue, positions, 0, self.random_state)
         rows = contrast_rows(catalogue, positions, liked, folds, negatives, negative_folds)
@@ -167,18 +169,6 @@ class PlayedClassifier(ClassifierMixin, BaseEstimator):
         known[left] = own_scores
         return np.where(np.isnan(known[query]), scores, known[query])
 
-    def _negatives(self, catalogue: Catalogue, left: Ints, n_plays: int) -> tuple[Ints, Ints]:
-        """Return sampled positions, sorted, and the fold whose rest each is compared with."""
-        wanted = min(_MOST, max(_FEWEST, 2 * n_plays), len(left))
-        # By hash, not by position: a movie added to the library moves no other in or out.
-        order = np.argsort(
-            stable_fractions(f"negatives {self.random_state}", catalogue.movie_ids[left]),
-            kind="stable",
-        )[:wanted]
-        folds = np.arange(wanted, dtype=np.int64) % INNER_FOLDS
-        by_position = np.argsort(left[order])
-        return left[order][by_position], folds[by_position]
-
     def _catalogue(self) -> Catalogue:
         if self.features is None:
             raise ValueError("The model has no features: set_params(features=…) attaches them.")
@@ -203,3 +193,30 @@ def _sorted(
             "two plays and something not played."
         )
     return positions, liked, left
+
+
+def sampled_negatives(
+    catalogue: Catalogue, left: Ints, n_plays: int, seed: int
+) -> tuple[Ints, Ints]:
+    """Return some of the movies left, and the fold of plays whose rest each is compared with.
+
+    Parameters
+    ----------
+    left
+        Positions not played, ascending.
+    n_plays
+        Plays they are held against: the more of these, the more of those.
+
+    Returns
+    -------
+    tuple of Ints
+        Positions, ascending, and folds, 0 to INNER_FOLDS - 1, both of shape (n_sampled,).
+    """
+    wanted = min(_MOST, max(_FEWEST, 2 * n_plays), len(left))
+    # By hash, not by position: a movie added to the library moves no other in or out.
+    order = np.argsort(
+        stable_fractions(f"negatives {seed}", catalogue.movie_ids[left]), kind="stable"
+    )[:wanted]
+    folds = np.arange(wanted, dtype=np.int64) % INNER_FOLDS
+    by_position = np.argsort(left[order])
+    return left[order][by_position], folds[by_position]

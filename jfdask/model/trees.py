@@ -40,7 +40,7 @@ class Trees:
     def __init__(self, forest: RandomForestClassifier) -> None:
         trees = [estimator.tree_ for estimator in forest.estimators_]
         states = [tree.__getstate__() for tree in trees]
-        self.nodes_ = _without_gaps(np.concatenate([state["nodes"] for state in states]))
+        self.nodes_ = without_gaps(np.concatenate([state["nodes"] for state in states]))
         self.values_ = np.concatenate([state["values"] for state in states])
         self.sizes_ = np.array([state["node_count"] for state in states], dtype=np.int64)
         self.depths_ = np.array([state["max_depth"] for state in states], dtype=np.int64)
@@ -98,7 +98,7 @@ class Trees:
         return tree
 
 
-def _without_gaps(nodes: NDArray[Any]) -> NDArray[Any]:
+def without_gaps(nodes: NDArray[Any]) -> NDArray[Any]:
     """Return the records with zeros between their fields: what lies there is any old memory."""
     clean = np.zeros(nodes.shape, nodes.dtype)
     for name in nodes.dtype.names or ():

@@ -4,7 +4,7 @@ from sklearn.metrics import roc_auc_score
 from skops.io import dumps, get_untrusted_types
 
 from jfdask.errors import NotEnoughPlays
-from jfdask.model.played import PlayedClassifier
+from jfdask.model.played import PlayedClassifier, sampled_negatives
 
 
 def fit(library, played, seed=0, **params):
@@ -62,10 +62,9 @@ def test_order_does_not_matter_and_the_seed_does(library):
 def test_the_sample_of_negatives_is_bounded(library, monkeypatch):
     monkeypatch.setattr("jfdask.model.played._FEWEST", 50)
     monkeypatch.setattr("jfdask.model.played._MOST", 90)
-    model = PlayedClassifier(library.source)
     left = np.arange(60, 420)
     for n_plays, expected in ((10, 50), (30, 60), (100, 90)):
-        negatives, folds = model._negatives(library.catalogue, left, n_plays)
+        negatives, folds = sampled_negatives(library.catalogue, left, n_plays, 42)
         assert len(negatives) == expected
         assert np.all(np.diff(negatives) > 0)
         sizes = np.bincount(folds, minlength=5)

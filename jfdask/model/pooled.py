@@ -1,0 +1,274 @@
+"""All people together: one model of P(favourite) and one of P(played) over everybody's rows.
+
+A row is a movie of a person: her affinities to it, columns of the movie, of the person, and of
+the crowd of other people. What the models learn is how these tell what is liked, which is the
+same for everybody, known or new. Rows are made out of fold, as for one person alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.special import logit
+from sklearn.base import BaseEstimator
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+from jfdask.errors import NotEnoughPlays
+from jfdask.model.affinity import References, everything, outside_folds
+from jfdask.model.boosting import BoostedTrees
+from jfdask.model.catalogue import Catalogue
+from jfdask.model.crowd import Crowd, Crowds
+from jfdask.model.crowd_columns import CROWD_COLUMNS, crowd_columns
+from jfdask.model.forest import clipped
+from jfdask.model.history import History
+from jfdask.model.holdout import stable_fractions, stable_seed
+from jfdask.model.inputs import Bools, Floats, Ints
+from jfdask.model.person_columns import PERSON_COLUMNS, person_columns
+from jfdask.model.played import sampled_negatives
+from jfdask.model.rows import INNER_FOLDS, contrast_rows, inner_folds, row_columns, scoring_rows
+
+#: Rows that are learned from at most: some 500 MB.
+MOST_ROWS = 1_000_000
+#: Plays from which on a person's rows are learned from.
+FEWEST_PLAYS = 10
+#: How much P(favourite) counts beside P(played) in the order of a list.
+FAVORITE_SHARE = 0.5
+_OWN_SHARE = 0.5  # of the person's own model in the blend of P(favourite)
+
+
+@dataclass(frozen=True, eq=False)
+class PooledRows:
+    """Rows of one person, or of several under each other."""
+
+    X: np.ndarray[Any, np.dtype[np.float32]]  # (n_rows, len(columns))
+    columns: tuple[str, ...]
+    played: Bools  # (n_rows,) or a movie she left
+    liked: Bools  # (n_rows,)
+
+
+def pooled_columns(catalogue: Catalogue) -> tuple[str, ...]:
+    """Return the names of a row's columns."""
+    own = (*row_columns(catalogue), *catalogue.completeness_names)
+    return (*own, *PERSON_COLUMNS, *CROWD_COLUMNS)
+
+
+def training_rows_of(
+    catalogue: Catalogue, crowd: Crowd | None, history: History, random_state: int
+) -> PooledRows:
+    """Return the rows of a person's plays, then of movies that she left.
+
+    Parameters
+    ----------
+    crowd
+        Of other people, over the same catalogue; None: there is none.
+    history
+        Hers. Held-out plays must be among those not played.
+    """
+    positions, liked = history.played, history.liked
+    seed = stable_seed(f"pooled rows of {history.user_id}", random_state)
+    negatives, negative_folds = sampled_negatives(catalogue, history.unplayed, len(positions), seed)
+    folds = inner_folds(catalogue, positions, 0, seed)
+    base = contrast_rows(catalogue, positions, liked, folds, negatives, negative_folds)
+    references = outside_folds(positions, liked, folds, INNER_FOLDS)
+    query, group = np.r_[positions, negatives], np.r_[folds, negative_folds]
+    X = _beside(base, catalogue, crowd, query, group, references)
+    is_played = np.arange(len(query)) < len(positions)
+    is_liked = np.zeros(len(query), dtype=np.bool_)
+    is_liked[: len(positions)] = liked
+    return PooledRows(X, pooled_columns(catalogue), is_played, is_liked)
+
+
+def scoring_rows_of(
+    catalogue: Catalogue, crowd: Crowd | None, history: History, query: Ints
+) -> PooledRows:
+    """Return the rows of movies that a person has not played."""
+    positions, liked = history.played, history.liked
+    rows = scoring_rows(catalogue, query, positions, liked)
+    base = np.hstack([rows, catalogue.completeness[query]])
+    group = np.zeros(len(query), dtype=np.int64)
+    X = _beside(base, catalogue, crowd, query, group, everything(positions, liked))
+    nothing = np.zeros(len(query), dtype=np.bool_)
+    return PooledRows(X, pooled_columns(catalogue), nothing, nothing)
+
+
+def _beside(
+    base: Floats,
+    catalogue: Catalogue,
+    crowd: Crowd | None,
+    query: Ints,
+    group: Ints,
+    references: References,
+) -> np.ndarray[Any, np.dtype[np.float32]]:
+    person = person_columns(catalogue, group, references)
+    others = crowd_columns(catalogue, crowd, query, group, references)
+    return np.hstack([base, person, others]).astype(np.float32)
+
+
+class PooledModel(BaseEstimator):
+    """Gradient-boosted trees over the rows of many people.
+
+    Parameters
+    ----------
+    favorite_params, played_params
+        Of the two HistGradientBoostingClassifiers, over the defaults of this module.
+    random_state
+        Seed of the trees, and of the sample of rows above ``MOST_ROWS``.
+
+    Attributes
+    ----------
+    columns_ : tuple of str
+        The columns it knows; a row's others are left out, missing ones count as unknown.
+    favorite_, played_ : BoostedTrees
+        ``favorite_`` is None where all plays are favourites, or none.
+    """
+
+    def __init__(
+        self,
+        favorite_params: dict[str, Any] | None = None,
+        played_params: dict[str, Any] | None = None,
+        random_state: int = 42,
+    ) -> None:
+        self.favorite_params = favorite_params
+        self.played_params = played_params
+        self.random_state = random_state
+
+    def fit(self, people: Sequence[PooledRows]) -> PooledModel:
+        """Learn from people's rows.
+
+        Parameters
+        ----------
+        people
+            Each one's, in any order that stays the same; households may have other columns.
+
+        Raises
+        ------
+        NotEnoughPlays
+            There are no rows, or none of movies left.
+        """
+        self.columns_ = tuple(dict.fromkeys(c for rows in people for c in rows.columns))
+        kept = _sampled(people, self.random_state)
+        if not kept:
+            raise NotEnoughPlays("There are no plays to learn from, of anybody.")
+        X = np.concatenate([_aligned(r.X[k], r.columns, self.columns_) for r, k in kept])
+        played = np.concatenate([r.played[k] for r, k in kept])
+        liked = np.concatenate([r.liked[k] for r, k in kept])
+        if played.all() or not played.any():
+            raise NotEnoughPlays("Everything was played, or nothing: P(played) needs both.")
+        self.played_ = self._trees(_PLAYED_TREES, self.played_params, X, played)
+        both = liked[played].any() and not liked[played].all()
+        self.favorite_ = None
+        if both:
+            given = X[played], liked[played]
+            self.favorite_ = self._trees(_FAVORITE_TREES, self.favorite_params, *given)
+        return self
+
+    def favorite(self, rows: PooledRows) -> Floats | None:
+        """Return P(favourite) of rows, shape (n_rows,); None if that was not learned."""
+        return None if self.favorite_ is None else self._scores(self.favorite_, rows)
+
+    def played(self, rows: PooledRows) -> Floats:
+        """Return P(played) of rows, shape (n_rows,), relative to the sample of movies left."""
+        return self._scores(self.played_, rows)
+
+    def _scores(self, trees: BoostedTrees, rows: PooledRows) -> Floats:
+        return clipped(trees.probability(_aligned(rows.X, rows.columns, self.columns_)))
+
+    def _trees(
+        self,
+        settings: dict[str, Any],
+        params: dict[str, Any] | None,
+        X: np.ndarray[Any, np.dtype[np.float32]],
+        y: Bools,
+    ) -> BoostedTrees:
+        given = {**_TREES, **settings, **(params or {})}
+        # scikit-learn cannot bin a column without any value; a constant is never split at.
+        X = np.where(np.isfinite(X).any(axis=0), X, np.float32(0.0))
+        boosting = HistGradientBoostingClassifier(**given, random_state=self.random_state)
+        return BoostedTrees(boosting.fit(X, y))
+
+
+_TREES: dict[str, Any] = {
+    "learning_rate": 0.05,
+    "min_samples_leaf": 60,
+    "l2_regularization": 10.0,
+    "max_features": 0.3,
+    "max_bins": 127,
+    "early_stopping": False,
+}
+_FAVORITE_TREES: dict[str, Any] = {"max_iter": 350, "max_leaf_nodes": 7}
+_PLAYED_TREES: dict[str, Any] = {"max_iter": 300, "max_leaf_nodes": 15}
+
+
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """What is learned of all people, over one catalogue: enough to score anybody."""
+
+    model: PooledModel
+    crowds: Crowds
+
+    def scores(
+        self, catalogue: Catalogue, history: History, query: Ints
+    ) -> tuple[Floats, Floats | None]:
+        """Return P(played) and P(favourite) of movies that a person has not played."""
+        crowd = self.crowds.of(history.user_id)
+        rows = scoring_rows_of(catalogue, crowd, history, query)
+        return self.model.played(rows), self.model.favorite(rows)
+
+
+def learn_pool(
+    catalogue: Catalogue, crowds: Crowds, histories: Sequence[History], random_state: int
+) -> Pool:
+    """Learn from people over one catalogue, those with ``FEWEST_PLAYS`` or more."""
+    enough = sorted(
+        (h for h in histories if len(h.played) >= FEWEST_PLAYS), key=lambda h: h.user_id
+    )
+    rows = [training_rows_of(catalogue, crowds.of(h.user_id), h, random_state) for h in enough]
+    return Pool(PooledModel(random_state=random_state).fit(rows), crowds)
+
+
+def blended(pooled: Floats | None, own: Floats | None) -> Floats | None:
+    """Return P(favourite) of the pooled model and of the person's own; whichever there is."""
+    if pooled is None or own is None:
+        return own if pooled is None else pooled
+    return (1 - _OWN_SHARE) * pooled + _OWN_SHARE * own
+
+
+def in_order(played: Floats, favorite: Floats | None) -> Floats:
+    """Return what a list is ordered by: logit P(played) and, for less, logit P(favourite)."""
+    if favorite is None:
+        return np.asarray(logit(clipped(played)))
+    return np.asarray(logit(clipped(played)) + FAVORITE_SHARE * logit(clipped(favorite)))
+
+
+def _sampled(people: Sequence[PooledRows], random_state: int) -> list[tuple[PooledRows, Ints]]:
+    """Return which rows of each are kept: all, or a sample of each above the cap."""
+    total = sum(len(rows.played) for rows in people)
+    share = min(1.0, MOST_ROWS / max(total, 1))
+    kept = []
+    for number, rows in enumerate(people):
+        if len(rows.played):
+            salt = f"pooled sample {random_state} {number}"
+            all_rows = np.arange(len(rows.played), dtype=np.int64)
+            if share < 1:
+                all_rows = all_rows[stable_fractions(salt, map(str, all_rows)) < share]
+            kept.append((rows, all_rows))
+    return kept
+
+
+def _aligned(
+    X: np.ndarray[Any, np.dtype[np.float32]], columns: tuple[str, ...], wanted: tuple[str, ...]
+) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """Return the wanted columns. A genre that a household does not have is 0, else unknown."""
+    if columns == wanted:
+        return X
+    where = {name: i for i, name in enumerate(columns)}
+    aligned = np.full((len(X), len(wanted)), np.nan, dtype=np.float32)
+    for i, name in enumerate(wanted):
+        if name in where:
+            aligned[:, i] = X[:, where[name]]
+        elif name.startswith("tokens__genre:"):
+            aligned[:, i] = 0.0
+    return aligned
