@@ -32,15 +32,14 @@ METHODS = {
     "tfidf": Method(baselines.tfidf, is_probability=False, uses_model=False),
     "als": Method(baselines.als, is_probability=False, uses_model=False),
     "affinity": Method(ours.affinity, is_probability=True, uses_model=True),
+    "pooled": Method(ours.pooled, is_probability=True, uses_model=True),
+    "prior": Method(ours.prior, is_probability=True, uses_model=True),
 }
 BASELINES = ("always_true", "community_rating", "popularity", "seed", "tfidf", "als")
-#: Named, so that who asks for them is told.
-NOT_BUILT = ("pooled", "prior")
 
 
 def check_methods(names: Sequence[str]) -> None:
-    """Raise SettingsError if a method does not exist, or not yet."""
+    """Raise SettingsError if a method does not exist."""
     for name in names:
         if name not in METHODS:
-            why = "is not built yet" if name in NOT_BUILT else "does not exist"
-            raise SettingsError(f"Method {name!r} {why}; there are {', '.join(METHODS)}.")
+            raise SettingsError(f"No method {name!r}; there are {', '.join(METHODS)}.")

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from jfdask.model.inputs import Floats, Ints
-from jfdask.model.personal import Learned, LearnOptions, fit, learn, score_movies
+from jfdask.model.crowd import Member, crowds_of
+from jfdask.model.inputs import Bools, Floats, InMemory, Ints
+from jfdask.model.personal import (
+    Learned,
+    LearnOptions,
+    fit,
+    learn,
+    new_classifier,
+    score_movies,
+)
+from jfdask.model.pooled import FEWEST_PLAYS, Pool, blended, in_order, learn_pool
 from jfdask.model.ranking import DIVERSITY, likeness, rank
 from jfdask.settings import RecommendSettings
 
 from .baselines import Scores
-from .people import Case
+from .people import Case, Person, half_of, whole_history
 from .world import World
 
 
@@ -54,3 +65,53 @@ def _places(order: Ints) -> Floats:
     places = np.empty(len(order))
     places[order] = -np.arange(len(order), dtype=np.float64)
     return places
+
+
+def pooled(world: World, case: Case, tasks: str) -> Scores:
+    """All people together. A: P(favourite), blended with her own. B: what a list is ordered by."""
+    pool = world.once(("pool", case.fold), lambda: _pool(world.visible(case.fold), world))
+    return _with_pool(world, case, tasks, pool)
+
+
+def prior(world: World, case: Case, tasks: str) -> Scores:
+    """One person alone, with a prior learned from people of the half that she is not in."""
+    half = half_of(case.history.user_id)
+
+    def others() -> Pool | None:
+        return _pool([seen for seen in world.visible(case.fold) if seen[0].half != half], world)
+
+    return _with_pool(world, case, tasks, world.once(("prior", half, case.fold), others))
+
+
+def _with_pool(world: World, case: Case, tasks: str, pool: Pool | None) -> Scores:
+    if pool is None:
+        return affinity(world, case, tasks)
+    played, favorite = pool.scores(world.catalogue, case.history, case.candidates)
+    scores: Scores = {}
+    if "B" in tasks:
+        scores["B"] = in_order(played, favorite)
+    if "A" in tasks:
+        key = ("own", case.history.user_id, case.fold)
+        own = world.once(key, lambda: _own_favorite(world, case))
+        hidden = np.searchsorted(case.candidates, case.hidden)
+        scores["A"] = own if favorite is None else blended(favorite[hidden], own)
+    return scores
+
+
+def _own_favorite(world: World, case: Case) -> Floats:
+    """Return P(favourite) of the hidden plays by the person's data alone."""
+    model = new_classifier(LearnOptions()).set_params(features=InMemory(world.matrix))
+    taste = case.history.taste
+    model.fit(taste.positions, taste.liked, sample_weight=taste.weight)
+    return np.asarray(model.predict_proba(case.hidden)[:, 1])
+
+
+def _pool(visible: Sequence[tuple[Person, Ints, Bools]], world: World) -> Pool | None:
+    """Return what these people's visible plays teach; None if nobody has enough."""
+    ids = world.catalogue.movie_ids
+    histories = [whole_history(p.user_id, played, liked, ids) for p, played, liked in visible]
+    if not any(len(h.played) >= FEWEST_PLAYS for h in histories):
+        return None
+    members = [Member(h.user_id, h.played, h.liked) for h in histories]
+    crowds = crowds_of(members, world.catalogue.n_movies)
+    return learn_pool(world.catalogue, crowds, histories, LearnOptions().random_state)

@@ -44,7 +44,7 @@ class Person:
     @property
     def half(self) -> str:
         """``choose`` or ``quote``: what is tried is judged on one, told of the other."""
-        return "choose" if stable_fractions("half", [self.user_id])[0] < 0.5 else "quote"
+        return half_of(self.user_id)
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,23 +61,24 @@ class Case:
         return self.history.unplayed
 
 
-def case_of(person: Person, fold: int, movie_ids: Texts) -> Case:
-    """Return a person with one fold hidden."""
-    inside = person.folds == fold
+def half_of(user_id: str) -> str:
+    """Return the half that a person is in, by a hash of her id."""
+    return "choose" if stable_fractions("half", [user_id])[0] < 0.5 else "quote"
+
+
+def whole_history(user_id: str, played: Ints, liked: Bools, movie_ids: Texts) -> History:
+    """Return the history of somebody who may see everything."""
     everything = np.arange(len(movie_ids), dtype=np.int64)
     nothing = np.empty(0, dtype=np.int64)
     # As a server tells it: a heart is a statement, a play without one says little.
-    weight = np.where(person.liked, STATED, UNKNOWN)
-    whole = History(
-        person.user_id,
-        person.played,
-        person.liked,
-        everything,
-        movie_ids,
-        nothing,
-        nothing,
-        Labels(person.played, person.liked, weight),
-    )
+    labels = Labels(played, liked, np.where(liked, STATED, UNKNOWN))
+    return History(user_id, played, liked, everything, movie_ids, nothing, nothing, labels)
+
+
+def case_of(person: Person, fold: int, movie_ids: Texts) -> Case:
+    """Return a person with one fold hidden."""
+    inside = person.folds == fold
+    whole = whole_history(person.user_id, person.played, person.liked, movie_ids)
     return Case(fold, whole.without(inside), person.played[inside])
 
 
