@@ -128,7 +128,7 @@ class PlayedClassifier(ClassifierMixin, BaseEstimator):
             raise StaleModel("The library has other columns than the forest was grown on.")
         positions, liked, left = _sorted(catalogue, X, y, others)
         model = copy.copy(self)
-        negatives, _ = model._negatives(catalogue, left, len(positions))
+        negatives, _ = sampled_negatives(catalogue, left, len(positions), self.random_state)
         model._take(catalogue, positions, liked, negatives)
         return model
 
