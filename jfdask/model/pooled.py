@@ -3,6 +3,8 @@
 A row is a movie of a person: her affinities to it, columns of the movie, of the person, and of
 the crowd of other people. What the models learn is how these tell what is liked, which is the
 same for everybody, known or new. Rows are made out of fold, as for one person alone.
+
+It is measured by `benchmarks/quality.py` (methods `pooled` and `prior`); nights do not use it yet.
 """
 
 from __future__ import annotations
