@@ -49,6 +49,9 @@ class Bucket:
         keys = {"aws_access_key_id": "fake", "aws_secret_access_key": "fake"}
         self.client = boto3.client("s3", endpoint_url=direct, region_name="us-east-1", **keys)
         self.client.create_bucket(Bucket=BUCKET)
+        # What an earlier one held is there as long as this process is.
+        for found in self.client.list_objects_v2(Bucket=BUCKET).get("Contents", ()):
+            self.client.delete_object(Bucket=BUCKET, Key=found["Key"])
         threading.Thread(target=self._http.serve_forever, daemon=True).start()
 
     @property
@@ -58,7 +61,6 @@ class Bucket:
             "url": f"s3://{BUCKET}/jfdask",
             "endpoint_url": self.url,
             "region": "us-east-1",
-            "timeout_seconds": 3.0,
         }
 
     def fill_from(self, folder: Path) -> None:
