@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,9 @@ from jfdask.settings import ClusterSettings, Settings
 from jfdask.stages.files import STAGE_NAMES
 from jfdask.stages.night import Summary, run_stages
 from jfdask.store.filesystem import Store, address_of, open_store
+
+# As if the environment were activated: tests start its programs (dask, hadolint) by name.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
 
 @dataclass

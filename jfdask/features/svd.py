@@ -84,7 +84,7 @@ def settle(
     --------
     >>> turned = np.array([[0.6, 0.8], [-0.8, 0.6]])
     >>> s, V = settle(np.array([2.0, 2.0]), turned)
-    >>> (V + 0.0).round(12)
+    >>> V.round(12) + 0.0
     array([[1., 0.],
            [0., 1.]])
     """
