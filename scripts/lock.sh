@@ -5,12 +5,12 @@ set -eu
 cd "$(dirname "$0")/.."
 lock() {
     uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 \
-        --generate-hashes --no-emit-index-url --no-annotate --no-header pyproject.toml "$@"
+        --generate-hashes --no-emit-index-url --no-strip-extras --no-annotate --no-header pyproject.toml "$@"
 }
 lock -o requirements.lock
 lock --extra kubernetes -c requirements.lock -o requirements-kubernetes.lock
 lock --group dev -c requirements.lock -o requirements-dev.lock
-uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras \
     --no-annotate --no-header --group build -c requirements.lock -o requirements-build.lock
-uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras \
     --no-annotate --no-header --group checkov -o requirements-checkov.lock
