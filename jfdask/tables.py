@@ -212,4 +212,18 @@ RECOMMENDATIONS = Table(
     ),
 )
 
-TABLES = (ITEMS, ITEM_IDS, ITEM_PLAYS, CREDITS, MOVIES, PLAYS, RECOMMENDATIONS)
+#: The films that a pool of people is over: what a library's movies are matched with.
+FILMS = Table(
+    "films",
+    "film_id",
+    (
+        Column("film_id", _TEXT, "as in movies; movielens:… for a film without any other id"),
+        Column("tmdb_id", _TEXT, "id at The Movie Database"),
+        Column("imdb_id", _TEXT, "id at IMDb"),
+        Column("title", _TEXT, "title"),
+        Column("other_title", _TEXT, "another one, as a rule the original"),
+        Column("year", _NUMBER, "year of production"),
+    ),
+)
+
+TABLES = (ITEMS, ITEM_IDS, ITEM_PLAYS, CREDITS, MOVIES, PLAYS, RECOMMENDATIONS, FILMS)

@@ -1,0 +1,137 @@
+"""Which film of a pool a household's movie is: by its ids, else by title and year."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from jfdask.model.inputs import Ints
+from jfdask.tables import FILMS, MOVIES
+
+_ARTICLES = frozenset(
+    {"a", "an", "the"}  # and of titles in other languages
+    | {"le", "la", "les", "l", "un", "une", "der", "die", "das", "ein", "eine"}
+    | {"el", "los", "las", "lo", "il", "gli", "i", "de", "het", "en", "ett"}
+)
+_YEARS_NEARBY = (0, -1, 1)  # a festival's year and a cinema's differ by one
+_COLUMNS = ["film_id", "tmdb_id", "imdb_id", "title", "other_title", "year"]
+_NAMES_IN_MOVIES = {"name": "title", "original_title": "other_title", "production_year": "year"}
+
+
+def films_of(movies: pd.DataFrame) -> pd.DataFrame:
+    """Return the FILMS of one or several households' MOVIES, each film once.
+
+    Parameters
+    ----------
+    movies
+        MOVIES, or several under each other.
+    """
+    films = movies.rename(columns=_NAMES_IN_MOVIES)[_COLUMNS]
+    return FILMS.from_arrow(FILMS.to_arrow(films.drop_duplicates("film_id")))
+
+
+def positions_of(films: pd.DataFrame, movies: pd.DataFrame) -> Ints:
+    """Return which of a pool's films each movie of a household is.
+
+    A film's id decides, The Movie Database's before IMDb's. Title and year do where the film or
+    the movie has no id that could be compared, and only if they name one film.
+
+    Parameters
+    ----------
+    films
+        FILMS, n_films of them.
+    movies
+        MOVIES of one household, in any order.
+
+    Returns
+    -------
+    Ints
+        Shape (n_movies,), in the order of the movies' ids, as features have them: rows of
+        ``films``; -1: none of them.
+    """
+    known: list[Any] = [*films.itertuples(index=False)]
+    by_id: dict[str, int] = {}
+    by_title: dict[tuple[str, int], set[int]] = {}
+    for row, film in enumerate(known):
+        for key in _id_keys(film):
+            by_id.setdefault(key, row)
+        for title in _title_keys(film, (0,)):
+            by_title.setdefault(title, set()).add(row)
+    wanted = movies.sort_values(MOVIES.key).rename(columns=_NAMES_IN_MOVIES)[_COLUMNS]
+    found = np.full(len(wanted), -1, dtype=np.int64)
+    wanted_movies: Iterable[Any] = wanted.itertuples(index=False)
+    for i, movie in enumerate(wanted_movies):
+        ids = [by_id[key] for key in _id_keys(movie) if key in by_id]
+        found[i] = ids[0] if ids else _by_title(movie, known, by_title)
+    return found
+
+
+def plain_title(title: str) -> str:
+    """Return a title without case, accents, punctuation, and an article at either end.
+
+    Examples
+    --------
+    >>> plain_title("Matrix, The"), plain_title("The Matrix"), plain_title("Amélie & Zoé")
+    ('matrix', 'matrix', 'amelie and zoe')
+    """
+    decomposed = unicodedata.normalize("NFKD", title.replace("&", " and ").casefold())
+    words = re.findall(r"\w+", "".join(c for c in decomposed if not unicodedata.combining(c)))
+    if len(words) > 1 and words[-1] in _ARTICLES and re.search(r",\s*\S+\s*$", title):
+        words.pop()
+    if len(words) > 1 and words[0] in _ARTICLES:
+        words.pop(0)
+    return " ".join(words)
+
+
+def plain_imdb_id(imdb_id: str) -> str:
+    """Return IMDb's id of a film in its one form.
+
+    Examples
+    --------
+    >>> plain_imdb_id("0114709"), plain_imdb_id("tt0114709"), plain_imdb_id("114709")
+    ('tt0114709', 'tt0114709', 'tt0114709')
+    """
+    return f"tt{imdb_id.strip().lower().removeprefix('tt').lstrip('0').zfill(7)}"
+
+
+def _id_keys(film: Any) -> Iterator[str]:
+    """Yield the keys of a film, the most certain first."""
+    if _is_text(film.tmdb_id):
+        yield f"tmdb:{film.tmdb_id}"
+    if _is_text(film.imdb_id):
+        yield f"imdb:{plain_imdb_id(film.imdb_id)}"
+    if not film.film_id.startswith(("tmdb:", "imdb:")):
+        yield film.film_id
+
+
+def _title_keys(film: Any, nearby: Iterable[int]) -> Iterator[tuple[str, int]]:
+    if np.isfinite(film.year):
+        for years in nearby:
+            for name in (film.title, film.other_title):
+                if _is_text(name) and (plain := plain_title(name)):
+                    yield plain, int(film.year) + years
+
+
+def _by_title(movie: Any, known: list[Any], by_title: dict[tuple[str, int], set[int]]) -> int:
+    for key in _title_keys(movie, _YEARS_NEARBY):
+        rows = [row for row in by_title.get(key, ()) if not _comparable(movie, known[row])]
+        if len(rows) == 1:
+            return rows[0]
+    return -1
+
+
+def _comparable(one: Any, other: Any) -> bool:
+    """Tell whether both have an id at the same place: then these have the say."""
+    return any(
+        _is_text(getattr(one, name)) and _is_text(getattr(other, name))
+        for name in ("tmdb_id", "imdb_id")
+    )
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value)

@@ -1,0 +1,218 @@
+"""What is learned of many people, in the store: written once, read by every night.
+
+    <prefix>/manifest.json           written last: names the others, with checksums
+    <prefix>/films-<digest>.parquet  the films it is over
+    <prefix>/crowd-<digest>.parquet  a crowd over these films, one file each
+    <prefix>/model-<digest>.skops    the pooled model
+
+A file's name has the digest of its content, so that a pool is replaced as a whole: readers find
+the old one until the new manifest is there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from jfdask.errors import DamagedArtifact, MissingArtifact, NewerArtifact
+from jfdask.model.crowd import Crowd, Crowds, Factors
+from jfdask.model.films import positions_of
+from jfdask.model.inputs import Floats, Ints
+from jfdask.model.pooled import Pool, PooledModel
+from jfdask.store.documents import decode_json, encode_json
+from jfdask.store.filesystem import Store, StoreAddress, open_store, sha256_of
+from jfdask.store.keys import MANIFEST, join
+from jfdask.store.manifests import Receipt, StoredFile
+from jfdask.store.models import decode_model, encode_model
+from jfdask.store.tables import decode_arrow, decode_table, encode_arrow, encode_table
+from jfdask.tables import FILMS
+
+#: Where the prior lies that `jfdask pretrain` writes.
+PRIOR = "prior"
+SCHEMA = 1
+#: Pools that a process keeps: the prior and a household's own.
+KEPT = 2
+_DIGITS = 16
+_COUNTS = ("n_plays", "n_likes", "bias")
+
+
+@dataclass(frozen=True, eq=False)
+class StoredPool:
+    """A pool over films of its own, whatever household they are of."""
+
+    model: PooledModel
+    films: pd.DataFrame  # FILMS
+    crowds: Crowds | None = None  # over the films, for people who are in them
+    everybody: Crowd | None = None  # over the films, for people who are not
+    summary: Mapping[str, Any] = field(default_factory=dict)  # of what it is; small
+
+    def over(self, movies: pd.DataFrame, *, outside: bool) -> Pool:
+        """Return the pool over a household's catalogue.
+
+        Parameters
+        ----------
+        movies
+            The household's MOVIES.
+        outside
+            Whether the people who will be asked for are none of those it was learned from:
+            they get the crowd of everybody, the others that of the groups they are not in.
+        """
+        positions = positions_of(self.films, movies)
+        crowds = Crowds((self.everybody,)) if outside else self.crowds
+        if crowds is None or crowds.of_group == (None,):
+            whom = "outside of it" if outside else "in it"
+            raise MissingArtifact(f"This pool has no crowd for people {whom}.")
+        return Pool(
+            self.model, Crowds(tuple(c and crowd_at(c, positions) for c in crowds.of_group))
+        )
+
+
+def crowd_at(crowd: Crowd, positions: Ints) -> Crowd:
+    """Return a crowd over a library; movies it does not know (-1) have no counts, not none.
+
+    That nobody played a movie says something of it; that the crowd is older does not.
+    """
+    found = crowd.at(positions)
+    unknown = positions < 0
+    return replace(
+        found,
+        n_plays=np.where(unknown, np.nan, found.n_plays),
+        n_likes=np.where(unknown, np.nan, found.n_likes),
+        factors={
+            name: replace(f, vectors=f.vectors.astype(np.float64))
+            for name, f in found.factors.items()
+        },
+    )
+
+
+def write_pool(store: Store, prefix: str, pool: StoredPool) -> Receipt:
+    """Write a pool, its manifest last, in place of what was there.
+
+    Returns
+    -------
+    Receipt
+        Every file with its checksum, by its name below the prefix, the manifest's among them.
+    """
+    receipt: Receipt = {}
+
+    def put(stem: str, suffix: str, data: bytes) -> str:
+        name = f"{stem}-{sha256_of(data)[:_DIGITS]}.{suffix}"
+        store.write(join(prefix, name), data)
+        receipt[name] = StoredFile(sha256_of(data), len(data))
+        return name
+
+    def put_crowd(crowd: Crowd | None) -> str | None:
+        return None if crowd is None else put("crowd", "parquet", encode_crowd(crowd))
+
+    document = {
+        "schema": SCHEMA,
+        "kind": "pool",
+        "films": put("films", "parquet", encode_table(FILMS, pool.films)),
+        "model": put("model", "skops", encode_model(pool.model)),
+        "groups": pool.crowds and [put_crowd(crowd) for crowd in pool.crowds.of_group],
+        "everybody": put_crowd(pool.everybody),
+        "files": {name: asdict(file) for name, file in receipt.items()},
+        "summary": pool.summary,
+    }
+    data = encode_json(document)
+    store.write(join(prefix, MANIFEST), data)
+    receipt[MANIFEST] = StoredFile(sha256_of(data), len(data))
+    for name in set(store.children(prefix)) - receipt.keys():
+        store.delete(join(prefix, name))
+    return receipt
+
+
+def read_pool(store: Store, prefix: str) -> StoredPool:
+    """Return a pool; a process keeps the last ones.
+
+    Raises
+    ------
+    MissingArtifact
+        There is none, or a file of it is gone.
+    DamagedArtifact, NewerArtifact, UntrustedModel
+        It is not what it should be, or not for this version.
+    """
+    return _load(store.address, prefix, sha256_of(store.read(join(prefix, MANIFEST))))
+
+
+def find_prior(store: Store) -> str | None:
+    """Return the checksum of the prior's manifest; None if there is no prior."""
+    try:
+        return sha256_of(store.read(join(PRIOR, MANIFEST)))
+    except MissingArtifact:
+        return None
+
+
+def encode_crowd(crowd: Crowd) -> bytes:
+    """Return a crowd as parquet: a row a film, factors as lists of float32."""
+    columns: dict[str, Any] = {name: pa.array(getattr(crowd, name)) for name in _COUNTS}
+    of_factors = {}
+    for name, factors in sorted(crowd.factors.items()):
+        n_films, n_factors = factors.vectors.shape
+        offsets = pa.array(np.arange(n_films + 1, dtype=np.int32) * np.int32(n_factors))
+        vectors = pa.array(factors.vectors.astype(np.float32).ravel())
+        columns[name] = pa.ListArray.from_arrays(offsets, vectors)
+        of_factors[name] = factors.weights.tolist()
+    told = {"n_people": crowd.n_people, "weights": of_factors}
+    metadata = {b"crowd": json.dumps(told, sort_keys=True).encode()}
+    return encode_arrow(pa.table(columns).replace_schema_metadata(metadata))
+
+
+def decode_crowd(data: bytes, key: str) -> Crowd:
+    """Return the crowd of ``encode_crowd``'s bytes; its vectors are float32."""
+    table = decode_arrow(data, key)
+    try:
+        told = json.loads(table.schema.metadata[b"crowd"])
+        factors = {
+            name: _factors(table[name], np.asarray(weights, dtype=np.float64), len(table))
+            for name, weights in told["weights"].items()
+        }
+        n_plays, n_likes, bias = (_numbers(table[name]) for name in _COUNTS)
+        return Crowd(int(told["n_people"]), n_plays, n_likes, bias, factors)
+    except (KeyError, TypeError, ValueError) as error:
+        raise DamagedArtifact(f"{key!r} holds no crowd ({error}). Pretrain again.") from error
+
+
+def _factors(column: pa.ChunkedArray, weights: Floats, n_films: int) -> Factors:
+    flat = np.array(column.combine_chunks().flatten())
+    return Factors(flat.reshape(n_films, len(weights)), weights)
+
+
+def _numbers(column: pa.ChunkedArray) -> Floats:
+    return np.array(column, dtype=np.float64)
+
+
+@lru_cache(maxsize=KEPT)
+def _load(address: StoreAddress, prefix: str, sha256: str) -> StoredPool:
+    store, key = open_store(address), join(prefix, MANIFEST)
+    document = decode_json(store.read_checked(key, sha256), key)
+    if not isinstance(document, dict) or document.get("kind") != "pool":
+        raise DamagedArtifact(f"{key!r} is no manifest of a pool. Make it again.")
+    if document.get("schema", 0) > SCHEMA:
+        raise NewerArtifact(
+            f"{key!r} was written by a newer jfdask (schema {document['schema']}, known is "
+            f"{SCHEMA}). Upgrade jfdask on this machine."
+        )
+
+    def data(name: str) -> tuple[bytes, str]:
+        file = join(prefix, name)
+        return store.read_checked(file, document["files"][name]["sha256"]), file
+
+    def crowd(name: str | None) -> Crowd | None:
+        return None if name is None else decode_crowd(*data(name))
+
+    groups = document["groups"]
+    return StoredPool(
+        model=decode_model(*data(document["model"])),
+        films=decode_table(*data(document["films"]), FILMS),
+        crowds=None if groups is None else Crowds(tuple(crowd(name) for name in groups)),
+        everybody=crowd(document["everybody"]),
+        summary=document["summary"],
+    )
