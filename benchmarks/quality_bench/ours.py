@@ -7,16 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from jfdask.model.crowd import Member, crowds_of
-from jfdask.model.inputs import Bools, Floats, InMemory, Ints
+from jfdask.model.inputs import Bools, Floats, Ints
+from jfdask.model.others import Pool, learn_pool
 from jfdask.model.personal import (
     Learned,
     LearnOptions,
     fit,
     learn,
-    new_classifier,
     score_movies,
 )
-from jfdask.model.pooled import FEWEST_PLAYS, Pool, blended, in_order, learn_pool
+from jfdask.model.pooled import FEWEST_PLAYS
 from jfdask.model.ranking import DIVERSITY, likeness, rank
 from jfdask.settings import RecommendSettings
 
@@ -31,8 +31,32 @@ def affinity(world: World, case: Case, tasks: str) -> Scores:
     C: P(favourite) calibrated, and the list with diversity. It takes three times as long: the
     calibration comes of scores out of fold.
     """
+    return _scores(world, case, tasks, None)
+
+
+def pooled(world: World, case: Case, tasks: str) -> Scores:
+    """All people together: the trees of everybody's visible plays, and her own kernel ridge."""
+    pool = world.once(
+        ("pool", case.fold, "C" in tasks),
+        lambda: _pool(world.visible(case.fold), world, to_measure="C" in tasks),
+    )
+    return _scores(world, case, tasks, pool)
+
+
+def prior(world: World, case: Case, tasks: str) -> Scores:
+    """One person alone, with a prior learned from people of the half that she is not in."""
+    half = half_of(case.history.user_id)
+
+    def others() -> Pool | None:
+        seen = [seen for seen in world.visible(case.fold) if seen[0].half != half]
+        return _pool(seen, world, to_measure=False)
+
+    return _scores(world, case, tasks, world.once(("prior", half, case.fold), others))
+
+
+def _scores(world: World, case: Case, tasks: str, pool: Pool | None) -> Scores:
     options = LearnOptions(method="affinity")
-    learned = (learn if "C" in tasks else fit)(case.history, world.matrix, options)
+    learned = (learn if "C" in tasks else fit)(case.history, world.matrix, options, pool=pool)
     scores: Scores = {}
     if "C" in tasks and learned.favorite is not None and learned.calibration is not None:
         scores |= _words(world, case, learned)
@@ -67,46 +91,9 @@ def _places(order: Ints) -> Floats:
     return places
 
 
-def pooled(world: World, case: Case, tasks: str) -> Scores:
-    """All people together. A: P(favourite), blended with her own. B: what a list is ordered by."""
-    pool = world.once(("pool", case.fold), lambda: _pool(world.visible(case.fold), world))
-    return _with_pool(world, case, tasks, pool)
-
-
-def prior(world: World, case: Case, tasks: str) -> Scores:
-    """One person alone, with a prior learned from people of the half that she is not in."""
-    half = half_of(case.history.user_id)
-
-    def others() -> Pool | None:
-        return _pool([seen for seen in world.visible(case.fold) if seen[0].half != half], world)
-
-    return _with_pool(world, case, tasks, world.once(("prior", half, case.fold), others))
-
-
-def _with_pool(world: World, case: Case, tasks: str, pool: Pool | None) -> Scores:
-    if pool is None:
-        return affinity(world, case, tasks)
-    played, favorite = pool.scores(world.catalogue, case.history, case.candidates)
-    scores: Scores = {}
-    if "B" in tasks:
-        scores["B"] = in_order(played, favorite)
-    if "A" in tasks:
-        key = ("own", case.history.user_id, case.fold)
-        own = world.once(key, lambda: _own_favorite(world, case))
-        hidden = np.searchsorted(case.candidates, case.hidden)
-        scores["A"] = own if favorite is None else blended(favorite[hidden], own)
-    return scores
-
-
-def _own_favorite(world: World, case: Case) -> Floats:
-    """Return P(favourite) of the hidden plays by the person's data alone."""
-    model = new_classifier(LearnOptions()).set_params(features=InMemory(world.matrix))
-    taste = case.history.taste
-    model.fit(taste.positions, taste.liked, sample_weight=taste.weight)
-    return np.asarray(model.predict_proba(case.hidden)[:, 1])
-
-
-def _pool(visible: Sequence[tuple[Person, Ints, Bools]], world: World) -> Pool | None:
+def _pool(
+    visible: Sequence[tuple[Person, Ints, Bools]], world: World, *, to_measure: bool
+) -> Pool | None:
     """Return what these people's visible plays teach; None if nobody has enough."""
     ids = world.catalogue.movie_ids
     histories = [whole_history(p.user_id, played, liked, ids) for p, played, liked in visible]
@@ -114,4 +101,5 @@ def _pool(visible: Sequence[tuple[Person, Ints, Bools]], world: World) -> Pool |
         return None
     members = [Member(h.user_id, h.played, h.liked) for h in histories]
     crowds = crowds_of(members, world.catalogue.n_movies)
-    return learn_pool(world.catalogue, crowds, histories, LearnOptions().random_state)
+    seed = LearnOptions().random_state
+    return learn_pool(world.catalogue, crowds, histories, seed, to_measure=to_measure)

@@ -32,7 +32,8 @@ from jfdask.model.trees import Trees
 _BLOCKS = [block.name for block in TOKEN_BLOCKS]
 # What the columns of a row are about, beside kinds of tokens.
 _TEXT, _RATING, _KERNEL, _OTHER = range(len(_BLOCKS), len(_BLOCKS) + 4)
-_N_GROUPS = _OTHER + 1
+#: Kinds of what a column is about.
+N_GROUPS = _OTHER + 1
 _GROUPS = {
     "kernel_ridge": _KERNEL,
     "nearest_mean": _KERNEL,
@@ -69,7 +70,7 @@ def favorite_parts(catalogue: Catalogue, model: AffinityClassifier, query: Ints)
     residual = np.asarray(liked - share_liked(liked), dtype=np.float64)
     kernel = similarity(catalogue, plays, plays).kernel
     weights = ridge_weights(kernel, residual, RIDGE_PENALTY)
-    ridge = _ridge_parts(catalogue, query, plays, weights, share_liked(model.liked_))
+    ridge = ridge_parts(catalogue, query, plays, weights, share_liked(model.liked_))
     forest = _forest_parts(
         catalogue, query, rows, model.trees_, ridge, token_affinities(catalogue, plays, residual)
     )
@@ -98,7 +99,7 @@ def played_parts(catalogue: Catalogue, model: PlayedClassifier, query: Ints) -> 
     rows = np.hstack([rows, catalogue.completeness[query]])
     ids = np.r_[model.movie_ids_, model.left_ids_]
     references, weights = surviving(catalogue.movie_ids, ids, model.weights_)
-    ridge = _ridge_parts(catalogue, query, references, weights, model.share_)
+    ridge = ridge_parts(catalogue, query, references, weights, model.share_)
     ridge = _without_itself(catalogue, query, references, weights, ridge)
     left, scores = surviving(catalogue.movie_ids, model.left_ids_, model.left_scores_)
     known = np.full(catalogue.n_movies, np.nan)
@@ -127,10 +128,18 @@ def token_affinities(catalogue: Catalogue, plays: Ints, residual: Floats) -> Flo
     return np.asarray((present.T @ residual) / (n_plays + shrinkage), dtype=np.float64)
 
 
-def _ridge_parts(
+def ridge_parts(
     catalogue: Catalogue, query: Ints, references: Ints, weights: Floats, base: float
 ) -> Parts:
-    """Return the parts of base + Σ_i a_i k(x, i)."""
+    """Return the parts of base + Σ_i a_i k(x, i).
+
+    Parameters
+    ----------
+    references, weights
+        Positions and a, shape (n_references,).
+    base
+        Beside them, such as the share of liked plays.
+    """
     by_token = np.asarray(catalogue.kernel_tokens[references].T @ weights, dtype=np.float64)
     tokens = catalogue.kernel_tokens[query].multiply(by_token[None, :])
     by_word = catalogue.text[references].T @ weights
@@ -188,8 +197,25 @@ def _forest_parts(
     """Return the parts of the forests' mean probability, shared out to the movies' tokens."""
     n_extra = rows.shape[1] - len(AFFINITY_COLUMNS) - len(catalogue.item_names)
     names = (*AFFINITY_COLUMNS, *catalogue.item_names, *("",) * n_extra)
-    group_of_column = np.array([_group(name) for name in names])
-    base, groups = forest_contributions(forests, rows, group_of_column, _N_GROUPS)
+    of_columns = np.array([group_of_column(name) for name in names])
+    base, groups = forest_contributions(forests, rows, of_columns, N_GROUPS)
+    return parts_of_groups(catalogue, query, base, groups, ridge, leaning)
+
+
+def parts_of_groups(
+    catalogue: Catalogue, query: Ints, base: float, groups: Floats, ridge: Parts, leaning: Floats
+) -> Parts:
+    """Return the parts of what groups of columns have moved, shared out to the movies' tokens.
+
+    Parameters
+    ----------
+    base, groups
+        Where all begin, and what each group moved, shape (n, N_GROUPS).
+    ridge
+        The parts of kernel ridge, by which what the kernel's columns moved is shared out.
+    leaning
+        Which way each token leans, shape (t,).
+    """
     groups[:, _GENRE] += groups[:, _PAIR]
     parts = _by_kernel(ridge, groups[:, _KERNEL])
     tokens, other = parts.tokens, parts.other + groups[:, _OTHER]
@@ -201,7 +227,12 @@ def _forest_parts(
     return Parts(base, tokens, text, rating, other)
 
 
-def _group(column: str) -> int:
+def group_of_column(column: str) -> int:
+    """Return what a row's column is about, 0 to N_GROUPS - 1."""
+    if column == "crowd__ridge":  # her own tastes, mostly
+        return _KERNEL
+    if column.startswith(("person__", "crowd__", "completeness__")):
+        return _OTHER
     if column.startswith("tokens__genre:"):
         return _GENRE
     name = column.partition("__")[2]

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
+from sklearn.base import clone
 
 from jfdask.errors import NotEnoughPlays, StaleModel
 from jfdask.model.calibration import Calibration, Reliability
@@ -21,8 +22,11 @@ from jfdask.model.history import History
 from jfdask.model.holdout import stable_seed
 from jfdask.model.inputs import Features, Floats, InMemory, Ints
 from jfdask.model.metrics import Metrics
+from jfdask.model.others import Others, Pool
 from jfdask.model.parts import Parts
 from jfdask.model.played import PlayedClassifier
+from jfdask.model.pooled_classifiers import PooledFavorite, PooledPlayed
+from jfdask.model.pooled_parts import crowd_parts, pooled_favorite_parts, pooled_played_parts
 from jfdask.model.prior import favorite_log_odds, trust
 from jfdask.model.ranking import DIVERSITY, candidates_of, rank
 from jfdask.model.reasons import Reason, evidence_of, explain
@@ -31,7 +35,9 @@ from jfdask.model.validation import validate
 from jfdask.tables import RECOMMENDATIONS
 
 Method = Literal["affinity", "seed"]
-Kind = Literal["affinity", "seed", "played-only", "newcomer"]
+Kind = Literal["pooled", "affinity", "seed", "played-only", "newcomer"]
+Favorite = AffinityClassifier | PooledFavorite | SeedClassifier
+Played = PlayedClassifier | PooledPlayed
 
 #: Movies of a list that have reasons: nobody reads on, and to take a score apart takes longer
 #: than to make it.
@@ -44,6 +50,7 @@ _PLAYS_STRENGTH = 10.0
 _NEWS = 0.25
 
 SCORE_MEANINGS: Mapping[Kind, str] = {
+    "pooled": "0 to 1, for the order alone: how much like what gets played, and gets loved",
     "affinity": "0 to 1, for the order alone: how much like what gets played, and gets loved",
     "seed": "0 to 1, for the order alone: how much like what gets loved, by the original method",
     "played-only": "0 to 1, for the order alone: how much like what gets played, and well rated",
@@ -70,11 +77,12 @@ class Learned:
     user_id: str
     kind: Kind
     notice: str | None  # why it is not more, for the person
-    favorite: AffinityClassifier | SeedClassifier | None  # with features attached
-    played: PlayedClassifier | None
+    favorite: Favorite | None  # with features attached
+    played: Played | None
     metrics: Mapping[str, Mapping[str, Metrics]]  # out_of_fold, held_out -> method -> figures
     calibration: Calibration | None = None  # of P(favourite); None: not measured
     reliability: Reliability | None = None  # of the calibrated P(favourite)
+    others: Others | None = None  # what many people tell of her
 
 
 def learn(
@@ -83,18 +91,24 @@ def learn(
     options: LearnOptions,
     *,
     vectors: Floats | None = None,
+    pool: Pool | None = None,
 ) -> Learned:
     """Learn what a person likes and plays, and measure how well.
 
-    Parameters are ``fit``'s. The models are fitted on all her plays.
+    Parameters are ``fit``'s. The models are fitted on all her plays. Of a pool she is in, it is
+    measured on the models that have not seen her.
     """
-    learned = fit(history, features, options, vectors=vectors)
+    learned = fit(history, features, options, vectors=vectors, pool=pool)
     if learned.favorite is None:
         return learned
+    model = learned.favorite
+    if isinstance(model, PooledFavorite) and pool is not None:
+        unseen = InMemory(pool.unseen_of(history.user_id))
+        model = clone(model).set_params(others=unseen)
     measured = validate(
         history,
         catalogue_of(features),
-        learned.favorite,
+        model,
         held_out=options.held_out,
         n_folds=options.n_folds,
         random_state=options.random_state,
@@ -113,6 +127,7 @@ def fit(
     options: LearnOptions,
     *,
     vectors: Floats | None = None,
+    pool: Pool | None = None,
 ) -> Learned:
     """Learn what a person likes and plays, without measuring it.
 
@@ -126,6 +141,9 @@ def fit(
         Plain values.
     vectors
         U·S of the SVD, shape (n_movies, n_components): needed by the method seed.
+    pool
+        What was learned of many people, over the same catalogue; None: she is learned of alone.
+        The method seed knows none.
 
     Raises
     ------
@@ -134,18 +152,23 @@ def fit(
     """
     if options.method == "seed" and vectors is None:
         raise ValueError("The method seed learns from the SVD's vectors: give vectors.")
+    others = None
+    if pool is not None and options.method == "affinity":
+        others = pool.of(history.user_id)
     taste = history.taste
     if not taste.has_both:
-        played = _fit_played(history, features, options)
+        played = _fit_played(history, features, options, others)
         kind: Kind = "played-only" if played else "newcomer"
-        return Learned(history.user_id, kind, _notice(history, kind, 0.0), None, played, {})
+        notice = _notice(history, kind, 0.0)
+        return Learned(history.user_id, kind, notice, None, played, {}, others=others)
     source = InMemory(vectors if options.method == "seed" else features)
-    model = new_classifier(options).set_params(features=source)
+    model = new_classifier(options, others).set_params(features=source)
     model.fit(taste.positions, taste.liked, sample_weight=taste.weight)
     needs_plays = options.method == "affinity" or model.trust_ < 1.0
-    played = _fit_played(history, features, options) if needs_plays else None
-    notice = _notice(history, options.method, model.trust_)
-    return Learned(history.user_id, options.method, notice, model, played, {})
+    played = _fit_played(history, features, options, others) if needs_plays else None
+    kind = options.method if others is None else "pooled"
+    notice = _notice(history, kind, model.trust_)
+    return Learned(history.user_id, kind, notice, model, played, {}, others=others)
 
 
 def renew(learned: Learned, history: History) -> Learned | None:
@@ -158,20 +181,31 @@ def renew(learned: Learned, history: History) -> Learned | None:
     learned
         With models whose features are tonight's.
     """
-    if not isinstance(learned.favorite, AffinityClassifier) or learned.played is None:
+    model = learned.favorite
+    if model is None or isinstance(model, SeedClassifier) or learned.played is None:
         return None
-    taste, others = history.taste, history.unplayed
+    taste = history.taste
     if not taste.has_both:
         return None
     # Ten hearts more among a thousand plays are little news, but much if there were two.
-    if abs(taste.evidence - learned.favorite.evidence_) > _NEWS * learned.favorite.evidence_:
+    if abs(taste.evidence - model.evidence_) > _NEWS * model.evidence_:
         return None
+    labels = taste.positions, taste.liked, taste.weight
+    plays = history.played, history.liked
     try:
-        favorite = learned.favorite.renewed(taste.positions, taste.liked, taste.weight)
-        played = learned.played.renewed(history.played, history.liked, others=others)
+        if isinstance(model, PooledFavorite) and isinstance(learned.played, PooledPlayed):
+            return replace(
+                learned,
+                favorite=clone(model).fit(*labels),
+                played=clone(learned.played).fit(*plays),
+            )
+        if isinstance(model, AffinityClassifier) and isinstance(learned.played, PlayedClassifier):
+            favorite = model.renewed(*labels)
+            played = learned.played.renewed(*plays, others=history.unplayed)
+            return replace(learned, favorite=favorite, played=played)
     except (StaleModel, NotEnoughPlays):
         return None
-    return replace(learned, favorite=favorite, played=played)
+    return None
 
 
 def recommend(
@@ -239,26 +273,47 @@ def score_movies(learned: Learned, catalogue: Catalogue, candidates: Ints) -> Fl
     """
     if not len(candidates):
         return np.empty(0)
-    log_odds = favorite_log_odds(catalogue)[candidates]
+    log_odds = _prior_odds(learned, catalogue, candidates)
     learned_odds = None
     if learned.favorite is not None:
-        learned_odds = logit(clipped(learned.favorite.predict_proba(candidates)[:, 1]))
+        learned_odds = logit(clipped(_listed(learned.favorite, candidates)))
     if learned_odds is not None and learned.kind != "seed":
         log_odds = learned_odds
-    if learned.played is not None:
-        # P(played) is the mean of two models' logits, and counts for both.
-        played = logit(clipped(learned.played.predict_proba(candidates)[:, 1]))
-        log_odds = log_odds + 2 * _played_share(learned.played) * played
-    log_odds = log_odds / 3
+    # P(played) is the mean of two models' logits, or of many people's trees, and counts twice.
+    log_odds = (log_odds + 2 * _played_odds(learned, catalogue, candidates)) / 3
     if learned.kind == "seed" and learned.favorite is not None and learned_odds is not None:
         own = learned.favorite.trust_
         log_odds = own * learned_odds + (1 - own) * log_odds
     return np.asarray(expit(log_odds), dtype=np.float64)
 
 
-def _played_share(played: PlayedClassifier) -> float:
-    """Return which share of the log odds of P(played) counts."""
-    return trust(len(played.movie_ids_), _PLAYS_STRENGTH)
+def _listed(favorite: Favorite, candidates: Ints) -> Floats:
+    if isinstance(favorite, PooledFavorite):
+        return favorite.predict_listed(candidates)
+    return np.asarray(favorite.predict_proba(candidates)[:, 1])
+
+
+def _prior_odds(learned: Learned, catalogue: Catalogue, candidates: Ints) -> Floats:
+    """Return the log odds of P(favourite) of somebody of whom nothing is known, shape (n,)."""
+    if learned.others is None:
+        return favorite_log_odds(catalogue)[candidates]
+    return learned.others.favorite_log_odds(catalogue)[candidates]
+
+
+def _played_odds(learned: Learned, catalogue: Catalogue, candidates: Ints) -> Floats:
+    """Return the log odds of P(played), shape (n,); of nobody's plays they are the crowd's."""
+    share = _played_share(learned.played)
+    odds = np.zeros(len(candidates))
+    if learned.others is not None:
+        odds += (1 - share) * learned.others.played_log_odds(catalogue)[candidates]
+    if learned.played is not None:
+        odds += share * logit(clipped(learned.played.predict_proba(candidates)[:, 1]))
+    return odds
+
+
+def _played_share(played: Played | None) -> float:
+    """Return which share of the log odds of P(played) is the person's own."""
+    return trust(len(played.movie_ids_), _PLAYS_STRENGTH) if played is not None else 0.0
 
 
 def favorite_chance(learned: Learned, query: Ints) -> Floats:
@@ -279,20 +334,33 @@ def score_parts(learned: Learned, catalogue: Catalogue, candidates: Ints) -> Par
     candidates
         Positions that the person has not played, shape (n,).
     """
-    if learned.kind not in ("affinity", "played-only") or not len(candidates):
+    if learned.kind in ("seed", "newcomer") or not len(candidates):
         return None
-    if isinstance(learned.favorite, AffinityClassifier):
+    if isinstance(learned.favorite, PooledFavorite):
+        parts = pooled_favorite_parts(catalogue, learned.favorite, candidates)
+    elif isinstance(learned.favorite, AffinityClassifier):
         parts = favorite_parts(catalogue, learned.favorite, candidates)
+    elif learned.others is not None:
+        parts = crowd_parts(_prior_odds(learned, catalogue, candidates), catalogue)
     else:
         parts = prior_parts(catalogue, candidates)
-    if learned.played is not None:
+    share = _played_share(learned.played)
+    if isinstance(learned.played, PooledPlayed):
+        played = pooled_played_parts(catalogue, learned.played, candidates)
+        parts = played.scaled(2 * share).plus(parts)
+    elif learned.played is not None:
         played = played_parts(catalogue, learned.played, candidates)
-        parts = played.scaled(2 * _played_share(learned.played)).plus(parts)
+        parts = played.scaled(2 * share).plus(parts)
+    if learned.others is not None:
+        anybodys = learned.others.played_log_odds(catalogue)[candidates]
+        parts = parts.plus(crowd_parts(anybodys, catalogue).scaled(2 * (1 - share)))
     return parts.scaled(1 / 3)
 
 
-def new_classifier(options: LearnOptions) -> AffinityClassifier | SeedClassifier:
+def new_classifier(options: LearnOptions, others: Others | None = None) -> Favorite:
     """Return the method's unfitted classifier with the searched parameters."""
+    if others is not None:
+        return PooledFavorite(others=InMemory(others), prior_strength=options.min_favorites)
     classes = {"affinity": AffinityClassifier, "seed": SeedClassifier}
     unfitted = classes[options.method](
         random_state=options.random_state, prior_strength=options.min_favorites
@@ -301,10 +369,13 @@ def new_classifier(options: LearnOptions) -> AffinityClassifier | SeedClassifier
 
 
 def _fit_played(
-    history: History, features: Features, options: LearnOptions
-) -> PlayedClassifier | None:
+    history: History, features: Features, options: LearnOptions, others: Others | None
+) -> Played | None:
     if len(history.played) < MIN_PLAYS or not len(history.unplayed):
         return None
+    if others is not None:
+        pooled = PooledPlayed(InMemory(features), InMemory(others))
+        return pooled.fit(history.played, history.liked)
     seed = stable_seed(f"played of {history.user_id}", options.random_state)
     model = PlayedClassifier(InMemory(features), random_state=seed)
     return model.fit(history.played, history.liked, others=history.unplayed)
@@ -326,7 +397,9 @@ def _notice(history: History, kind: Kind, share: float) -> str | None:
         )
     if share >= 0.5:
         return None
-    rest = "public ratings" if kind == "affinity" else "plays and public ratings"
+    rest = "plays and public ratings" if kind == "seed" else "public ratings"
+    if kind == "pooled":
+        rest = "what is thought by others"
     return f"{known}: your taste counts for {share:.0%} of P(favourite), {rest} for the rest."
 
 

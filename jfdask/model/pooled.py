@@ -3,8 +3,6 @@
 A row is a movie of a person: her affinities to it, columns of the movie, of the person, and of
 the crowd of other people. What the models learn is how these tell what is liked, which is the
 same for everybody, known or new. Rows are made out of fold, as for one person alone.
-
-It is measured by `benchmarks/quality.py` (methods `pooled` and `prior`); nights do not use it yet.
 """
 
 from __future__ import annotations
@@ -14,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import logit
 from sklearn.base import BaseEstimator
 from sklearn.ensemble import HistGradientBoostingClassifier
 
@@ -22,12 +19,13 @@ from jfdask.errors import NotEnoughPlays
 from jfdask.model.affinity import References, everything, outside_folds
 from jfdask.model.boosting import BoostedTrees
 from jfdask.model.catalogue import Catalogue
-from jfdask.model.crowd import Crowd, Crowds
+from jfdask.model.crowd import Crowd
 from jfdask.model.crowd_columns import CROWD_COLUMNS, crowd_columns
 from jfdask.model.forest import clipped
 from jfdask.model.history import History
 from jfdask.model.holdout import stable_fractions, stable_seed
 from jfdask.model.inputs import Bools, Floats, Ints
+from jfdask.model.labels import within_classes
 from jfdask.model.person_columns import PERSON_COLUMNS, person_columns
 from jfdask.model.played import sampled_negatives
 from jfdask.model.rows import INNER_FOLDS, contrast_rows, inner_folds, row_columns, scoring_rows
@@ -36,9 +34,6 @@ from jfdask.model.rows import INNER_FOLDS, contrast_rows, inner_folds, row_colum
 MOST_ROWS = 1_000_000
 #: Plays from which on a person's rows are learned from.
 FEWEST_PLAYS = 10
-#: How much P(favourite) counts beside P(played) in the order of a list.
-FAVORITE_SHARE = 0.5
-_OWN_SHARE = 0.5  # of the person's own model in the blend of P(favourite)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +44,7 @@ class PooledRows:
     columns: tuple[str, ...]
     played: Bools  # (n_rows,) or a movie she left
     liked: Bools  # (n_rows,)
+    weight: Floats | None = None  # (n_rows,) what each label is worth, 0: none; None: all 1
 
 
 def pooled_columns(catalogue: Catalogue) -> tuple[str, ...]:
@@ -80,14 +76,23 @@ def training_rows_of(
     is_played = np.arange(len(query)) < len(positions)
     is_liked = np.zeros(len(query), dtype=np.bool_)
     is_liked[: len(positions)] = liked
-    return PooledRows(X, pooled_columns(catalogue), is_played, is_liked)
+    weight = np.zeros(len(query))
+    weight[: len(positions)] = history.weight_of_plays
+    return PooledRows(X, pooled_columns(catalogue), is_played, is_liked, weight)
 
 
 def scoring_rows_of(
-    catalogue: Catalogue, crowd: Crowd | None, history: History, query: Ints
+    catalogue: Catalogue, crowd: Crowd | None, positions: Ints, liked: Bools, query: Ints
 ) -> PooledRows:
-    """Return the rows of movies that a person has not played."""
-    positions, liked = history.played, history.liked
+    """Return the rows of movies to be scored for a person.
+
+    Parameters
+    ----------
+    positions, liked
+        What is known of her, shape (n_known,), positions ascending.
+    query
+        Other movies, shape (n,).
+    """
     rows = scoring_rows(catalogue, query, positions, liked)
     base = np.hstack([rows, catalogue.completeness[query]])
     group = np.zeros(len(query), dtype=np.int64)
@@ -160,11 +165,14 @@ class PooledModel(BaseEstimator):
         if played.all() or not played.any():
             raise NotEnoughPlays("Everything was played, or nothing: P(played) needs both.")
         self.played_ = self._trees(_PLAYED_TREES, self.played_params, X, played)
-        both = liked[played].any() and not liked[played].all()
+        weight = np.concatenate([_weight(r)[k] for r, k in kept])
+        known = played & (weight > 0)
         self.favorite_ = None
-        if both:
-            given = X[played], liked[played]
-            self.favorite_ = self._trees(_FAVORITE_TREES, self.favorite_params, *given)
+        if liked[known].any() and not liked[known].all():
+            worth = within_classes(liked[known], weight[known])
+            self.favorite_ = self._trees(
+                _FAVORITE_TREES, self.favorite_params, X[known], liked[known], worth
+            )
         return self
 
     def favorite(self, rows: PooledRows) -> Floats | None:
@@ -175,8 +183,12 @@ class PooledModel(BaseEstimator):
         """Return P(played) of rows, shape (n_rows,), relative to the sample of movies left."""
         return self._scores(self.played_, rows)
 
+    def aligned(self, rows: PooledRows) -> np.ndarray[Any, np.dtype[np.float32]]:
+        """Return the rows as the trees take them, shape (n_rows, len(columns_))."""
+        return _aligned(rows.X, rows.columns, self.columns_)
+
     def _scores(self, trees: BoostedTrees, rows: PooledRows) -> Floats:
-        return clipped(trees.probability(_aligned(rows.X, rows.columns, self.columns_)))
+        return clipped(trees.probability(self.aligned(rows)))
 
     def _trees(
         self,
@@ -184,65 +196,32 @@ class PooledModel(BaseEstimator):
         params: dict[str, Any] | None,
         X: np.ndarray[Any, np.dtype[np.float32]],
         y: Bools,
+        weight: Floats | None = None,
     ) -> BoostedTrees:
         given = {**_TREES, **settings, **(params or {})}
         # scikit-learn cannot bin a column without any value; a constant is never split at.
         X = np.where(np.isfinite(X).any(axis=0), X, np.float32(0.0))
         boosting = HistGradientBoostingClassifier(**given, random_state=self.random_state)
-        return BoostedTrees(boosting.fit(X, y))
+        return BoostedTrees(boosting.fit(X, y, sample_weight=weight))
 
 
 _TREES: dict[str, Any] = {
-    "learning_rate": 0.05,
     "min_samples_leaf": 60,
     "l2_regularization": 10.0,
     "max_features": 0.3,
     "max_bins": 127,
     "early_stopping": False,
 }
-_FAVORITE_TREES: dict[str, Any] = {"max_iter": 350, "max_leaf_nodes": 7}
-_PLAYED_TREES: dict[str, Any] = {"max_iter": 300, "max_leaf_nodes": 15}
-
-
-@dataclass(frozen=True, eq=False)
-class Pool:
-    """What is learned of all people, over one catalogue: enough to score anybody."""
-
-    model: PooledModel
-    crowds: Crowds
-
-    def scores(
-        self, catalogue: Catalogue, history: History, query: Ints
-    ) -> tuple[Floats, Floats | None]:
-        """Return P(played) and P(favourite) of movies that a person has not played."""
-        crowd = self.crowds.of(history.user_id)
-        rows = scoring_rows_of(catalogue, crowd, history, query)
-        return self.model.played(rows), self.model.favorite(rows)
-
-
-def learn_pool(
-    catalogue: Catalogue, crowds: Crowds, histories: Sequence[History], random_state: int
-) -> Pool:
-    """Learn from people over one catalogue, those with ``FEWEST_PLAYS`` or more."""
-    enough = sorted(
-        (h for h in histories if len(h.played) >= FEWEST_PLAYS), key=lambda h: h.user_id
-    )
-    rows = [training_rows_of(catalogue, crowds.of(h.user_id), h, random_state) for h in enough]
-    return Pool(PooledModel(random_state=random_state).fit(rows), crowds)
-
-
-def blended(pooled: Floats | None, own: Floats | None) -> Floats | None:
-    """Return P(favourite) of the pooled model and of the person's own; whichever there is."""
-    if pooled is None or own is None:
-        return own if pooled is None else pooled
-    return (1 - _OWN_SHARE) * pooled + _OWN_SHARE * own
-
-
-def in_order(played: Floats, favorite: Floats | None) -> Floats:
-    """Return what a list is ordered by: logit P(played) and, for less, logit P(favourite)."""
-    if favorite is None:
-        return np.asarray(logit(clipped(played)))
-    return np.asarray(logit(clipped(played)) + FAVORITE_SHARE * logit(clipped(favorite)))
+_FAVORITE_TREES: dict[str, Any] = {
+    "learning_rate": 0.03,
+    "max_iter": 300,
+    "max_leaf_nodes": 15,
+}
+_PLAYED_TREES: dict[str, Any] = {
+    "learning_rate": 0.05,
+    "max_iter": 600,
+    "max_leaf_nodes": 15,
+}
 
 
 def _sampled(people: Sequence[PooledRows], random_state: int) -> list[tuple[PooledRows, Ints]]:
@@ -258,6 +237,10 @@ def _sampled(people: Sequence[PooledRows], random_state: int) -> list[tuple[Pool
                 all_rows = all_rows[stable_fractions(salt, map(str, all_rows)) < share]
             kept.append((rows, all_rows))
     return kept
+
+
+def _weight(rows: PooledRows) -> Floats:
+    return np.ones(len(rows.played)) if rows.weight is None else rows.weight
 
 
 def _aligned(

@@ -25,7 +25,8 @@ from jfdask.errors import DamagedArtifact, MissingArtifact, NewerArtifact
 from jfdask.model.crowd import Crowd, Crowds, Factors
 from jfdask.model.films import positions_of
 from jfdask.model.inputs import Floats, Ints
-from jfdask.model.pooled import Pool, PooledModel
+from jfdask.model.others import Pool
+from jfdask.model.pooled import PooledModel
 from jfdask.store.documents import decode_json, encode_json
 from jfdask.store.filesystem import Store, StoreAddress, open_store, sha256_of
 from jfdask.store.keys import MANIFEST, join
