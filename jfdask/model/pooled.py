@@ -46,6 +46,16 @@ class PooledRows:
     liked: Bools  # (n_rows,)
     weight: Floats | None = None  # (n_rows,) what each label is worth, 0: none; None: all 1
 
+    def taken(self, which: Bools) -> PooledRows:
+        """Return some of the rows, shape of ``which``: (n_rows,)."""
+        return PooledRows(
+            self.X[which],
+            self.columns,
+            self.played[which],
+            self.liked[which],
+            None if self.weight is None else self.weight[which],
+        )
+
 
 def pooled_columns(catalogue: Catalogue) -> tuple[str, ...]:
     """Return the names of a row's columns."""
@@ -155,25 +165,43 @@ class PooledModel(BaseEstimator):
         NotEnoughPlays
             There are no rows, or none of movies left.
         """
-        self.columns_ = tuple(dict.fromkeys(c for rows in people for c in rows.columns))
-        kept = _sampled(people, self.random_state)
-        if not kept:
-            raise NotEnoughPlays("There are no plays to learn from, of anybody.")
-        X = np.concatenate([_aligned(r.X[k], r.columns, self.columns_) for r, k in kept])
+        return self.fit_favorite(people).fit_played(people)
+
+    def fit_favorite(self, people: Sequence[PooledRows]) -> PooledModel:
+        """Learn P(favourite) alone; NotEnoughPlays if there are no plays."""
+        self.columns_, X, kept = self._gathered(people)
         played = np.concatenate([r.played[k] for r, k in kept])
         liked = np.concatenate([r.liked[k] for r, k in kept])
-        if played.all() or not played.any():
-            raise NotEnoughPlays("Everything was played, or nothing: P(played) needs both.")
-        self.played_ = self._trees(_PLAYED_TREES, self.played_params, X, played)
         weight = np.concatenate([_weight(r)[k] for r, k in kept])
         known = played & (weight > 0)
         self.favorite_ = None
         if liked[known].any() and not liked[known].all():
             worth = within_classes(liked[known], weight[known])
-            self.favorite_ = self._trees(
-                _FAVORITE_TREES, self.favorite_params, X[known], liked[known], worth
-            )
+            given = X[known], liked[known], worth
+            self.favorite_ = self._trees(_FAVORITE_TREES, self.favorite_params, *given)
         return self
+
+    def fit_played(self, people: Sequence[PooledRows]) -> PooledModel:
+        """Learn P(played) alone; NotEnoughPlays if everything was played, or nothing."""
+        self.columns_, X, kept = self._gathered(people)
+        played = np.concatenate([r.played[k] for r, k in kept])
+        if played.all() or not played.any():
+            raise NotEnoughPlays("Everything was played, or nothing: P(played) needs both.")
+        self.played_ = self._trees(_PLAYED_TREES, self.played_params, X, played)
+        return self
+
+    def _gathered(
+        self, people: Sequence[PooledRows]
+    ) -> tuple[
+        tuple[str, ...], np.ndarray[Any, np.dtype[np.float32]], list[tuple[PooledRows, Ints]]
+    ]:
+        """Return the columns, the rows, and whose they are."""
+        columns = tuple(dict.fromkeys(c for rows in people for c in rows.columns))
+        kept = _sampled(people, self.random_state)
+        if not kept:
+            raise NotEnoughPlays("There are no plays to learn from, of anybody.")
+        X = np.concatenate([_aligned(r.X[k], r.columns, columns) for r, k in kept])
+        return columns, X, kept
 
     def favorite(self, rows: PooledRows) -> Floats | None:
         """Return P(favourite) of rows, shape (n_rows,); None if that was not learned."""

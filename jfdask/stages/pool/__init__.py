@@ -1,0 +1,175 @@
+"""Stage pool: what all people of all households teach together, for everybody.
+
+With 20 people or more a pool of them is learned; with fewer the prior of `jfdask pretrain` is used,
+if there is one, and else everybody is learned of alone. A household's unit says which pool it
+has; the pool itself lies beside the runs, as all households have the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from typing import Any
+
+from jfdask.errors import JfdaskError
+from jfdask.model.crowd import FEWEST, N_GROUPS
+from jfdask.stages.files import POOL
+from jfdask.stages.people import shared_out
+from jfdask.stages.places import Place
+from jfdask.stages.pool import tasks
+from jfdask.stages.pool.making import Making
+from jfdask.stages.pool.tasks import Headcount
+from jfdask.stages.pools import POOLS, PRIOR, FoundPool, find_pool
+from jfdask.stages.units import Draft, Night, Plan, UnitReport, run_units
+from jfdask.stages.window import Call, Work, values
+from jfdask.store.filesystem import sha256_of
+from jfdask.store.keys import join
+from jfdask.store.tables import encode_json
+from jfdask.version import code_version
+
+NAME = POOL
+_IN_FLIGHT = 64
+#: Share of all plays that may have come, gone or changed while a pool stays as it is.
+LARGEST_NEWS = 0.05
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which pool a night uses."""
+
+    prefix: str | None  # None: none
+    sha256: str = ""  # of its manifest
+    outside: bool = False  # nobody of ours is in it
+
+
+def run(night: Night, featurized: Mapping[str, UnitReport]) -> dict[str, UnitReport]:
+    """Have a pool, and tell every household which."""
+    night.progress.stage(NAME)
+    choice, problem = _choose(night, [n for n, r in featurized.items() if r.status != "failed"])
+    return run_units(
+        night,
+        NAME,
+        featurized,
+        plan=partial(_plan, choice=choice),
+        work=partial(_work, choice=choice, problem=problem),
+        in_flight=_IN_FLIGHT,
+    )
+
+
+def _plan(place: Place, *, choice: Choice) -> Work[Plan]:  # noqa: ARG001
+    yield from ()
+    return Plan(NAME, (), asdict(choice))
+
+
+def _work(place: Place, _: Plan, *, choice: Choice, problem: str | None) -> Work[Draft]:
+    [receipt] = values((yield [Call(tasks.write_choice, (place, asdict(choice)), "")]))
+    return Draft([receipt], {"pool": choice.prefix}, (problem,) if problem else ())
+
+
+def _choose(night: Night, households: Sequence[str]) -> tuple[Choice, str | None]:
+    """Return the pool of tonight: the prior, an earlier one, a new one, or none; and a problem."""
+    settings = night.settings.train
+    if settings.method != "affinity" or not settings.pool:
+        return Choice(None), None
+    counted = night.drive(
+        {name: _one(Call(tasks.count_people, (night.place(name),), "")) for name in households}, 1
+    )
+    counts = {n: c for n, c in counted.items() if isinstance(c, Headcount)}
+    n_people = sum(count.n_people for count in counts.values())
+    prior = find_pool(night.store, PRIOR)
+    if prior is not None and prior.n_people >= n_people:
+        return Choice(PRIOR, prior.sha256, outside=True), None
+    if n_people < FEWEST:
+        return Choice(None), None
+    outcome = _of_our_own(night, counts)
+    if isinstance(outcome, JfdaskError):
+        return Choice(None), f"Nothing was learned of all people together tonight: {outcome}"
+    return outcome, None
+
+
+def _of_our_own(night: Night, counts: Mapping[str, Headcount]) -> Choice | JfdaskError:
+    people = {name: counts[name].to_dict() for name in sorted(counts)}
+    settings = {"random_state": night.settings.train.random_state, "code": code_version()}
+    earlier = _earlier(night)
+    if earlier is not None and is_fresh(earlier.summary, settings, people):
+        return Choice(earlier.prefix, earlier.sha256)
+    digests = {name: count.digest for name, count in counts.items()}
+    made_of = sha256_of(encode_json({"settings": settings, "people": digests}))
+    prefix = join(POOLS, made_of[:16])
+    places = tuple(night.place(name) for name in people)
+    summary = {"settings": settings, "people": people}
+    learning = {"all households": _learn(night, places, prefix, summary)}
+    [outcome] = night.drive(learning, _IN_FLIGHT).values()
+    return outcome if isinstance(outcome, JfdaskError) else Choice(prefix, outcome)
+
+
+def _earlier(night: Night) -> FoundPool | None:
+    """Return the pool of our own people that the run before used."""
+    if night.previous is None:
+        return None
+    for household in night.settings.households:
+        place = replace(night.place(household.name), run_id=night.previous)
+        prefix = tasks.chosen_before(place)
+        if prefix is not None and prefix != PRIOR:
+            return find_pool(night.store, prefix)
+    return None
+
+
+def is_fresh(
+    summary: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    people: Mapping[str, Mapping[str, Any]],
+) -> bool:
+    """Tell whether a pool may stay for tonight: the same people, and few other plays.
+
+    Parameters
+    ----------
+    summary
+        The pool's.
+    settings, people
+        Tonight's, as they would stand in a summary.
+    """
+    before = summary.get("people", {})
+    if summary.get("settings") != settings or before.keys() != people.keys():
+        return False
+    if any(before[name]["who"] != people[name]["who"] for name in people):
+        return False
+    news = sum(
+        abs(before[name][what] - people[name][what])
+        for name in people
+        for what in ("n_plays", "n_liked")
+    )
+    return news <= LARGEST_NEWS * sum(one["n_plays"] for one in before.values())
+
+
+def _learn(
+    night: Night, places: tuple[Place, ...], prefix: str, summary: Mapping[str, Any]
+) -> Work[str]:
+    """Make a pool; return its manifest's checksum. What a broken off night made is used."""
+    found = find_pool(night.store, prefix)
+    if found is not None:
+        return found.sha256
+    seed = night.settings.train.random_state
+    making = Making(night.store.address, prefix)
+    values((yield [Call(tasks.make_crowds, (making, places), "")]))
+    people = values((yield [Call(tasks.who_teaches, (place,), "") for place in places]))
+    most = night.settings.train.people_per_task
+    calls = [
+        Call(tasks.make_rows, (making, place, chunk, seed), "people", len(chunk))
+        for place, user_ids in zip(places, people, strict=True)
+        for chunk in shared_out(user_ids, night.client, most)
+    ]
+    names = sorted(name for some in values((yield calls)) for name in some)
+    fits = [Call(tasks.fit_played, (making, names, seed), "models")]
+    groups = (None, *range(N_GROUPS))
+    fits += [Call(tasks.fit_favorite, (making, names, seed, group), "models") for group in groups]
+    values((yield fits))
+    [sha256] = values((yield [Call(tasks.publish, (making, summary), "")]))
+    return str(sha256)
+
+
+def _one(call: Call) -> Work[Any]:
+    [answer] = values((yield [call]))
+    return answer
+

@@ -1,0 +1,92 @@
+"""A pool in the making: what lies beside it until it is published, and is then deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from jfdask.model.crowd import N_GROUPS, Crowds
+from jfdask.model.pooled import PooledModel, PooledRows
+from jfdask.stages.pooled_rows import decode_rows, encode_rows
+from jfdask.stages.pools import StoredPool, decode_crowd, encode_crowd
+from jfdask.store.filesystem import Store, StoreAddress, open_store
+from jfdask.store.keys import join
+from jfdask.store.models import read_model, write_model
+from jfdask.store.tables import decode_table, encode_table
+from jfdask.tables import FILMS
+
+_FOLDER = "making"
+PLAYS, LEFT = "plays", "left"
+
+
+@dataclass(frozen=True)
+class Making:
+    """Where a pool is made. Travels to workers; holds no data."""
+
+    address: StoreAddress
+    prefix: str  # of the pool
+
+    @property
+    def store(self) -> Store:
+        """The store, opened in this process."""
+        return open_store(self.address)
+
+    def key(self, name: str) -> str:
+        """Return the key of a file."""
+        return join(self.prefix, _FOLDER, name)
+
+    def write_crowds(self, pool: StoredPool) -> None:
+        """Write films and crowds."""
+        self.store.write(self.key("films.parquet"), encode_table(FILMS, pool.films))
+        for group, crowd in enumerate(pool.crowds.of_group if pool.crowds else ()):
+            if crowd is not None:
+                self.store.write(self.key(f"crowd-{group}.parquet"), encode_crowd(crowd))
+
+    def read_crowds(self) -> StoredPool:
+        """Return films and crowds, without a model yet."""
+        films = self.key("films.parquet")
+        there = set(self.store.children(join(self.prefix, _FOLDER)))
+        crowds = []
+        for group in range(N_GROUPS):
+            name = f"crowd-{group}.parquet"
+            data = self.store.read(self.key(name)) if name in there else None
+            crowds.append(None if data is None else decode_crowd(data, self.key(name)))
+        table = decode_table(self.store.read(films), films, FILMS)
+        return StoredPool(PooledModel(), table, Crowds(tuple(crowds)))
+
+    def write_rows(self, stem: str, group: int, rows: PooledRows) -> list[str]:
+        """Write rows of people of one group, plays and others apart; return the files' names."""
+        names = []
+        for what, which in ((PLAYS, rows.played), (LEFT, ~rows.played)):
+            names.append(f"{what}-{group}-{stem}.parquet")
+            self.store.write(self.key(names[-1]), encode_rows(rows.taken(which)))
+        return names
+
+    def read_rows(self, names: Iterable[str]) -> list[PooledRows]:
+        """Return the rows of some files, in the order of the names."""
+        return [decode_rows(self.store.read(self.key(n)), self.key(n)) for n in sorted(names)]
+
+    def write_model(self, name: str, model: PooledModel) -> None:
+        """Write a model, or a half of one."""
+        write_model(self.store, self.key(f"{name}.skops"), model)
+
+    def read_model(self, name: str) -> PooledModel:
+        """Return a model."""
+        model: PooledModel = read_model(self.store, self.key(f"{name}.skops"))
+        return model
+
+    def remove(self) -> None:
+        """Delete everything that was only needed to make the pool."""
+        self.store.delete_all(join(self.prefix, _FOLDER))
+
+
+def of_plays(names: Sequence[str], without_group: int | None = None) -> list[str]:
+    """Return the files that hold plays; those of a group's people may be left out.
+
+    Examples
+    --------
+    >>> of_plays(["plays-0-a.parquet", "left-0-a.parquet", "plays-3-a.parquet"], 0)
+    ['plays-3-a.parquet']
+    """
+    parts = [(name, name.split("-")) for name in names]
+    return [n for n, (what, group, *_) in parts if what == PLAYS and group != str(without_group)]

@@ -1,0 +1,160 @@
+"""What workers do to learn of all people together. Every function is one Dask task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from jfdask.errors import MissingArtifact
+from jfdask.model.catalogue import catalogue_of
+from jfdask.model.crowd import N_GROUPS, Member, crowds_of, group_of
+from jfdask.model.films import films_of
+from jfdask.model.history import history_of
+from jfdask.model.holdout import stable_fractions
+from jfdask.model.pooled import FEWEST_PLAYS, PooledModel, PooledRows, training_rows_of
+from jfdask.stages.files import CHOICE, FETCH, MOVIES_TABLE, PLAYS_TABLE, POOL
+from jfdask.stages.household import features, history
+from jfdask.stages.places import Place
+from jfdask.stages.pool.making import Making, of_plays
+from jfdask.stages.pooled_rows import beneath
+from jfdask.stages.pools import StoredPool, write_pool
+from jfdask.stages.units import reader
+from jfdask.store.filesystem import sha256_of
+from jfdask.store.keys import MANIFEST, PEOPLE, person
+from jfdask.store.manifests import Receipt
+from jfdask.store.tables import encode_json
+from jfdask.store.units import UnitWriter
+from jfdask.tables import MOVIES, PLAYS
+
+#: People whose plays are counted at most; of more a sample, by a hash.
+MOST_MEMBERS = 20_000
+_PLAYED = "played"
+
+
+@dataclass(frozen=True)
+class Headcount:
+    """How much there is to learn from in a household; nobody's plays."""
+
+    n_people: int  # with plays enough
+    n_plays: int
+    n_liked: int
+    who: str  # digest of who they are
+    digest: str  # digest of all that is learned from
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what a pool keeps of it, to tell later how much has changed."""
+        told = asdict(self)
+        del told["digest"]
+        return told
+
+
+def count_people(place: Place) -> Headcount:
+    """Return how much there is to learn from in a household."""
+    people = dict(_people(place))
+    files = reader(place, FETCH).manifest.files
+    made_of = {user_id: files[person(user_id, PLAYS_TABLE)].sha256 for user_id in people}
+    made_of[""] = files[MOVIES_TABLE].sha256
+    played = [plays["played"].to_numpy(dtype=bool) for plays in people.values()]
+    liked = [plays["is_favorite"].to_numpy(dtype=bool) for plays in people.values()]
+    return Headcount(
+        n_people=len(people),
+        n_plays=int(sum(p.sum() for p in played)),
+        n_liked=int(sum((p & y).sum() for p, y in zip(played, liked, strict=True))),
+        who=sha256_of(encode_json(list(people))),
+        digest=sha256_of(encode_json(made_of)),
+    )
+
+
+def who_teaches(place: Place) -> tuple[str, ...]:
+    """Return the ids of the people with plays enough to learn from, sorted."""
+    return tuple(user_id for user_id, _ in _people(place))
+
+
+def make_crowds(making: Making, places: Sequence[Place]) -> None:
+    """Count what everybody of all households has played and liked, and what goes together."""
+    movies = [reader(place, FETCH).table(MOVIES_TABLE, MOVIES) for place in places]
+    films = films_of(pd.concat(movies, ignore_index=True))
+    film_ids = films["film_id"].to_numpy(dtype=str)
+    members = []
+    for place, own in zip(places, movies, strict=True):
+        sorted_ids = own.sort_values("movie_id")["film_id"].to_numpy(dtype=str)
+        film_of = np.searchsorted(film_ids, sorted_ids).astype(np.int64)
+        for user_id, plays in _people(place):
+            known = history_of(user_id, plays, own["movie_id"].sort_values().to_numpy(dtype=str))
+            order = np.argsort(film_of[known.played])
+            played = film_of[known.played][order]
+            members.append(Member(user_id, played, known.liked[order]))
+    drawn = stable_fractions("members", [m.user_id for m in members])
+    chosen = [members[i] for i in np.argsort(drawn, kind="stable")[:MOST_MEMBERS]]
+    making.write_crowds(StoredPool(PooledModel(), films, crowds_of(chosen, len(films))))
+
+
+def make_rows(making: Making, place: Place, user_ids: Sequence[str], seed: int) -> list[str]:
+    """Write the rows of some people, by group; return the names of the files."""
+    movies = reader(place, FETCH).table(MOVIES_TABLE, MOVIES)
+    crowds = making.read_crowds().over(movies, outside=False).crowds
+    catalogue = catalogue_of(features(place))
+    by_group: dict[int, list[PooledRows]] = {}
+    for user_id in user_ids:
+        rows = training_rows_of(catalogue, crowds.of(user_id), history(place, user_id), seed)
+        by_group.setdefault(group_of(user_id, N_GROUPS), []).append(rows)
+    stem = f"{place.household}-{sha256_of(encode_json(list(user_ids)))[:12]}"
+    written = [making.write_rows(stem, g, beneath(rows)) for g, rows in sorted(by_group.items())]
+    return [name for names in written for name in names]
+
+
+def fit_favorite(making: Making, names: Sequence[str], seed: int, without: int | None) -> None:
+    """Fit P(favourite) on everybody's plays, or on those of people outside of a group."""
+    rows = making.read_rows(of_plays(names, without))
+    making.write_model(_favorite(without), PooledModel(random_state=seed).fit_favorite(rows))
+
+
+def fit_played(making: Making, names: Sequence[str], seed: int) -> None:
+    """Fit P(played) on everybody's rows."""
+    making.write_model(_PLAYED, PooledModel(random_state=seed).fit_played(making.read_rows(names)))
+
+
+def publish(making: Making, summary: Mapping[str, Any]) -> str:
+    """Write the pool and delete what it was made of; return its manifest's checksum."""
+    made = making.read_crowds()
+    model = making.read_model(_favorite(None))
+    model.played_ = making.read_model(_PLAYED).played_
+    groups = tuple(making.read_model(_favorite(group)) for group in range(N_GROUPS))
+    pool = StoredPool(model, made.films, made.crowds, without_group=groups, summary=summary)
+    receipt = write_pool(making.store, making.prefix, pool)
+    making.remove()
+    return receipt[MANIFEST].sha256
+
+
+def write_choice(place: Place, choice: Mapping[str, Any]) -> Receipt:
+    """Write which pool a household has tonight."""
+    writer = UnitWriter(place.store, place.run_id, POOL, place.household)
+    return writer.json(CHOICE, dict(choice))
+
+
+def chosen_before(place: Place) -> str | None:
+    """Return the prefix of the pool that a household had in a run; None if it had none."""
+    try:
+        prefix = reader(place, POOL).json(CHOICE)["prefix"]
+    except MissingArtifact:
+        return None
+    return None if prefix is None else str(prefix)
+
+
+def _favorite(without: int | None) -> str:
+    return "favorite" if without is None else f"favorite-without-{without}"
+
+
+def _people(place: Place) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield the people with plays enough to learn from, sorted by id, and their PLAYS."""
+    unit = reader(place, FETCH)
+    for user_id in sorted({name.split("/")[1] for name in unit.names(f"{PEOPLE}/")}):
+        name = person(user_id, PLAYS_TABLE)
+        if name in unit.manifest.files:
+            plays = unit.table(name, PLAYS)
+            if int(plays["played"].sum()) >= FEWEST_PLAYS:
+                yield user_id, plays
