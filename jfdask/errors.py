@@ -24,7 +24,8 @@
         ├── LibraryShrunk
         ├── NotEnoughPlays
         ├── StaleModel
-        └── TextModelError
+        ├── TextModelError
+        └── DumpError
 
 A message says what happened, to which object, and what to do. Every class takes
 just that message, so that all of them survive the way back from a worker.
@@ -137,3 +138,7 @@ class StaleModel(DataError):
 
 class TextModelError(DataError):
     """The FastText model cannot be trained, read or trusted."""
+
+
+class DumpError(DataError):
+    """A dump of public ratings cannot be read, or is of no use to any household."""

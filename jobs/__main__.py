@@ -17,6 +17,7 @@ from jfdask.version import code_version
 COMMANDS = (
     "run",
     "serve-nightly",
+    "pretrain",
     "fetch",
     "featurize",
     "train",

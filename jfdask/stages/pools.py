@@ -151,6 +151,15 @@ def find_prior(store: Store) -> str | None:
         return None
 
 
+def prior_summary(store: Store) -> Mapping[str, Any] | None:
+    """Return what is told of the prior; None if there is no prior that can be read."""
+    key = join(PRIOR, MANIFEST)
+    try:
+        return _manifest(store.read(key), key)["summary"]
+    except (MissingArtifact, DamagedArtifact):
+        return None
+
+
 def encode_crowd(crowd: Crowd) -> bytes:
     """Return a crowd as parquet: a row a film, factors as lists of float32."""
     columns: dict[str, Any] = {name: pa.array(getattr(crowd, name)) for name in _COUNTS}
@@ -193,14 +202,7 @@ def _numbers(column: pa.ChunkedArray) -> Floats:
 @lru_cache(maxsize=KEPT)
 def _load(address: StoreAddress, prefix: str, sha256: str) -> StoredPool:
     store, key = open_store(address), join(prefix, MANIFEST)
-    document = decode_json(store.read_checked(key, sha256), key)
-    if not isinstance(document, dict) or document.get("kind") != "pool":
-        raise DamagedArtifact(f"{key!r} is no manifest of a pool. Make it again.")
-    if document.get("schema", 0) > SCHEMA:
-        raise NewerArtifact(
-            f"{key!r} was written by a newer jfdask (schema {document['schema']}, known is "
-            f"{SCHEMA}). Upgrade jfdask on this machine."
-        )
+    document = _manifest(store.read_checked(key, sha256), key)
 
     def data(name: str) -> tuple[bytes, str]:
         file = join(prefix, name)
@@ -217,3 +219,15 @@ def _load(address: StoreAddress, prefix: str, sha256: str) -> StoredPool:
         everybody=crowd(document["everybody"]),
         summary=document["summary"],
     )
+
+
+def _manifest(data: bytes, key: str) -> dict[str, Any]:
+    document = decode_json(data, key)
+    if not isinstance(document, dict) or document.get("kind") != "pool":
+        raise DamagedArtifact(f"{key!r} is no manifest of a pool. Make it again.")
+    if document.get("schema", 0) > SCHEMA:
+        raise NewerArtifact(
+            f"{key!r} was written by a newer jfdask (schema {document['schema']}, known is "
+            f"{SCHEMA}). Upgrade jfdask on this machine."
+        )
+    return document

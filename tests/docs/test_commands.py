@@ -63,7 +63,7 @@ def test_every_command_line_shown_can_be_typed(shown, tmp_path, monkeypatch):
         if len(words) == 1 and words[0] in COMMANDS:
             continue  # spoken of, without what it works on
         for option, value in pairwise(words):
-            if option == "--key-file":
+            if option in ("--key-file", "--ratings"):
                 Path(value).touch()
         try:
             parse(words)

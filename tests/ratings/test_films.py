@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+
+from jfdask.errors import DumpError
+from jfdask.ratings.dump import open_dump
+from jfdask.ratings.films import read_films, split_title
+
+
+@pytest.fixture
+def films(tmp_path):
+    def read(encoding="utf-8", **files):
+        for name, text in files.items():
+            (tmp_path / name.replace("_", ".")).write_bytes(text.encode(encoding))
+        return read_films(open_dump(tmp_path))
+
+    return read
+
+
+def test_ids_and_titles_are_put_together(films):
+    found = films(
+        ratings_csv="",
+        links_csv="movieId,imdbId,tmdbId\n3,0113228,15602.0\n1,0114709,862\n2,0113497,\n9,,\n",
+        movies_csv='movieId,title,genres\n1,Toy Story (1995),A\n9,"Thing, The (1982)",B\n',
+    )
+    assert found["movie"].tolist() == [1, 2, 3, 9]
+    assert found["film_id"].tolist() == ["tmdb:862", "imdb:tt0113497", "tmdb:15602", "movielens:9"]
+    assert found["imdb_id"].tolist()[:3] == ["tt0114709", "tt0113497", "tt0113228"]
+    assert found["title"].tolist()[0] == "Toy Story"
+    assert found["title"].tolist()[3] == "Thing, The"
+    np.testing.assert_array_equal(found["year"], [1995, np.nan, np.nan, 1982])
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-8"])
+def test_dat_files_are_read_in_their_encoding(films, encoding):
+    text = "1::Toy Story (1995)::Animation\n\n2::Misérables, Les (1995)::Drama|Musical\n"
+    found = films(encoding, ratings_dat="", movies_dat=text)
+    assert found["title"].tolist() == ["Toy Story", "Misérables, Les"]
+    assert found["film_id"].tolist() == ["movielens:1", "movielens:2"]
+
+
+@pytest.mark.parametrize(
+    ("title", "expected"),
+    [
+        ("Heat (1995)", ("Heat", None, 1995)),
+        ("(500) Days of Summer (2009)", ("(500) Days of Summer", None, 2009)),
+        ("Seven (a.k.a. Se7en) (1995)", ("Seven", "Se7en", 1995)),
+        ("Fawlty Towers (1975-1979)", ("Fawlty Towers", None, 1975)),
+        ("Das Millionenspiel (1970-)", ("Das Millionenspiel", None, 1970)),
+        ("2001", ("2001", None, None)),
+    ],
+)
+def test_titles_come_apart(title, expected):
+    found = split_title(title)
+    assert (found["title"], found.get("other_title"), found.get("year")) == expected
+
+
+@pytest.mark.parametrize(
+    ("links", "told"),
+    [
+        ("movieId,imdbId\n1,2\n", r"links\.csv, line 1: there is no column tmdbId"),
+        ("", r"there is no column movieId or imdbId or tmdbId"),
+        ("movieId,imdbId,tmdbId\n1,0114709,862\nx,1,2\n", r"links\.csv, line 3: 'x' is no movie"),
+        ("movieId,imdbId,tmdbId\n1,abc,2\n", r"links\.csv: the ids of movie 1 are none"),
+        ("movieId,imdbId,tmdbId\n1\n", r"links\.csv: the ids of movie 1 are none"),
+    ],
+)
+def test_what_is_wrong_is_said(films, links, told):
+    with pytest.raises(DumpError, match=told):
+        films(ratings_csv="", links_csv=links)
+
+
+def test_a_bad_line_of_a_dat_file(films):
+    with pytest.raises(DumpError, match=r"movies\.dat, line 2: 'Heat' is no movie's number"):
+        films(ratings_dat="", movies_dat="1::Toy Story (1995)::A\nHeat\n")

@@ -1,0 +1,185 @@
+"""Whole pretrainings, on a copy of the finished night's store."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jfdask.errors import DamagedArtifact, DumpError, LockHeld, MissingArtifact
+from jfdask.model.catalogue import catalogue_of
+from jfdask.model.history import History
+from jfdask.model.metrics import area_under_curve
+from jfdask.stages.household import features
+from jfdask.stages.places import Place
+from jfdask.stages.pools import PRIOR, find_prior, prior_summary, read_pool
+from jfdask.stages.pretrain import pretrain
+from jfdask.store.lock import hold_lock
+from jfdask.store.runs import latest_run
+
+from .conftest import N_PEOPLE, zipped
+
+pytestmark = [pytest.mark.cluster, pytest.mark.server]
+
+
+@pytest.fixture(scope="session")
+def pretrained(finished, invented, tmp_path_factory):
+    """Nights with a prior, on two workers from a folder; and what came of it."""
+    folder = tmp_path_factory.mktemp("pretrained")
+    nights = finished.copy(folder)
+    return nights, pretrain(nights.settings, invented.write_csv(folder), nights.told)
+
+
+def prior_of(nights):
+    return {key: nights.store.read(key) for key in nights.store.list(PRIOR)}
+
+
+def test_what_came_of_it_is_told(pretrained, invented):
+    nights, made = pretrained
+    n_films = len(invented.movies)
+    assert made.common == {"home": n_films}
+    assert made.home == "home"
+    assert not made.is_as_before
+    told = {"dump": "ml-invented", "household": "home", "n_ratings": len(invented.ratings)}
+    told |= {"n_people": N_PEOPLE, "n_taken": N_PEOPLE, "n_trained": N_PEOPLE, "n_films": n_films}
+    assert {k: v for k, v in made.summary.items() if k != "made_of"} == told
+    assert prior_summary(nights.store) == made.summary
+    counts = nights.told.counts
+    assert counts["ml-invented", "people"] == (N_PEOPLE, N_PEOPLE)
+    assert counts["ml-invented", "crowds"] == (6, 6)
+    assert counts["ml-invented", "MB"][0] == counts["ml-invented", "MB"][1]
+
+
+def test_a_planted_taste_is_found_for_somebody_new(pretrained, invented):
+    nights, _ = pretrained
+    pool = read_pool(nights.store, PRIOR).over(invented.movies, outside=True)
+    catalogue = catalogue_of(
+        features(Place(nights.store.address, latest_run(nights.store), "home"))
+    )
+    loved = np.array([invented.loved[0] in genres for genres in invented.movies["genres"]])
+    played = np.sort(np.r_[np.flatnonzero(loved)[:12], np.flatnonzero(~loved)[:12]])
+    everything, none = np.arange(len(loved)), np.empty(0, dtype=np.int64)
+    given = (played, loved[played], everything, catalogue.movie_ids, none, none)
+    history = History("somebody new", *given)
+    by_play, by_favorite = pool.scores(catalogue, history, history.unplayed)
+    assert area_under_curve(loved[history.unplayed], by_favorite) > 0.9
+    assert area_under_curve(loved[history.unplayed], by_play) > 0.6
+
+
+def test_nobody_of_the_dump_is_kept(pretrained):
+    nights, _ = pretrained
+    assert nights.store.list("pretrain") == []
+    pool = read_pool(nights.store, PRIOR)
+    assert pool.crowds is None
+    assert pool.everybody.n_people == N_PEOPLE
+    assert set(nights.store.children()) == {"latest", "prior", "runs", "state"}
+
+
+def test_one_worker_and_a_zip_file_give_the_same_bytes(pretrained, night_after, tmp_path, invented):
+    nights, _ = pretrained
+    dump = zipped(invented.write_csv(tmp_path))
+    local = night_after.settings.cluster.model_copy(update={"address": "local", "workers": 1})
+    settings = night_after.settings.model_copy(update={"cluster": local})
+    pretrain(settings, dump, night_after.told)
+    assert prior_of(night_after) == prior_of(nights)
+
+
+def test_the_same_again_is_there_already(pretrained, invented, tmp_path):
+    nights, made = pretrained
+    before = prior_of(nights)
+    again = pretrain(nights.settings, invented.write_csv(tmp_path), nights.told)
+    assert again.is_as_before
+    assert again.summary == made.summary
+    assert prior_of(nights) == before
+
+
+class Stopped(BaseException):
+    pass
+
+
+def stopping_at(told, kind):
+    """Return progress that is stopped like by a signal when some of a kind are done."""
+
+    class Stopping(type(told)):
+        def advance(self, household, kind_, done, total):
+            if kind_ == kind and done > total // 2:
+                raise Stopped
+
+    return Stopping()
+
+
+def made_at(nights):
+    root = Path(nights.settings.store.url)
+    return {str(p.relative_to(root)): p.stat().st_mtime_ns for p in root.glob("pretrain/*/*.*")}
+
+
+def test_what_was_broken_off_goes_on(pretrained, invented, night_after, tmp_path):
+    dump = invented.write_csv(tmp_path)
+    with pytest.raises(Stopped):
+        pretrain(night_after.settings, dump, stopping_at(night_after.told, "people"))
+    assert find_prior(night_after.store) is None
+    before, after = made_at(night_after), {}
+    assert any("rows-" in name for name in before)
+
+    class Looking(type(night_after.told)):
+        def advance(self, household, kind, done, total):
+            after.update(made_at(night_after))
+
+    pretrain(night_after.settings, dump, Looking())
+    kept = {name for name in before if not name.endswith("films.parquet")}
+    assert {name: after[name] for name in kept} == {name: before[name] for name in kept}
+    assert len(after) > len(before)
+    assert prior_of(night_after) == prior_of(pretrained[0])
+
+
+def test_what_is_damaged_half_way_is_removed(invented, night_after, tmp_path):
+    dump, store = invented.write_csv(tmp_path), night_after.store
+    with pytest.raises(Stopped):
+        pretrain(night_after.settings, dump, stopping_at(night_after.told, "people"))
+    rows = [key for key in store.list("pretrain") if "rows-" in key]
+    store.write(rows[0], b"PAR1, but not whole")
+    with pytest.raises(DamagedArtifact):
+        pretrain(night_after.settings, dump, night_after.told)
+    assert store.list("pretrain") == []
+
+
+def test_a_bad_line_costs_nothing_but_itself(pretrained, invented, tmp_path):
+    nights, _ = pretrained
+    before = prior_of(nights)
+    dump = invented.write_csv(tmp_path)
+    lines = (dump / "ratings.csv").read_text().splitlines()
+    lines[4000] = "7,eight,4.0,1"
+    (dump / "ratings.csv").write_text("\n".join(lines))
+    with pytest.raises(DumpError, match=r"ratings\.csv, line 4001: '7,eight,4.0,1' is no rating"):
+        pretrain(nights.settings, dump, nights.told)
+    assert prior_of(nights) == before
+    assert nights.store.list("pretrain") == []
+    assert not nights.store.exists("lock")
+
+
+def test_few_people_are_no_crowd(invented, night_after, tmp_path):
+    dump = invented.write_csv(tmp_path)
+    few = invented.ratings[invented.ratings["userId"] < 30]
+    few.to_csv(dump / "ratings.csv", index=False)
+    with pytest.raises(DumpError, match="of 29 people, of whom 29 rated"):
+        pretrain(night_after.settings, dump, night_after.told)
+
+
+def test_people_who_rated_little_of_the_library(invented, night_after, tmp_path):
+    dump = invented.write_csv(tmp_path)
+    few = invented.ratings[invented.ratings["timestamp"] < 1_000_015]
+    few.to_csv(dump / "ratings.csv", index=False)
+    with pytest.raises(DumpError, match="Only 0 of 120 people of the dump rated 20 films"):
+        pretrain(night_after.settings, dump, night_after.told)
+
+
+def test_a_night_at_work_is_not_disturbed(invented, night_after, tmp_path):
+    dump = invented.write_csv(tmp_path)
+    with hold_lock(night_after.store, "jfdask run", 60), pytest.raises(LockHeld):
+        pretrain(night_after.settings, dump, night_after.told)
+
+
+def test_without_features_there_is_nothing_to_learn_over(invented, finished, tmp_path):
+    store = finished.settings.store.model_copy(update={"url": str(tmp_path / "empty")})
+    settings = finished.settings.model_copy(update={"store": store})
+    with pytest.raises(MissingArtifact, match="jfdask fetch, jfdask featurize"):
+        pretrain(settings, invented.write_csv(tmp_path), finished.told)
