@@ -264,6 +264,11 @@ class TrainSettings(_Section):
     search_per: Literal["household", "person"] = Field(
         "household", description="One search over everybody's rows together, or one each."
     )
+    pool: bool = Field(
+        True,
+        description="Learn from what all people of all households have in common, from 20 people "
+        "on, or from the prior of jfdask pretrain; false: of each person alone.",
+    )
     folds: Annotated[int, Field(ge=2, le=20)] = Field(5, description="Folds of a person's plays.")
     min_favorites: Annotated[float, Field(ge=0)] = Field(
         10.0,

@@ -20,6 +20,7 @@ COMMANDS = (
     "pretrain",
     "fetch",
     "featurize",
+    "pool",
     "train",
     "recommend",
     "show",

@@ -19,7 +19,7 @@ from jobs.summary import do_stages
     help="Learn from a library of which much is missing since last night.",
 )
 def run(chosen: Chosen, accept_loss: bool) -> int:
-    """Do the whole night: fetch, featurize, train, recommend.
+    """Do the whole night: fetch, featurize, pool, train, recommend.
 
     A night that was broken off goes on where it was; what has not changed since the last one
     is not computed again.

@@ -46,6 +46,8 @@ EXPLAINED = 300
 MIN_PLAYS = 2
 # Plays that make what is learned of them one half of what is thought of P(played).
 _PLAYS_STRENGTH = 10.0
+# The same where many people's trees tell it: they know how few plays may tell.
+_POOLED_PLAYS_STRENGTH = 1.0
 # Share by which the labels of the rarer class may grow or shrink while forests stay.
 _NEWS = 0.25
 
@@ -313,7 +315,10 @@ def _played_odds(learned: Learned, catalogue: Catalogue, candidates: Ints) -> Fl
 
 def _played_share(played: Played | None) -> float:
     """Return which share of the log odds of P(played) is the person's own."""
-    return trust(len(played.movie_ids_), _PLAYS_STRENGTH) if played is not None else 0.0
+    if played is None:
+        return 0.0
+    strength = _POOLED_PLAYS_STRENGTH if isinstance(played, PooledPlayed) else _PLAYS_STRENGTH
+    return trust(len(played.movie_ids_), strength)
 
 
 def favorite_chance(learned: Learned, query: Ints) -> Floats:

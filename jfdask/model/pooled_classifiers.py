@@ -34,6 +34,8 @@ from jfdask.model.prior import shrunk, trust
 
 #: Of kernel ridge in P(favourite), as log odds.
 RIDGE_SHARE = 0.5
+# The trees know how little there may be to know somebody by: a tenth of the prior is enough.
+_LISTED_PRIOR = 0.1
 
 
 class PooledFavorite(ClassifierMixin, BaseEstimator):
@@ -93,7 +95,8 @@ class PooledFavorite(ClassifierMixin, BaseEstimator):
         else:
             log_odds = (1 - RIDGE_SHARE) * logit(by_trees) + RIDGE_SHARE * logit(ridge)
             blend = np.asarray(expit(log_odds))
-        return self._beside_the_crowd(catalogue, others, X, blend)
+        liked = self._beside_the_crowd(catalogue, others, X, blend, self.trust_)
+        return np.column_stack([1 - liked, liked])
 
     def predict_listed(self, X: ArrayLike) -> Floats:
         """Return P(liked) of positions, shape (n,), as a list is ordered by: of the trees alone.
@@ -105,7 +108,7 @@ class PooledFavorite(ClassifierMixin, BaseEstimator):
         by_trees = others.model.favorite(self.rows(X))
         if by_trees is None:
             return self.predict_proba(X)[:, 1]
-        return self._beside_the_crowd(catalogue, others, X, by_trees)[:, 1]
+        return self._beside_the_crowd(catalogue, others, X, by_trees, self.listed_trust_)
 
     def rows(self, X: ArrayLike) -> PooledRows:
         """Return the rows of positions that the trees are asked with."""
@@ -119,16 +122,21 @@ class PooledFavorite(ClassifierMixin, BaseEstimator):
         check_is_fitted(self, "movie_ids_")
         return trust(self.evidence_, self.prior_strength)
 
+    @property
+    def listed_trust_(self) -> float:
+        """The same share for ``predict_listed``."""
+        check_is_fitted(self, "movie_ids_")
+        return trust(self.evidence_, _LISTED_PRIOR * self.prior_strength)
+
     def detached(self) -> PooledFavorite:
         """Return the fitted model without features and others: what is stored."""
         return without_features(self).set_params(others=None)
 
     def _beside_the_crowd(
-        self, catalogue: Catalogue, others: Others, X: ArrayLike, learned: Floats
+        self, catalogue: Catalogue, others: Others, X: ArrayLike, learned: Floats, share: float
     ) -> Floats:
         prior = others.favorite_log_odds(catalogue)[plain_positions(X, catalogue.n_movies)]
-        liked = clipped(shrunk(learned, prior, self.trust_))
-        return np.column_stack([1 - liked, liked])
+        return clipped(shrunk(learned, prior, share))
 
 
 class PooledPlayed(ClassifierMixin, BaseEstimator):

@@ -45,7 +45,8 @@ def pooled_favorite_parts(catalogue: Catalogue, model: PooledFavorite, query: In
     if trees is None:
         return prior
     learned = _tree_parts(catalogue, model, query, trees)
-    return learned.scaled(model.trust_).plus(prior.scaled(1 - model.trust_))
+    share = model.listed_trust_
+    return learned.scaled(share).plus(prior.scaled(1 - share))
 
 
 def pooled_played_parts(catalogue: Catalogue, model: PooledPlayed, query: Ints) -> Parts:

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 #: In this order; each stage works on what the ones before stored.
-FETCH, FEATURIZE, TRAIN, RECOMMEND = STAGE_NAMES = ("fetch", "featurize", "train", "recommend")
+FETCH, FEATURIZE, POOL, TRAIN, RECOMMEND = STAGE_NAMES = (
+    "fetch",
+    "featurize",
+    "pool",
+    "train",
+    "recommend",
+)
 
 # fetch
 MOVIES_TABLE = "movies.parquet"
@@ -14,6 +20,9 @@ USER = "user.json"  # a person's
 COLUMNS = "columns.json"
 BLOCKS = "blocks.skops"
 SINGULAR_VALUES = "singular_values.json"
+
+# pool
+CHOICE = "pool.json"
 
 # train, all of them a person's
 FAVORITE = "favorite.skops"

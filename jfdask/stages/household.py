@@ -13,9 +13,19 @@ from jfdask.features.matrix import FeatureMatrix
 from jfdask.features.names import display_names
 from jfdask.model.facts import Facts, facts_of
 from jfdask.model.history import History, history_of
+from jfdask.model.others import Pool
 from jfdask.model.search import SearchRows, search_rows
-from jfdask.stages.files import COLUMNS, FEATURIZE, FETCH, MOVIES_TABLE, PLAYS_TABLE
+from jfdask.stages.files import (
+    CHOICE,
+    COLUMNS,
+    FEATURIZE,
+    FETCH,
+    MOVIES_TABLE,
+    PLAYS_TABLE,
+    POOL,
+)
 from jfdask.stages.places import Place
+from jfdask.stages.pools import read_pool
 from jfdask.stages.units import reader
 from jfdask.store.keys import person
 from jfdask.tables import MOVIES, PLAYS
@@ -43,6 +53,14 @@ def history(place: Place, user_id: str) -> History:
     """Return a person's history."""
     plays = reader(place, FETCH).table(person(user_id, PLAYS_TABLE), PLAYS)
     return history_of(user_id, plays, features(place).movie_ids)
+
+
+def pool(place: Place) -> Pool | None:
+    """Return what was learned of many people, over the household's library; None: nothing."""
+    choice = reader(place, POOL).json(CHOICE)
+    if choice["prefix"] is None:
+        return None
+    return _pool(place, choice["prefix"], choice["sha256"], outside=choice["outside"])
 
 
 @dataclass(frozen=True)
@@ -94,6 +112,12 @@ def _vectors(place: Place, _sha256: str) -> np.ndarray:
 def _facts(place: Place, _sha256: str) -> Facts:
     movies = reader(place, FETCH).table(MOVIES_TABLE, MOVIES)
     return facts_of(movies, features(place).movie_ids, display_names(movies))
+
+
+@lru_cache(maxsize=KEPT)
+def _pool(place: Place, prefix: str, _sha256: str, *, outside: bool) -> Pool:
+    movies = reader(place, FETCH).table(MOVIES_TABLE, MOVIES)
+    return read_pool(place.store, prefix).over(movies, outside=outside)
 
 
 @lru_cache(maxsize=KEPT)

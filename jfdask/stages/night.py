@@ -15,7 +15,7 @@ from jfdask.cluster.connect import connect
 from jfdask.errors import JfdaskError, SettingsError
 from jfdask.jellyfin.connection import server_of
 from jfdask.settings import Settings
-from jfdask.stages import featurize, fetch, recommend, train
+from jfdask.stages import featurize, fetch, pool, recommend, train
 from jfdask.stages.taking_up import choose_run, release
 from jfdask.stages.units import (
     Night,
@@ -35,7 +35,7 @@ from jfdask.store.runs import prune, seal_run
 
 #: In this order; each stage works on what the one before stored.
 STAGES: dict[str, ModuleType] = {
-    module.NAME: module for module in (fetch, featurize, train, recommend)
+    module.NAME: module for module in (fetch, featurize, pool, train, recommend)
 }
 FAILED, IN_PART = 1, 3
 
@@ -135,6 +135,7 @@ def run_stages(
             if stages[-1] == recommend.NAME and summary.exit_code != FAILED:
                 _seal(store, lock, summary)
                 summary.pruned = tuple(prune(store, settings.store.keep))
+                pool.prune(store)
         finally:
             if not summary.is_latest:
                 release(store, lock, run)

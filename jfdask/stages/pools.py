@@ -12,7 +12,8 @@ the old one until the new manifest is there.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import logging
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from typing import Any
@@ -35,8 +36,10 @@ from jfdask.store.models import decode_model, encode_model
 from jfdask.store.tables import decode_arrow, decode_table, encode_arrow, encode_table
 from jfdask.tables import FILMS
 
-#: Where the prior lies that `jfdask pretrain` writes.
-PRIOR = "prior"
+#: Where the prior lies that `jfdask pretrain` writes, and pools of our own people.
+PRIOR, POOLS = "prior", "pools"
+logger = logging.getLogger(__name__)
+
 SCHEMA = 1
 #: Pools that a process keeps: the prior and a household's own.
 KEPT = 2
@@ -53,6 +56,8 @@ class StoredPool:
     crowds: Crowds | None = None  # over the films, for people who are in them
     everybody: Crowd | None = None  # over the films, for people who are not
     summary: Mapping[str, Any] = field(default_factory=dict)  # of what it is; small
+    #: By the groups of the crowds, models that were not shown their people: to measure with.
+    without_group: tuple[PooledModel, ...] = ()
 
     def over(self, movies: pd.DataFrame, *, outside: bool) -> Pool:
         """Return the pool over a household's catalogue.
@@ -70,9 +75,8 @@ class StoredPool:
         if crowds is None or crowds.of_group == (None,):
             whom = "outside of it" if outside else "in it"
             raise MissingArtifact(f"This pool has no crowd for people {whom}.")
-        return Pool(
-            self.model, Crowds(tuple(c and crowd_at(c, positions) for c in crowds.of_group))
-        )
+        over = Crowds(tuple(c and crowd_at(c, positions) for c in crowds.of_group))
+        return Pool(self.model, over, () if outside else self.without_group)
 
 
 def crowd_at(crowd: Crowd, positions: Ints) -> Crowd:
@@ -119,6 +123,7 @@ def write_pool(store: Store, prefix: str, pool: StoredPool) -> Receipt:
         "model": put("model", "skops", encode_model(pool.model)),
         "groups": pool.crowds and [put_crowd(crowd) for crowd in pool.crowds.of_group],
         "everybody": put_crowd(pool.everybody),
+        "without_group": [put("model", "skops", encode_model(m)) for m in pool.without_group],
         "files": {name: asdict(file) for name, file in receipt.items()},
         "summary": pool.summary,
     }
@@ -143,21 +148,44 @@ def read_pool(store: Store, prefix: str) -> StoredPool:
     return _load(store.address, prefix, sha256_of(store.read(join(prefix, MANIFEST))))
 
 
-def find_prior(store: Store) -> str | None:
-    """Return the checksum of the prior's manifest; None if there is no prior."""
+@dataclass(frozen=True)
+class FoundPool:
+    """A pool that is in the store; what it is, without having read it."""
+
+    prefix: str
+    sha256: str  # of its manifest
+    summary: Mapping[str, Any]
+
+    @property
+    def n_people(self) -> int:
+        """People that its model was learned from."""
+        return int(self.summary.get("n_trained", 0))
+
+
+def find_pool(store: Store, prefix: str) -> FoundPool | None:
+    """Return what lies at a prefix; None if that is no pool that can be read.
+
+    Raises
+    ------
+    NewerArtifact
+        It is not for this version.
+    """
+    key = join(prefix, MANIFEST)
     try:
-        return sha256_of(store.read(join(PRIOR, MANIFEST)))
+        data = store.read(key)
+        return FoundPool(prefix, sha256_of(data), _manifest(data, key)["summary"])
     except MissingArtifact:
         return None
-
-
-def prior_summary(store: Store) -> Mapping[str, Any] | None:
-    """Return what is told of the prior; None if there is no prior that can be read."""
-    key = join(PRIOR, MANIFEST)
-    try:
-        return _manifest(store.read(key), key)["summary"]
-    except (MissingArtifact, DamagedArtifact):
+    except DamagedArtifact as error:
+        logger.warning("It is made again: %s", error)
         return None
+
+
+def prune_pools(store: Store, kept: Collection[str]) -> None:
+    """Delete pools of our own people but those at some prefixes."""
+    for name in store.children(POOLS):
+        if join(POOLS, name) not in kept:
+            store.delete_all(join(POOLS, name))
 
 
 def encode_crowd(crowd: Crowd) -> bytes:
@@ -218,6 +246,7 @@ def _load(address: StoreAddress, prefix: str, sha256: str) -> StoredPool:
         crowds=None if groups is None else Crowds(tuple(crowd(name) for name in groups)),
         everybody=crowd(document["everybody"]),
         summary=document["summary"],
+        without_group=tuple(decode_model(*data(name)) for name in document["without_group"]),
     )
 
 

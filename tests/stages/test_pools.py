@@ -11,7 +11,7 @@ from jfdask.model.films import films_of
 from jfdask.model.history import History
 from jfdask.model.pooled import Pool, PooledModel, training_rows_of
 from jfdask.settings import StoreSettings
-from jfdask.stages.pools import PRIOR, StoredPool, find_prior, read_pool, write_pool
+from jfdask.stages.pools import PRIOR, StoredPool, find_pool, read_pool, write_pool
 from jfdask.store.filesystem import address_of, open_store
 from jfdask.tables import MOVIES
 
@@ -146,10 +146,10 @@ def test_a_movie_that_the_pool_does_not_know_has_no_counts(store, over_films, mo
 def test_what_is_not_there_is_said(store, over_films, movies):
     with pytest.raises(MissingArtifact):
         read_pool(store, PRIOR)
-    assert find_prior(store) is None
+    assert find_pool(store, PRIOR) is None
     alone = StoredPool(over_films.model, over_films.films, None, over_films.everybody)
     receipt = write_pool(store, PRIOR, alone)
-    assert find_prior(store) == receipt["manifest.json"].sha256
+    assert find_pool(store, PRIOR).sha256 == receipt["manifest.json"].sha256
     with pytest.raises(MissingArtifact, match="in it"):
         read_pool(store, PRIOR).over(movies, outside=False)
 

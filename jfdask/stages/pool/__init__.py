@@ -18,13 +18,14 @@ from jfdask.stages.files import POOL
 from jfdask.stages.people import shared_out
 from jfdask.stages.places import Place
 from jfdask.stages.pool import tasks
-from jfdask.stages.pool.making import Making
+from jfdask.stages.pool.making import Making, remove_unfinished
 from jfdask.stages.pool.tasks import Headcount
-from jfdask.stages.pools import POOLS, PRIOR, FoundPool, find_pool
+from jfdask.stages.pools import POOLS, PRIOR, FoundPool, find_pool, prune_pools
 from jfdask.stages.units import Draft, Night, Plan, UnitReport, run_units
 from jfdask.stages.window import Call, Work, values
-from jfdask.store.filesystem import sha256_of
-from jfdask.store.keys import join
+from jfdask.store.filesystem import Store, sha256_of
+from jfdask.store.keys import MANIFEST, join, run_key
+from jfdask.store.runs import run_ids
 from jfdask.store.tables import encode_json
 from jfdask.version import code_version
 
@@ -98,7 +99,8 @@ def _of_our_own(night: Night, counts: Mapping[str, Headcount]) -> Choice | Jfdas
     made_of = sha256_of(encode_json({"settings": settings, "people": digests}))
     prefix = join(POOLS, made_of[:16])
     places = tuple(night.place(name) for name in people)
-    summary = {"settings": settings, "people": people}
+    n_people = sum(count.n_people for count in counts.values())
+    summary = {"settings": settings, "people": people, "n_trained": n_people}
     learning = {"all households": _learn(night, places, prefix, summary)}
     [outcome] = night.drive(learning, _IN_FLIGHT).values()
     return outcome if isinstance(outcome, JfdaskError) else Choice(prefix, outcome)
@@ -114,6 +116,17 @@ def _earlier(night: Night) -> FoundPool | None:
         if prefix is not None and prefix != PRIOR:
             return find_pool(night.store, prefix)
     return None
+
+
+def prune(store: Store) -> None:
+    """Delete pools that no run in the store has used, and what is left of unfinished ones."""
+    used: set[str] = set()
+    for run_id in run_ids(store):
+        households = [n for n in store.children(run_key(run_id, NAME)) if n != MANIFEST]
+        places = [Place(store.address, run_id, name) for name in households]
+        used |= {prefix for prefix in store.together(tasks.chosen_before, places) if prefix}
+    prune_pools(store, used)
+    remove_unfinished(store)
 
 
 def is_fresh(
@@ -172,4 +185,3 @@ def _learn(
 def _one(call: Call) -> Work[Any]:
     [answer] = values((yield [call]))
     return answer
-

@@ -15,7 +15,7 @@ from jfdask.store.models import read_model, write_model
 from jfdask.store.tables import decode_table, encode_table
 from jfdask.tables import FILMS
 
-_FOLDER = "making"
+_FOLDER = "making"  # not inside of the pool: what is not of a pool is deleted there
 PLAYS, LEFT = "plays", "left"
 
 
@@ -33,7 +33,7 @@ class Making:
 
     def key(self, name: str) -> str:
         """Return the key of a file."""
-        return join(self.prefix, _FOLDER, name)
+        return join(_FOLDER, self.prefix, name)
 
     def write_crowds(self, pool: StoredPool) -> None:
         """Write films and crowds."""
@@ -45,7 +45,7 @@ class Making:
     def read_crowds(self) -> StoredPool:
         """Return films and crowds, without a model yet."""
         films = self.key("films.parquet")
-        there = set(self.store.children(join(self.prefix, _FOLDER)))
+        there = set(self.store.children(join(_FOLDER, self.prefix)))
         crowds = []
         for group in range(N_GROUPS):
             name = f"crowd-{group}.parquet"
@@ -77,7 +77,12 @@ class Making:
 
     def remove(self) -> None:
         """Delete everything that was only needed to make the pool."""
-        self.store.delete_all(join(self.prefix, _FOLDER))
+        self.store.delete_all(join(_FOLDER, self.prefix))
+
+
+def remove_unfinished(store: Store) -> None:
+    """Delete what nights that were broken off have left of pools."""
+    store.delete_all(_FOLDER)
 
 
 def of_plays(names: Sequence[str], without_group: int | None = None) -> list[str]:

@@ -1,4 +1,4 @@
-"""What lies in a workplace, as bytes: people, rows, movies of the dump."""
+"""People in a workplace, as bytes."""
 
 from __future__ import annotations
 
@@ -8,11 +8,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from jfdask.model.pooled import PooledRows
 from jfdask.model.sampling import SampledPeople
 from jfdask.store.tables import decode_arrow, encode_arrow
-
-_LABELS = ("played", "liked")
 
 
 def encode_people(people: SampledPeople, films: pd.Series) -> bytes:
@@ -39,19 +36,3 @@ def decode_people(data: bytes, key: str) -> tuple[SampledPeople, list[str]]:
         np.asarray(table["liked"].combine_chunks().flatten(), dtype=np.bool_),
     )
     return people, json.loads(table.schema.metadata[b"film_ids"])
-
-
-def encode_rows(rows: PooledRows) -> bytes:
-    """Return rows as parquet: a column each, and the two labels."""
-    arrays = [pa.array(np.ascontiguousarray(column)) for column in rows.X.T]
-    arrays += [pa.array(rows.played), pa.array(rows.liked)]
-    return encode_arrow(pa.Table.from_arrays(arrays, names=[*rows.columns, *_LABELS]))
-
-
-def decode_rows(data: bytes, key: str) -> PooledRows:
-    """Return the rows of ``encode_rows``'s bytes."""
-    table = decode_arrow(data, key)
-    columns = tuple(table.column_names[: -len(_LABELS)])
-    X = np.column_stack([np.asarray(table[i]) for i in range(len(columns))])
-    played, liked = (np.asarray(table[name], dtype=np.bool_) for name in _LABELS)
-    return PooledRows(X.astype(np.float32, copy=False), columns, played, liked)

@@ -24,6 +24,7 @@ from jfdask.ratings.rows import Layout, parse_ratings
 from jfdask.stages.files import FETCH, MOVIES_TABLE
 from jfdask.stages.household import features
 from jfdask.stages.places import Place
+from jfdask.stages.pooled_rows import decode_rows, encode_rows
 from jfdask.stages.pools import (
     PRIOR,
     StoredPool,
@@ -32,7 +33,7 @@ from jfdask.stages.pools import (
     encode_crowd,
     write_pool,
 )
-from jfdask.stages.pretrain.files import decode_people, decode_rows, encode_people, encode_rows
+from jfdask.stages.pretrain.files import decode_people, encode_people
 from jfdask.stages.pretrain.workplace import (
     COUNTS_FILE,
     FILMS_FILE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from jfdask.stages.files import FEATURIZE, FETCH, RECOMMEND, TRAIN
+from jfdask.stages.files import FEATURIZE, FETCH, POOL, RECOMMEND, TRAIN
 from jfdask.stages.people import in_chunks, shared_out, who_is_there
 from jfdask.stages.places import Place
 from jfdask.stages.recommend import tasks
@@ -36,7 +36,8 @@ def _plan(place: Place, *, night: Night) -> Work[Plan]:  # noqa: ARG001
     if night.selection.users:
         # Some lists are of an earlier night: another night is not to take this for its own.
         matters["users"] = sorted(night.selection.users)
-    return Plan(NAME, ((FETCH, ""), (FEATURIZE, ""), (TRAIN, f"{PEOPLE}/")), matters)
+    inputs = ((FETCH, ""), (FEATURIZE, ""), (POOL, ""), (TRAIN, f"{PEOPLE}/"))
+    return Plan(NAME, inputs, matters)
 
 
 def _work(place: Place, _: Plan, *, night: Night) -> Work[Draft]:

@@ -5,27 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jfdask.model.calibration import Calibration
-from jfdask.model.inputs import InMemory
-from jfdask.model.personal import Learned, recommend
+from jfdask.model.personal import recommend
 from jfdask.settings import RecommendSettings
 from jfdask.stages.files import (
-    FAVORITE,
     FETCH,
     METRICS,
-    PLAYED,
     RECOMMEND,
     RECOMMENDATIONS_TABLE,
     TRAIN,
     USER,
 )
 from jfdask.stages.files import RECOMMENDATIONS as DOCUMENT
-from jfdask.stages.household import facts, features, history, vectors
+from jfdask.stages.household import facts, features, history
+from jfdask.stages.learned import read_learned
 from jfdask.stages.people import PersonReport, carry_person_over, each_person
 from jfdask.stages.places import Place
 from jfdask.stages.units import reader
 from jfdask.store.keys import PEOPLE, person
-from jfdask.store.units import UnitReader, UnitWriter
+from jfdask.store.units import UnitWriter
 from jfdask.tables import RECOMMENDATIONS
 
 
@@ -50,20 +47,11 @@ def recommend_to(
 def _recommend_to(place: Place, user_id: str, settings: RecommendSettings) -> PersonReport:
     trained = reader(place, TRAIN)
     measured = trained.json(person(user_id, METRICS))
-    matrix = features(place)
-    learned = Learned(
-        user_id=user_id,
-        kind=measured["kind"],
-        notice=measured["notice"],
-        favorite=_model(trained, person(user_id, FAVORITE), place, measured["kind"]),
-        played=_model(trained, person(user_id, PLAYED), place, "played"),
-        metrics={},
-        calibration=_calibration(measured.get("calibration")),
-    )
+    learned = read_learned(trained, place, user_id, measured)
     frame, meaning = recommend(
         learned,
         history(place, user_id),
-        matrix,
+        features(place),
         facts(place),
         max_per_collection=settings.max_per_collection,
         n_reasons=settings.reasons,
@@ -81,18 +69,6 @@ def _recommend_to(place: Place, user_id: str, settings: RecommendSettings) -> Pe
     }
     writer.json(person(user_id, DOCUMENT), document)
     return PersonReport(user_id, writer.receipts, {"kind": learned.kind, "n": len(frame)})
-
-
-def _calibration(document: Mapping[str, float] | None) -> Calibration | None:
-    # An earlier night's model, that was kept, may never have been measured.
-    return Calibration(**document) if document else None
-
-
-def _model(trained: UnitReader, name: str, place: Place, kind: str) -> Any:
-    if name not in trained.manifest.files:
-        return None
-    source = vectors(place) if kind == "seed" else features(place)
-    return trained.model(name).set_params(features=InMemory(source))
 
 
 def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:

@@ -9,11 +9,11 @@ from typing import Any
 from jfdask.model.grid import plan_search, validate_grid
 from jfdask.model.personal import LearnOptions, new_classifier
 from jfdask.settings import Settings, TrainSettings
-from jfdask.stages.files import FEATURIZE, FETCH, TRAIN
+from jfdask.stages.files import FEATURIZE, FETCH, POOL, TRAIN
 from jfdask.stages.people import in_chunks, shared_out, who_is_there
 from jfdask.stages.places import Place
 from jfdask.stages.train import tasks
-from jfdask.stages.train.parameters import parameters
+from jfdask.stages.train.parameters import Parameters, parameters
 from jfdask.stages.units import Draft, Night, Plan, UnitReport, run_units
 from jfdask.stages.window import Call, Work, values
 from jfdask.store.keys import PEOPLE
@@ -40,15 +40,15 @@ def options_of(settings: TrainSettings) -> LearnOptions:
     )
 
 
-def run(night: Night, featurized: Mapping[str, UnitReport]) -> dict[str, UnitReport]:
+def run(night: Night, pooled: Mapping[str, UnitReport]) -> dict[str, UnitReport]:
     """Learn everybody's taste."""
     check(night.settings)
     return run_units(
         night,
         NAME,
-        featurized,
+        pooled,
         plan=partial(_plan, night=night),
-        work=partial(_work, night=night),
+        work=partial(_work, night=night, pooled=pooled),
         in_flight=_IN_FLIGHT,
     )
 
@@ -59,13 +59,16 @@ def _plan(place: Place, *, night: Night) -> Work[Plan]:  # noqa: ARG001
     if night.selection.users:
         # Some models are of an earlier night: another night is not to take this for its own.
         matters["users"] = sorted(night.selection.users)
-    return Plan(NAME, ((FETCH, f"{PEOPLE}/"), (FEATURIZE, "")), matters)
+    return Plan(NAME, ((FETCH, f"{PEOPLE}/"), (FEATURIZE, ""), (POOL, "")), matters)
 
 
-def _work(place: Place, _: Plan, *, night: Night) -> Work[Draft]:
+def _work(place: Place, _: Plan, *, night: Night, pooled: Mapping[str, UnitReport]) -> Work[Draft]:
     settings, users = night.settings.train, night.selection.users
     [people] = values((yield [Call(who_is_there, (place, users), "")]))
-    searched = yield from parameters(place, people.user_ids, night)
+    if pooled[place.household].summary.get("pool") is None:
+        searched = yield from parameters(place, people.user_ids, night)
+    else:  # nobody has a forest of her own
+        searched = Parameters({}, {"searched": 0})
 
     def call(chunk: Sequence[str]) -> Call:
         given = (place, chunk, people.chosen, options_of(settings), searched.of(chunk))

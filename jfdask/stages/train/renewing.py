@@ -16,19 +16,17 @@ import pandas as pd
 
 from jfdask.errors import DamagedArtifact, MissingArtifact
 from jfdask.model.calibration import Reliability
-from jfdask.model.inputs import InMemory
 from jfdask.model.personal import Learned, renew
 from jfdask.stages.files import (
-    FAVORITE,
     FETCH,
     LEARNED,
     METRICS,
     MOVIES_TABLE,
-    PLAYED,
     PLAYS_TABLE,
     TRAIN,
 )
-from jfdask.stages.household import features, history
+from jfdask.stages.household import history
+from jfdask.stages.learned import read_learned
 from jfdask.stages.places import Place
 from jfdask.stages.units import reader
 from jfdask.store.filesystem import StoreAddress
@@ -156,14 +154,7 @@ def _unit(address: StoreAddress, run_id: str, household: str) -> Manifest:
 
 def _read(trained: UnitReader, place: Place, user_id: str, summary: Mapping[str, Any]) -> Learned:
     measured = trained.json(person(user_id, METRICS))
-    source = InMemory(features(place))
-    models = {
-        name: trained.model(person(user_id, name)).set_params(features=source)
-        for name in (FAVORITE, PLAYED)
-        if person(user_id, name) in trained.manifest.files
-    }
-    favorite, played = models.get(FAVORITE), models.get(PLAYED)
-    known = Learned(user_id, measured["kind"], measured["notice"], favorite, played, {})
+    known = read_learned(trained, place, user_id, measured)
     if "reliability" not in summary:
         return known
     # Written anew beside the models: what was measured stays.

@@ -18,10 +18,11 @@ from jfdask.stages.files import (
     METRICS,
     PLAYED,
     PLAYS_TABLE,
+    POOL,
     RELIABILITY,
     TRAIN,
 )
-from jfdask.stages.household import RowsSource, features, history, vectors
+from jfdask.stages.household import RowsSource, features, history, pool, vectors
 from jfdask.stages.people import PersonReport, carry_person_over, each_person
 from jfdask.stages.places import Place
 from jfdask.stages.train.renewing import Renewed, grown_on, renewed
@@ -98,12 +99,15 @@ def _learn_person(place: Place, user_id: str, options: LearnOptions) -> PersonRe
     done = _done_before(place, user_id, wanted)
     if done is not None:
         return done
-    learned_by = settings_fingerprint({"options": options, "code": code_version()})
+    learned_by = settings_fingerprint(
+        {"options": options, "code": code_version(), "pool": _pool_checksums(place)}
+    )
     earlier = renewed(place, user_id, learned_by)
     if earlier is None:
         matrix = features(place)
         reduced = vectors(place) if options.method == "seed" else None
-        learned = learn(history(place, user_id), matrix, options, vectors=reduced)
+        others = pool(place)
+        learned = learn(history(place, user_id), matrix, options, vectors=reduced, pool=others)
         earlier = Renewed(
             learned,
             grown_on(place, user_id),
@@ -176,10 +180,15 @@ def _wanted(place: Place, user_id: str, options: LearnOptions) -> str:
     made_of = {
         "plays": plays,
         "features": reader(place, FEATURIZE).manifest.checksums(),
+        "pool": _pool_checksums(place),
         "options": settings_fingerprint(options),
         "code": code_version(),
     }
     return sha256_of(encode_json(made_of))
+
+
+def _pool_checksums(place: Place) -> dict[str, str]:
+    return reader(place, POOL).manifest.checksums()
 
 
 def _done_before(place: Place, user_id: str, wanted: str) -> PersonReport | None:

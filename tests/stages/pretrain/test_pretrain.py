@@ -11,7 +11,7 @@ from jfdask.model.history import History
 from jfdask.model.metrics import area_under_curve
 from jfdask.stages.household import features
 from jfdask.stages.places import Place
-from jfdask.stages.pools import PRIOR, find_prior, prior_summary, read_pool
+from jfdask.stages.pools import PRIOR, find_pool, read_pool
 from jfdask.stages.pretrain import pretrain
 from jfdask.store.lock import hold_lock
 from jfdask.store.runs import latest_run
@@ -42,7 +42,7 @@ def test_what_came_of_it_is_told(pretrained, invented):
     told = {"dump": "ml-invented", "household": "home", "n_ratings": len(invented.ratings)}
     told |= {"n_people": N_PEOPLE, "n_taken": N_PEOPLE, "n_trained": N_PEOPLE, "n_films": n_films}
     assert {k: v for k, v in made.summary.items() if k != "made_of"} == told
-    assert prior_summary(nights.store) == made.summary
+    assert find_pool(nights.store, PRIOR).summary == made.summary
     counts = nights.told.counts
     assert counts["ml-invented", "people"] == (N_PEOPLE, N_PEOPLE)
     assert counts["ml-invented", "crowds"] == (6, 6)
@@ -116,7 +116,7 @@ def test_what_was_broken_off_goes_on(pretrained, invented, night_after, tmp_path
     dump = invented.write_csv(tmp_path)
     with pytest.raises(Stopped):
         pretrain(night_after.settings, dump, stopping_at(night_after.told, "people"))
-    assert find_prior(night_after.store) is None
+    assert find_pool(night_after.store, PRIOR) is None
     before, after = made_at(night_after), {}
     assert any("rows-" in name for name in before)
 

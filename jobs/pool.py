@@ -1,0 +1,20 @@
+"""`jfdask pool`: one stage alone."""
+
+from __future__ import annotations
+
+import click
+
+from jobs.options import Chosen, cluster_options, settings_options
+from jobs.summary import do_stages
+
+
+@click.command()
+@settings_options
+@cluster_options
+def pool(chosen: Chosen) -> int:
+    """Learn what all people of all households have in common, from what featurize stored.
+
+    \b
+    Example: jfdask pool
+    """
+    return do_stages(chosen, ("pool",))
