@@ -253,21 +253,26 @@ def _flat(cells: list[Any], counts: NDArray[np.int64]) -> list[Any]:
 
 
 def _present(tokens: list[Any]) -> NDArray[np.bool_]:
+    if _all_texts(tokens):
+        return np.fromiter(map(bool, tokens), dtype=np.bool_, count=len(tokens))
     present = (isinstance(token, str) and token != "" for token in tokens)
     return np.fromiter(present, dtype=np.bool_, count=len(tokens))
 
 
+def _all_texts(tokens: list[Any]) -> bool:
+    """Tell whether there is nothing else, as a rule: then much of the work is not needed."""
+    return set(map(type, tokens)) <= {str}
+
+
 def _entries(counts: NDArray[np.int64], flat: list[Any]) -> Entries:
     tokens = np.empty(len(flat), dtype=object)
-    if set(map(type, flat)) <= {str}:  # as a rule, and then much of the work is not needed
-        lengths = np.fromiter(map(len, flat), dtype=np.int64, count=len(flat))
-        present = lengths > 0
-        tokens[:] = flat if lengths.max(initial=0) <= LONGEST_TOKEN else list(map(_cut, flat))
+    if _all_texts(flat):
+        is_short = max(map(len, flat), default=0) <= LONGEST_TOKEN
+        tokens[:] = flat if is_short else list(map(_cut, flat))
     else:
-        present = _present(flat)
         tokens[:] = [_cut(t) if isinstance(t, str) else t for t in flat]
     movies = np.repeat(np.arange(len(counts), dtype=np.int64), counts)
-    entries = Entries(len(counts), movies, _places(counts), tokens)
+    entries, present = Entries(len(counts), movies, _places(counts), tokens), _present(flat)
     return entries if present.all() else entries.where(present)
 
 
