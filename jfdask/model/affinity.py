@@ -167,22 +167,21 @@ def _token_columns(
 def _kernel_columns(
     kernel: Floats, group: Ints, references: References, ridge: Floats
 ) -> list[Floats]:
-    inside = references.members.T[group]
-    ridge_score = np.take_along_axis(kernel @ ridge, group[:, None], axis=1).ravel()
-    residual = references.residuals.T[group]
-    n_inside = np.maximum(inside.sum(axis=1), 1)
-    hidden = np.where(inside, kernel, -np.inf)
-    k = min(N_NEAREST, kernel.shape[1])
-    nearest = np.argpartition(-hidden, k - 1, axis=1)[:, :k]
+    members, each = references.members, np.arange(len(group))
+    ridge_score = (kernel @ ridge)[each, group]
+    mean = (kernel @ members / np.maximum(members.sum(axis=0), 1))[each, group]
+    hidden = kernel if members.all() else np.where(members.T[group], kernel, -np.inf)
+    n, k = kernel.shape[1], min(N_NEAREST, kernel.shape[1])
+    nearest = np.argpartition(hidden, n - k, axis=1)[:, n - k :]
     weight = np.clip(np.take_along_axis(hidden, nearest, axis=1), 0.0, None)
     total = weight.sum(axis=1)
-    pulled = (weight * np.take_along_axis(residual, nearest, axis=1)).sum(axis=1)
+    pulled = (weight * references.residuals[nearest, group[:, None]]).sum(axis=1)
     return [
         ridge_score,
         np.divide(pulled, total, out=np.zeros_like(total), where=total > 0),
         _greatest(hidden, references.liked),
         _greatest(hidden, ~references.liked),
-        np.where(inside, kernel, 0.0).sum(axis=1) / n_inside,
+        mean,
     ]
 
 
@@ -232,8 +231,7 @@ def _densities(near: Similarity, group: Ints, references: References) -> list[Fl
     inside = references.members.astype(np.float64)
     columns = []
     for radial in near.radial:
-        weight = radial**_SHARPER
-        sums = np.take_along_axis(weight @ references.residuals, group[:, None], axis=1).ravel()
-        mass = np.take_along_axis(weight @ inside, group[:, None], axis=1).ravel()
-        columns.append(sums / (mass + _DENSITY_PRIOR))
+        weight = radial.of_value**_SHARPER
+        density = (weight @ references.residuals) / (weight @ inside + _DENSITY_PRIOR)
+        columns.append(density[radial.value, group])
     return columns

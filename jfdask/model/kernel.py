@@ -12,10 +12,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from jfdask.model.catalogue import NUMBER_KERNEL, TEXT_KERNEL_WEIGHT, Catalogue
+from jfdask.model.catalogue import NUMBER_KERNEL, Catalogue
 from jfdask.model.inputs import Bools, Floats, Ints
 
 _VALUES = 1024  # of a number at once: bounds memory
+
+
+@dataclass(frozen=True, eq=False)
+class Radial:
+    """exp(-d²/2) along one number. Many movies share a value: there is a row a value."""
+
+    of_value: Floats  # (n_values, n_reference)
+    value: Ints  # (n_query,) which row each query movie has
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +31,7 @@ class Similarity:
     """Query rows against reference rows."""
 
     kernel: Floats  # (n_query, n_reference)
-    radial: Floats  # (4, n_query, n_reference) exp(-d²/2) of NUMBER_KERNEL's numbers
+    radial: tuple[Radial, ...]  # one each of NUMBER_KERNEL's numbers
 
 
 def similarity(catalogue: Catalogue, query: Ints, reference: Ints) -> Similarity:
@@ -35,16 +43,19 @@ def similarity(catalogue: Catalogue, query: Ints, reference: Ints) -> Similarity
         Positions, shapes (n_query,) and (n_reference,). The result has their product: give
         long queries in chunks.
     """
-    kernel = _product(catalogue.kernel_tokens, query, reference)
-    kernel += TEXT_KERNEL_WEIGHT * _product(catalogue.text, query, reference)
-    radial = np.empty((len(NUMBER_KERNEL), len(query), len(reference)))
+    rows = catalogue.kernel_rows
+    kernel = np.asarray((rows[query] @ rows[reference].T).toarray(), dtype=np.float64)
+    radial = []
     for column, (radial_weight, linear_weight) in enumerate(NUMBER_KERNEL.values()):
         x, z = catalogue.scaled[query, column], catalogue.scaled[reference, column]
-        np.exp(-0.5 * (x[:, None] - z[None, :]) ** 2, out=radial[column])
-        kernel += radial_weight * radial[column]
+        values, value = np.unique(x, return_inverse=True)
+        of_value = np.exp(-0.5 * (values[:, None] - z[None, :]) ** 2)
+        part = radial_weight * of_value
         if linear_weight:
-            kernel += linear_weight * x[:, None] * z[None, :]
-    return Similarity(kernel, radial)
+            part += linear_weight * values[:, None] * z[None, :]
+        kernel += part[value]
+        radial.append(Radial(of_value, value))
+    return Similarity(kernel, tuple(radial))
 
 
 def similarity_product(
@@ -62,9 +73,8 @@ def similarity_product(
     weights
         Shape (n_reference,).
     """
-    tokens, text = catalogue.kernel_tokens, catalogue.text
-    product = np.asarray(tokens[query] @ (tokens[reference].T @ weights), dtype=np.float64)
-    product += TEXT_KERNEL_WEIGHT * (text[query] @ (text[reference].T @ weights))
+    rows = catalogue.kernel_rows
+    product = np.asarray(rows[query] @ (rows[reference].T @ weights), dtype=np.float64)
     for part in number_products(catalogue, query, reference, weights).T:
         product += part
     return product
@@ -89,11 +99,6 @@ def number_products(catalogue: Catalogue, query: Ints, reference: Ints, weights:
             sums[part] = radial @ weights
         products[:, column] = radial_weight * sums[which] + linear_weight * x * (z @ weights)
     return products
-
-
-def _product(matrix: object, query: Ints, reference: Ints) -> Floats:
-    rows, columns = matrix[query], matrix[reference]  # type: ignore[index]
-    return np.asarray((rows @ columns.T).toarray(), dtype=np.float64)
 
 
 def ridge_weights(kernel: Floats, residuals: Floats, penalty: float) -> Floats:
