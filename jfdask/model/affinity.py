@@ -22,7 +22,8 @@ import numpy as np
 
 from jfdask.model.catalogue import NUMBER_KERNEL, TOKEN_BLOCKS, Catalogue
 from jfdask.model.inputs import Bools, Floats, Ints
-from jfdask.model.kernel import Similarity, ridge_weights, similarity
+from jfdask.model.kernel import Similarity, own_kernel, radials, similarity
+from jfdask.model.ridge import ridge_inverse, ridge_of_groups
 
 N_NEAREST = 20
 RIDGE_PENALTY = 1.5
@@ -71,16 +72,10 @@ class References:
         centred = self.liked[:, None] - self.share_liked[None, :]
         return np.where(self.members, centred, 0.0)
 
-    def ridge(self, kernel: Floats) -> Floats:
+    def ridge(self, catalogue: Catalogue) -> Floats:
         """Return the ridge weights of each group, shape (n_reference, n_groups)."""
-        residuals = self.residuals
-        weights = np.zeros_like(residuals)
-        for group, inside in enumerate(self.members.T):
-            rows = np.flatnonzero(inside)
-            if len(rows):
-                block = kernel[np.ix_(rows, rows)]
-                weights[rows, group] = ridge_weights(block, residuals[rows, group], RIDGE_PENALTY)
-        return weights
+        inverse = ridge_inverse(catalogue, self.positions, RIDGE_PENALTY)
+        return ridge_of_groups(inverse, self.residuals, self.members)
 
 
 def everything(positions: Ints, liked: Bools) -> References:
@@ -110,16 +105,14 @@ def affinities(catalogue: Catalogue, query: Ints, group: Ints, references: Refer
     """
     if not len(references.positions):
         return np.zeros((len(query), len(AFFINITY_COLUMNS)))
-    own = similarity(catalogue, references.positions, references.positions)
-    ridge = references.ridge(own.kernel)
+    ridge = references.ridge(catalogue)
     tokens = _token_tables(catalogue, references)
     direction = _text_direction(catalogue, references)
     result = np.empty((len(query), len(AFFINITY_COLUMNS)))
     for start in range(0, len(query), CHUNK):
         rows = slice(start, start + CHUNK)
         q, g = query[rows], group[rows]
-        is_own = np.array_equal(q, references.positions)
-        near = own if is_own else similarity(catalogue, q, references.positions)
+        near = _near(catalogue, q, references.positions)
         along = np.asarray((catalogue.text[q] @ direction), dtype=np.float64)
         columns = [
             *_token_columns(catalogue, q, g, *tokens),
@@ -130,6 +123,12 @@ def affinities(catalogue: Catalogue, query: Ints, group: Ints, references: Refer
         ]
         result[rows] = np.column_stack(columns)
     return result
+
+
+def _near(catalogue: Catalogue, query: Ints, positions: Ints) -> Similarity:
+    if np.array_equal(query, positions):
+        return Similarity(own_kernel(catalogue, query), radials(catalogue, query, query))
+    return similarity(catalogue, query, positions)
 
 
 def _token_tables(catalogue: Catalogue, references: References) -> tuple[Floats, Floats]:

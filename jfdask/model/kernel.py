@@ -14,14 +14,19 @@ import numpy as np
 
 from jfdask.model.catalogue import NUMBER_KERNEL, Catalogue
 from jfdask.model.inputs import Bools, Floats, Ints
+from jfdask.model.memo import Memo, digest
 
-_VALUES = 1024  # of a number at once: bounds memory
+CHUNK = 1024  # rows at once: bounds memory to a few CHUNK x references arrays
+_VALUES = 1024  # of a number at once, likewise
+# Folds, repetitions and the list of one person ask for the same kernel.
+_memo = Memo(max_bytes=64 * 2**20)
 
 
 @dataclass(frozen=True, eq=False)
 class Radial:
     """exp(-d²/2) along one number. Many movies share a value: there is a row a value."""
 
+    values: Floats  # (n_values,)
     of_value: Floats  # (n_values, n_reference)
     value: Ints  # (n_query,) which row each query movie has
 
@@ -43,19 +48,40 @@ def similarity(catalogue: Catalogue, query: Ints, reference: Ints) -> Similarity
         Positions, shapes (n_query,) and (n_reference,). The result has their product: give
         long queries in chunks.
     """
+    along = radials(catalogue, query, reference)
     rows = catalogue.kernel_rows
     kernel = np.asarray((rows[query] @ rows[reference].T).toarray(), dtype=np.float64)
-    radial = []
     for column, (radial_weight, linear_weight) in enumerate(NUMBER_KERNEL.values()):
-        x, z = catalogue.scaled[query, column], catalogue.scaled[reference, column]
+        radial = along[column]
+        part = radial_weight * radial.of_value
+        if linear_weight:
+            z = catalogue.scaled[reference, column]
+            part += linear_weight * radial.values[:, None] * z[None, :]
+        kernel += part[radial.value]
+    return Similarity(kernel, along)
+
+
+def own_kernel(catalogue: Catalogue, positions: Ints) -> Floats:
+    """Return the kernel of movies against themselves, shape (n, n), read-only."""
+
+    def compute() -> Floats:
+        kernel = np.empty((len(positions), len(positions)))
+        for start in range(0, len(positions), CHUNK):
+            rows = slice(start, start + CHUNK)
+            kernel[rows] = similarity(catalogue, positions[rows], positions).kernel
+        return kernel
+
+    return _memo.recall(catalogue, digest("kernel", positions), compute)
+
+
+def radials(catalogue: Catalogue, query: Ints, reference: Ints) -> tuple[Radial, ...]:
+    """Return the radial part of each of NUMBER_KERNEL's numbers, without its weight."""
+    parts = []
+    for x, z in zip(catalogue.scaled[query].T, catalogue.scaled[reference].T, strict=True):
         values, value = np.unique(x, return_inverse=True)
         of_value = np.exp(-0.5 * (values[:, None] - z[None, :]) ** 2)
-        part = radial_weight * of_value
-        if linear_weight:
-            part += linear_weight * values[:, None] * z[None, :]
-        kernel += part[value]
-        radial.append(Radial(of_value, value))
-    return Similarity(kernel, tuple(radial))
+        parts.append(Radial(values, of_value, value))
+    return tuple(parts)
 
 
 def similarity_product(
