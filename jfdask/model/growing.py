@@ -13,7 +13,7 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.tree._classes import CRITERIA_CLF
 from sklearn.tree._splitter import BestSplitter
@@ -65,7 +65,8 @@ def grown(
         class alone.
     """
     _check(forest)
-    rows = np.ascontiguousarray(X, dtype=np.float32)
+    # A split reads one column of some rows: the numbers of a column lie side by side.
+    rows = np.asfortranarray(X, dtype=np.float32)
     second = np.asarray(y, dtype=np.bool_)
     if second.all() or not second.any():
         raise ValueError("A forest of two classes was given rows of one.")
@@ -76,11 +77,17 @@ def grown(
     codes = second.astype(np.float64).reshape(-1, 1)
     weight = _weighted_by_class(forest, second, sample_weight)
     seeds = check_random_state(forest.random_state).randint(_GREATEST, size=forest.n_estimators)
+    random = np.random.RandomState(0)
+    builder = _builder(forest, rows.shape, random)
     trees = []
     for seed in seeds.tolist():
-        tree = Tree(rows.shape[1], _N_CLASSES, 1)
-        own = _drawn(forest, second, weight, seed) if forest.bootstrap else weight
-        _builder(forest, rows.shape, seed).build(tree, rows, codes, own, missing)
+        tree, own = Tree(rows.shape[1], _N_CLASSES, 1), weight
+        if forest.bootstrap:
+            random.seed(seed)
+            own = _drawn(forest, second, weight, random)
+        # scikit-learn draws rows and columns of a tree from two generators of the same seed.
+        random.seed(seed)
+        builder.build(tree, rows, codes, own, missing)
         trees.append(tree)
     return trees
 
@@ -95,7 +102,7 @@ def _check(forest: RandomForestClassifier) -> None:
 
 
 def _builder(
-    forest: RandomForestClassifier, shape: tuple[int, ...], seed: int
+    forest: RandomForestClassifier, shape: tuple[int, ...], random: np.random.RandomState
 ) -> DepthFirstTreeBuilder:
     n_rows, n_columns = shape
     n_leaf = _number(forest.min_samples_leaf, n_rows)
@@ -103,8 +110,7 @@ def _builder(
     depth = _GREATEST if forest.max_depth is None else forest.max_depth
     criterion = CRITERIA_CLF[forest.criterion](1, _N_CLASSES)
     n_tried = _n_tried(forest.max_features, n_columns)
-    random_state = np.random.RandomState(seed)
-    splitter = BestSplitter(criterion, n_tried, n_leaf, 0.0, random_state, None)
+    splitter = BestSplitter(criterion, n_tried, n_leaf, 0.0, random, None)
     return DepthFirstTreeBuilder(splitter, n_split, n_leaf, 0.0, depth, 0.0)
 
 
@@ -139,11 +145,13 @@ def _weighted_by_class(
 
 
 def _drawn(
-    forest: RandomForestClassifier, second: Bools, weight: Floats | None, seed: int
-) -> NDArray[np.float64]:
+    forest: RandomForestClassifier,
+    second: Bools,
+    weight: Floats | None,
+    random: np.random.RandomState,
+) -> Floats:
     """Return how often each row is drawn for a tree, times the weight of its class."""
     n = len(second)
-    random = np.random.RandomState(seed)
     if weight is None:
         rows = random.randint(0, n, n)
     else:
