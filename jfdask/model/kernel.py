@@ -87,7 +87,7 @@ def radials(catalogue: Catalogue, query: Ints, reference: Ints) -> tuple[Radial,
 def similarity_product(
     catalogue: Catalogue, query: Ints, reference: Ints, weights: Floats
 ) -> Floats:
-    """Return kernel(query, reference) · weights, shape (n_query,), without making the kernel.
+    """Return kernel(query, reference) · weights without making the kernel.
 
     Blocks and linear parts are products of rows, so the reference rows are summed up first;
     a radial part is the same for all movies that have the same number.
@@ -97,13 +97,16 @@ def similarity_product(
     query, reference
         Positions, shapes (n_query,) and (n_reference,).
     weights
-        Shape (n_reference,).
+        Shape (n_reference,) or, several at once, (n_reference, n_groups).
+
+    Returns
+    -------
+    Floats
+        Shape (n_query,) or (n_query, n_groups).
     """
     rows = catalogue.kernel_rows
     product = np.asarray(rows[query] @ (rows[reference].T @ weights), dtype=np.float64)
-    for part in number_products(catalogue, query, reference, weights).T:
-        product += part
-    return product
+    return product + number_products(catalogue, query, reference, weights).sum(axis=1)
 
 
 def number_products(catalogue: Catalogue, query: Ints, reference: Ints, weights: Floats) -> Floats:
@@ -112,18 +115,19 @@ def number_products(catalogue: Catalogue, query: Ints, reference: Ints, weights:
     Returns
     -------
     Floats
-        Shape (n_query, 4).
+        Shape (n_query, 4) or (n_query, 4, n_groups), as the weights'.
     """
-    products = np.empty((len(query), len(NUMBER_KERNEL)))
+    products = np.empty((len(query), len(NUMBER_KERNEL), *weights.shape[1:]))
     for column, (radial_weight, linear_weight) in enumerate(NUMBER_KERNEL.values()):
         x, z = catalogue.scaled[query, column], catalogue.scaled[reference, column]
         values, which = np.unique(x, return_inverse=True)
-        sums = np.empty_like(values)
+        sums = np.empty((len(values), *weights.shape[1:]))
         for start in range(0, len(values), _VALUES):
             part = slice(start, start + _VALUES)
             radial = np.exp(-0.5 * (values[part, None] - z[None, :]) ** 2)
             sums[part] = radial @ weights
-        products[:, column] = radial_weight * sums[which] + linear_weight * x * (z @ weights)
+        linear = np.multiply.outer(x, z @ weights)
+        products[:, column] = radial_weight * sums[which] + linear_weight * linear
     return products
 
 
