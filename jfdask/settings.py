@@ -231,7 +231,9 @@ class FetchSettings(_Section):
 class FeatureSettings(_Section):
     """How movies become numbers."""
 
-    movies_per_partition: Annotated[int, Field(ge=1)] = Field(1000, description="Movies a task.")
+    movies_per_partition: Annotated[int, Field(ge=1)] = Field(
+        2500, description="Movies a task, at most."
+    )
     text_model: str | None = Field(
         None,
         description="A FastText .bin or .ftz file on the workers; none: trained on the "

@@ -10,10 +10,13 @@ from __future__ import annotations
 import struct
 import tempfile
 from collections.abc import Sequence
+from itertools import chain
 
 import fasttext
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from jfdask.errors import TextModelError
 
@@ -31,22 +34,29 @@ class TextModel:
         self._model = model
         self.n_dimensions: int = model.get_dimension()
 
-    def sentence_vectors(self, texts: Sequence[str]) -> NDArray[np.float64]:
+    def sentence_vectors(self, texts: Sequence[Sequence[str]]) -> NDArray[np.float64]:
         """Return (n_texts, n_dimensions): the mean of each text's unit word vectors.
 
         Parameters
         ----------
         texts
-            As ``jfdask.features.text.clean_text`` leaves them: words and spaces, one line.
+            The words of each, as ``jfdask.features.text.words_of`` returns them.
 
         Raises
         ------
         TextModelError
             A vector is not finite.
         """
-        vectors = np.empty((len(texts), self.n_dimensions), dtype=np.float64)
-        for row, text in enumerate(texts):
-            vectors[row] = self._model.get_sentence_vector(text)
+        # What FastText's own getSentenceVector does, but each word is looked up once, not as
+        # often as it stands in the texts. Words are added up in the order of the text, so that
+        # a text's vector does not depend, to the last bit, on which texts it comes with.
+        ends = np.cumsum([0, *map(len, texts)])
+        codes, distinct = pd.factorize(np.array(list(chain.from_iterable(texts)), dtype=object))
+        units, known = self._unit_vectors(distinct.tolist())
+        standing = known[codes].astype(np.float64)
+        in_texts = csr_matrix((standing, codes, ends), shape=(len(texts), len(distinct)))
+        n_known = np.asarray(in_texts.sum(axis=1)).reshape(-1, 1)
+        vectors: NDArray[np.float64] = (in_texts @ units) / np.maximum(n_known, 1.0)
         n_broken = int((~np.isfinite(vectors).all(axis=1)).sum())
         if n_broken:
             raise TextModelError(
@@ -54,6 +64,18 @@ class TextModel:
                 f"{len(texts)} texts: train or fetch it again."
             )
         return vectors
+
+    def _unit_vectors(self, words: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Return (n_words, n_dimensions), and which words have a vector: others count nowhere."""
+        vectors = np.zeros((len(words), self.n_dimensions), dtype=np.float64)
+        for row, word in enumerate(words):
+            vectors[row] = self._model.get_word_vector(word)
+        norms = np.linalg.norm(vectors, axis=1)
+        known = norms > 0
+        with np.errstate(invalid="ignore"):  # inf / inf: the caller looks for what is not finite
+            vectors[known] /= norms[known, np.newaxis]
+        vectors[~known] = 0.0
+        return vectors, known
 
 
 def load_text_model(data: bytes) -> TextModel:

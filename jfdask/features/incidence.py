@@ -114,7 +114,7 @@ def vocabulary_of(entries: Entries, min_movies: int = 1) -> tuple[NDArray[np.str
     (array(['b'], dtype='<U1'), array([2]))
     """
     codes, uniques = pd.factorize(entries.tokens)
-    pairs = np.unique(codes * max(entries.n_movies, 1) + entries.movies)
+    pairs = _distinct(codes * max(entries.n_movies, 1) + entries.movies)[0]
     counts = np.bincount(pairs // max(entries.n_movies, 1), minlength=len(uniques))
     kept = counts >= min_movies
     tokens = np.asarray(uniques[kept], dtype=str)
@@ -151,19 +151,28 @@ def incidence(
     array([[0.5, 1. ],
            [0. , 0. ]])
     """
-    shape = (entries.n_movies, len(vocabulary))
-    if not len(vocabulary) or not len(entries.tokens):
-        return csr_matrix(shape, dtype=np.float64)
-    codes = _index_of(vocabulary).get_indexer(pd.Index(entries.tokens))
-    known = codes >= 0
-    values = np.ones(len(codes)) if weights is None else weights
-    heaviest_first = np.argsort(-values[known], kind="stable")
-    cells = (entries.movies[known] * shape[1] + codes[known])[heaviest_first]
-    cells, places = np.unique(cells, return_index=True)
-    counts = np.bincount(cells // shape[1], minlength=shape[0])
-    indptr = np.concatenate([[0], np.cumsum(counts)])
-    data = values[known][heaviest_first][places].astype(np.float64)
-    return csr_matrix((data, cells % shape[1], indptr), shape=shape)
+    cells, known = _cells(entries, vocabulary)
+    if weights is None:
+        cells, _ = _distinct(cells)
+        return _of_cells(cells, np.ones(len(cells)), (entries.n_movies, len(vocabulary)))
+    values = weights[known]
+    heaviest_first = np.argsort(-values, kind="stable")
+    cells, places = np.unique(cells[heaviest_first], return_index=True)
+    return _of_cells(cells, values[heaviest_first][places], (entries.n_movies, len(vocabulary)))
+
+
+def counts(entries: Entries, vocabulary: NDArray[np.str_]) -> csr_matrix:
+    """Return how often each token of the vocabulary stands in each movie, as ``incidence``.
+
+    Examples
+    --------
+    >>> entries = entries_of(pd.Series([["a", "b", "a"], ["c"]]))
+    >>> counts(entries, np.array(["a", "b"])).toarray()
+    array([[2., 1.],
+           [0., 0.]])
+    """
+    cells, n = _distinct(_cells(entries, vocabulary)[0])
+    return _of_cells(cells, n, (entries.n_movies, len(vocabulary)))
 
 
 def inverse_document_frequency(n_documents: int, counts: NDArray[Any]) -> NDArray[np.float64]:
@@ -206,7 +215,7 @@ def _index_of(vocabulary: NDArray[np.str_]) -> pd.Index[Any]:
         # The vocabulary is kept with it, so that its id is nobody else's meanwhile.
         known = _indices.get(id(vocabulary))
         if known is None or known[0] is not vocabulary:
-            known = vocabulary, pd.Index(vocabulary.astype(object))
+            known = vocabulary, pd.Index(vocabulary.astype(object), dtype=object)
         _indices[id(vocabulary)] = known
         _indices.move_to_end(id(vocabulary))
         if len(_indices) > _N_INDICES:
@@ -214,26 +223,56 @@ def _index_of(vocabulary: NDArray[np.str_]) -> pd.Index[Any]:
     return known[1]
 
 
+def _cells(
+    entries: Entries, vocabulary: NDArray[np.str_]
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return movie · n_tokens + column of the entries that have a column, and which have one."""
+    codes = _index_of(vocabulary).get_indexer(pd.Index(entries.tokens, dtype=object))
+    known = codes >= 0
+    return entries.movies[known] * len(vocabulary) + codes[known], known
+
+
+def _distinct(numbers: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the distinct numbers, ascending, and how often each is there."""
+    # Asked for the counts, too, numpy sorts; else it hashes first, which takes ten times as long.
+    distinct, n = np.unique(numbers, return_counts=True)
+    return distinct, n
+
+
+def _of_cells(cells: NDArray[np.int64], data: NDArray[Any], shape: tuple[int, int]) -> csr_matrix:
+    """Return the matrix that has these values in its ascending cells."""
+    if not len(cells):
+        return csr_matrix(shape, dtype=np.float64)
+    rows, columns = np.divmod(cells, shape[1])
+    indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=shape[0]))])
+    return csr_matrix((data.astype(np.float64), columns, indptr), shape=shape)
+
+
 def _flat(cells: list[Any], counts: NDArray[np.int64]) -> list[Any]:
     return list(chain.from_iterable(cell[:n] for cell, n in zip(cells, counts, strict=True)))
 
 
 def _present(tokens: list[Any]) -> NDArray[np.bool_]:
+    if _all_texts(tokens):
+        return np.fromiter(map(bool, tokens), dtype=np.bool_, count=len(tokens))
     present = (isinstance(token, str) and token != "" for token in tokens)
     return np.fromiter(present, dtype=np.bool_, count=len(tokens))
 
 
+def _all_texts(tokens: list[Any]) -> bool:
+    """Tell whether there is nothing else, as a rule: then much of the work is not needed."""
+    return set(map(type, tokens)) <= {str}
+
+
 def _entries(counts: NDArray[np.int64], flat: list[Any]) -> Entries:
     tokens = np.empty(len(flat), dtype=object)
-    if set(map(type, flat)) <= {str}:  # as a rule, and then much of the work is not needed
-        lengths = np.fromiter(map(len, flat), dtype=np.int64, count=len(flat))
-        present = lengths > 0
-        tokens[:] = flat if lengths.max(initial=0) <= LONGEST_TOKEN else list(map(_cut, flat))
+    if _all_texts(flat):
+        is_short = max(map(len, flat), default=0) <= LONGEST_TOKEN
+        tokens[:] = flat if is_short else list(map(_cut, flat))
     else:
-        present = _present(flat)
         tokens[:] = [_cut(t) if isinstance(t, str) else t for t in flat]
     movies = np.repeat(np.arange(len(counts), dtype=np.int64), counts)
-    entries = Entries(len(counts), movies, _places(counts), tokens)
+    entries, present = Entries(len(counts), movies, _places(counts), tokens), _present(flat)
     return entries if present.all() else entries.where(present)
 
 

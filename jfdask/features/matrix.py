@@ -24,7 +24,7 @@ from jfdask.features.onehot import OneHot
 from jfdask.features.ordinal import CollectionOrder
 from jfdask.features.roles import RoleCounts
 from jfdask.features.scalar import Scalars
-from jfdask.features.text import TextVectors, with_texts
+from jfdask.features.text import TextVectors, with_words
 from jfdask.features.tfidf import TfidfText
 from jfdask.features.tokens import Tokens
 
@@ -97,7 +97,7 @@ class FittedBlocks:
             The text block has another model than it was fitted with, or none.
         """
         if any(isinstance(block, (TextVectors, TfidfText)) for block in self.blocks):
-            movies = with_texts(movies)
+            movies = with_words(movies)
         parts = [
             block.transform(movies, text_model)
             if isinstance(block, TextVectors)

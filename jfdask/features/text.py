@@ -16,8 +16,8 @@ from jfdask.features.incidence import cells_of
 
 # Letters and digits of any script. No underscores: FastText reads __label__x as a label.
 _WORDS = re.compile(r"[^\W_]+")
-# A column that no table has: what `with_texts` puts beside the movies.
-_CLEANED = "cleaned text"
+# A column that no table has: what `with_words` puts beside the movies.
+_WORDS_COLUMN = "words of all texts"
 
 
 class TextVectors(BaseEstimator, TransformerMixin):
@@ -56,27 +56,42 @@ class TextVectors(BaseEstimator, TransformerMixin):
                 f"but {'none' if found is None else f'one of {found}'} was given to transform: "
                 "give the same model to both."
             )
-        return csr_matrix(text_model.sentence_vectors(movie_texts(movies)))
+        return csr_matrix(text_model.sentence_vectors(movie_words(movies)))
 
     def get_feature_names_out(self) -> NDArray[np.object_]:
         """Return the names ``text__0`` and so on."""
         return np.array([f"text__{i}" for i in range(self.n_dimensions)], dtype=object)
 
 
-def clean_text(*texts: object) -> str:
-    """Return the words of all texts, lower case, one space between; what is no text is skipped.
+def words_of(*texts: object) -> list[str]:
+    """Return the words of all texts, lower case; what is no text is skipped.
 
     Examples
     --------
-    >>> clean_text("Léon: The __label__Professional", None, "Moves without sound.")
-    'léon the label professional moves without sound'
+    >>> words_of("Léon: The __label__Professional", None, "Moves, silently.")
+    ['léon', 'the', 'label', 'professional', 'moves', 'silently']
     """
     given = " ".join(text for text in texts if isinstance(text, str))
-    return " ".join(_WORDS.findall(given.lower()))
+    return _WORDS.findall(given.lower())
+
+
+def movie_words(movies: pd.DataFrame) -> list[list[str]]:
+    """Return the words of each movie's title, overview and taglines.
+
+    Examples
+    --------
+    >>> movies = pd.DataFrame({"name": ["Up"], "overview": [None], "taglines": [["Fly!"]]})
+    >>> movie_words(movies)
+    [['up', 'fly']]
+    """
+    if _WORDS_COLUMN in movies:
+        return list(movies[_WORDS_COLUMN])
+    columns = (movies["name"], movies["overview"], cells_of(movies["taglines"]))
+    return [words_of(name, about, *lines) for name, about, lines in zip(*columns, strict=True)]
 
 
 def movie_texts(movies: pd.DataFrame) -> list[str]:
-    """Return a line for each movie: cleaned title, overview and taglines.
+    """Return a line for each movie: its words, one space between.
 
     Examples
     --------
@@ -84,13 +99,10 @@ def movie_texts(movies: pd.DataFrame) -> list[str]:
     >>> movie_texts(movies)
     ['up fly']
     """
-    if _CLEANED in movies:
-        return list(movies[_CLEANED])
-    columns = (movies["name"], movies["overview"], cells_of(movies["taglines"]))
-    return [clean_text(name, about, *lines) for name, about, lines in zip(*columns, strict=True)]
+    return [" ".join(words) for words in movie_words(movies)]
 
 
-def with_texts(movies: pd.DataFrame) -> pd.DataFrame:
-    """Return the movies with their texts beside them, so that they are cleaned only once."""
-    texts = pd.Series(movie_texts(movies), index=movies.index, dtype=object)
-    return movies.assign(**{_CLEANED: texts})
+def with_words(movies: pd.DataFrame) -> pd.DataFrame:
+    """Return the movies with their words beside them, so that they are looked for only once."""
+    words = pd.Series(movie_words(movies), index=movies.index, dtype=object)
+    return movies.assign(**{_WORDS_COLUMN: words})

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from itertools import chain
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.utils.validation import check_is_fitted
 
-from jfdask.features.incidence import inverse_document_frequency, weighted_rows
-from jfdask.features.text import movie_texts
+from jfdask.features.incidence import (
+    Entries,
+    counts,
+    entries_of,
+    inverse_document_frequency,
+    vocabulary_of,
+    weighted_rows,
+)
+from jfdask.features.text import movie_words
 
 _SHORTEST_WORD, _LONGEST_WORD = 2, 40
 
@@ -46,26 +49,20 @@ class TfidfText(BaseEstimator, TransformerMixin):
 
     def fit(self, movies: pd.DataFrame) -> TfidfText:
         """Learn the words and how rare they are."""
-        in_texts = Counter(chain.from_iterable(set(text.split()) for text in movie_texts(movies)))
-        n_movies = {word: n for word, n in in_texts.items() if _is_counted(word)}
-        most = self.max_share * len(movies)
-        kept = sorted(word for word, n in n_movies.items() if self.min_movies <= n <= most)
-        kept = kept or sorted(n_movies)
-        self.vocabulary_ = np.array(kept, dtype=str)
-        counts = np.array([n_movies[word] for word in kept], dtype=np.int64)
-        self.idf_ = inverse_document_frequency(len(movies), counts)
+        words, n_movies = vocabulary_of(_words(movies))
+        kept = (n_movies >= self.min_movies) & (n_movies <= self.max_share * len(movies))
+        if not kept.any():
+            kept[:] = True
+        self.vocabulary_ = words[kept]
+        self.idf_ = inverse_document_frequency(len(movies), n_movies[kept])
         return self
 
     def transform(self, movies: pd.DataFrame) -> csr_matrix:
         """Return (n_movies, n_words) float64."""
         check_is_fitted(self)
-        if not len(self.vocabulary_) or not len(movies):
-            return csr_matrix((len(movies), len(self.vocabulary_)), dtype=np.float64)
-        # What is too short or too long is not in the vocabulary.
-        counter = CountVectorizer(analyzer=str.split, vocabulary=self.vocabulary_, dtype=np.float64)
-        counts = counter.transform(movie_texts(movies))
-        counts.data = 1.0 + np.log(counts.data)
-        return weighted_rows(counts, self.idf_)
+        X = counts(_words(movies), self.vocabulary_)
+        X.data = 1.0 + np.log(X.data)
+        return weighted_rows(X, self.idf_)
 
     def get_feature_names_out(self) -> NDArray[np.object_]:
         """Return the names ``tfidf__murder`` and so on."""
@@ -73,5 +70,7 @@ class TfidfText(BaseEstimator, TransformerMixin):
         return np.array([f"tfidf__{word}" for word in self.vocabulary_], dtype=object)
 
 
-def _is_counted(word: str) -> bool:
-    return _SHORTEST_WORD <= len(word) <= _LONGEST_WORD
+def _words(movies: pd.DataFrame) -> Entries:
+    entries = entries_of(pd.Series(movie_words(movies), dtype=object))
+    lengths = np.fromiter(map(len, entries.tokens), dtype=np.int64, count=len(entries.tokens))
+    return entries.where((lengths >= _SHORTEST_WORD) & (lengths <= _LONGEST_WORD))

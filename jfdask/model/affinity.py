@@ -22,7 +22,8 @@ import numpy as np
 
 from jfdask.model.catalogue import NUMBER_KERNEL, TOKEN_BLOCKS, Catalogue
 from jfdask.model.inputs import Bools, Floats, Ints
-from jfdask.model.kernel import Similarity, ridge_weights, similarity
+from jfdask.model.kernel import Similarity, own_kernel, radials, similarity
+from jfdask.model.ridge import ridge_inverse, ridge_of_groups
 
 N_NEAREST = 20
 RIDGE_PENALTY = 1.5
@@ -71,16 +72,10 @@ class References:
         centred = self.liked[:, None] - self.share_liked[None, :]
         return np.where(self.members, centred, 0.0)
 
-    def ridge(self, kernel: Floats) -> Floats:
+    def ridge(self, catalogue: Catalogue) -> Floats:
         """Return the ridge weights of each group, shape (n_reference, n_groups)."""
-        residuals = self.residuals
-        weights = np.zeros_like(residuals)
-        for group, inside in enumerate(self.members.T):
-            rows = np.flatnonzero(inside)
-            if len(rows):
-                block = kernel[np.ix_(rows, rows)]
-                weights[rows, group] = ridge_weights(block, residuals[rows, group], RIDGE_PENALTY)
-        return weights
+        inverse = ridge_inverse(catalogue, self.positions, RIDGE_PENALTY)
+        return ridge_of_groups(inverse, self.residuals, self.members)
 
 
 def everything(positions: Ints, liked: Bools) -> References:
@@ -110,16 +105,14 @@ def affinities(catalogue: Catalogue, query: Ints, group: Ints, references: Refer
     """
     if not len(references.positions):
         return np.zeros((len(query), len(AFFINITY_COLUMNS)))
-    own = similarity(catalogue, references.positions, references.positions)
-    ridge = references.ridge(own.kernel)
+    ridge = references.ridge(catalogue)
     tokens = _token_tables(catalogue, references)
     direction = _text_direction(catalogue, references)
     result = np.empty((len(query), len(AFFINITY_COLUMNS)))
     for start in range(0, len(query), CHUNK):
         rows = slice(start, start + CHUNK)
         q, g = query[rows], group[rows]
-        is_own = np.array_equal(q, references.positions)
-        near = own if is_own else similarity(catalogue, q, references.positions)
+        near = _near(catalogue, q, references.positions)
         along = np.asarray((catalogue.text[q] @ direction), dtype=np.float64)
         columns = [
             *_token_columns(catalogue, q, g, *tokens),
@@ -130,6 +123,12 @@ def affinities(catalogue: Catalogue, query: Ints, group: Ints, references: Refer
         ]
         result[rows] = np.column_stack(columns)
     return result
+
+
+def _near(catalogue: Catalogue, query: Ints, positions: Ints) -> Similarity:
+    if np.array_equal(query, positions):
+        return Similarity(own_kernel(catalogue, query), radials(catalogue, query, query))
+    return similarity(catalogue, query, positions)
 
 
 def _token_tables(catalogue: Catalogue, references: References) -> tuple[Floats, Floats]:
@@ -167,22 +166,21 @@ def _token_columns(
 def _kernel_columns(
     kernel: Floats, group: Ints, references: References, ridge: Floats
 ) -> list[Floats]:
-    inside = references.members.T[group]
-    ridge_score = np.take_along_axis(kernel @ ridge, group[:, None], axis=1).ravel()
-    residual = references.residuals.T[group]
-    n_inside = np.maximum(inside.sum(axis=1), 1)
-    hidden = np.where(inside, kernel, -np.inf)
-    k = min(N_NEAREST, kernel.shape[1])
-    nearest = np.argpartition(-hidden, k - 1, axis=1)[:, :k]
+    members, each = references.members, np.arange(len(group))
+    ridge_score = (kernel @ ridge)[each, group]
+    mean = (kernel @ members / np.maximum(members.sum(axis=0), 1))[each, group]
+    hidden = kernel if members.all() else np.where(members.T[group], kernel, -np.inf)
+    n, k = kernel.shape[1], min(N_NEAREST, kernel.shape[1])
+    nearest = np.argpartition(hidden, n - k, axis=1)[:, n - k :]
     weight = np.clip(np.take_along_axis(hidden, nearest, axis=1), 0.0, None)
     total = weight.sum(axis=1)
-    pulled = (weight * np.take_along_axis(residual, nearest, axis=1)).sum(axis=1)
+    pulled = (weight * references.residuals[nearest, group[:, None]]).sum(axis=1)
     return [
         ridge_score,
         np.divide(pulled, total, out=np.zeros_like(total), where=total > 0),
         _greatest(hidden, references.liked),
         _greatest(hidden, ~references.liked),
-        np.where(inside, kernel, 0.0).sum(axis=1) / n_inside,
+        mean,
     ]
 
 
@@ -232,8 +230,7 @@ def _densities(near: Similarity, group: Ints, references: References) -> list[Fl
     inside = references.members.astype(np.float64)
     columns = []
     for radial in near.radial:
-        weight = radial**_SHARPER
-        sums = np.take_along_axis(weight @ references.residuals, group[:, None], axis=1).ravel()
-        mass = np.take_along_axis(weight @ inside, group[:, None], axis=1).ravel()
-        columns.append(sums / (mass + _DENSITY_PRIOR))
+        weight = radial.of_value**_SHARPER
+        density = (weight @ references.residuals) / (weight @ inside + _DENSITY_PRIOR)
+        columns.append(density[radial.value, group])
     return columns

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import cached_property
 from threading import Lock
 
 import numpy as np
@@ -88,6 +89,12 @@ class Catalogue:
     def n_movies(self) -> int:
         """Movies of the catalogue."""
         return len(self.movie_ids)
+
+    @cached_property
+    def kernel_rows(self) -> csr_matrix:
+        """Rows whose products are the kernel's tokens and texts together, shape (n, t + v)."""
+        text = self.text * np.sqrt(TEXT_KERNEL_WEIGHT)
+        return _canonical(sparse.hstack([self.kernel_tokens, text], format="csr"))
 
 
 _derived: OrderedDict[int, tuple[Features, Catalogue]] = OrderedDict()

@@ -15,10 +15,9 @@ from scipy.linalg import cho_solve, cholesky, get_lapack_funcs
 
 from jfdask.model.catalogue import Catalogue
 from jfdask.model.inputs import Floats, Ints
-from jfdask.model.kernel import similarity
+from jfdask.model.kernel import CHUNK, own_kernel, similarity
 
 PENALTY = 3.0
-CHUNK = 1024  # rows at once: bounds memory to a few CHUNK x references arrays
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,23 +37,28 @@ def contrast_ridge(catalogue: Catalogue, plays: Ints, left: Ints) -> ContrastRid
     plays, left
         Positions, shapes (n_plays,) and (n_left,), disjoint.
     """
-    references = np.r_[plays, left]
-    lifted = _kernel(catalogue, references)
+    n_plays, n_left = len(plays), len(left)
+    lifted = _kernel(catalogue, plays, left)
     lifted[np.diag_indices_from(lifted)] += PENALTY
-    labels = np.r_[np.ones(len(plays)), np.zeros(len(left))]
-    share = len(plays) / len(references)
+    labels = np.r_[np.ones(n_plays), np.zeros(n_left)]
+    share = n_plays / len(labels)
     factor = cholesky(lifted, lower=True, overwrite_a=True)
     weights = np.asarray(cho_solve((factor, True), labels - share), dtype=np.float64)
-    (invert,) = get_lapack_funcs(("trtri",), (factor,))
-    inverse = invert(factor, lower=1)[0]
-    diagonal = (inverse**2).sum(axis=0)  # of (K + λI)⁻¹ = (L⁻¹)ᵀ L⁻¹
-    without_itself = labels - weights / diagonal
-    return ContrastRidge(weights, share, without_itself[len(plays) :])
+    # The diagonal of (K + λI)⁻¹ = (L⁻¹)ᵀ L⁻¹; L⁻¹ is triangular, so that of the movies left
+    # needs the corner of L alone that is theirs.
+    corner = factor[n_plays:, n_plays:]
+    (invert,) = get_lapack_funcs(("trtri",), (corner,))
+    inverse, _ = invert(corner, lower=1)
+    diagonal = np.einsum("ij,ij->j", inverse, inverse)
+    return ContrastRidge(weights, share, -weights[n_plays:] / diagonal)
 
 
-def _kernel(catalogue: Catalogue, references: Ints) -> Floats:
+def _kernel(catalogue: Catalogue, plays: Ints, left: Ints) -> Floats:
+    references, n_plays = np.r_[plays, left], len(plays)
     kernel = np.empty((len(references), len(references)))
-    for start in range(0, len(references), CHUNK):
+    kernel[:n_plays, :n_plays] = own_kernel(catalogue, plays)
+    for start in range(0, len(left), CHUNK):
         rows = slice(start, start + CHUNK)
-        kernel[rows] = similarity(catalogue, references[rows], references).kernel
+        kernel[n_plays:][rows] = similarity(catalogue, left[rows], references).kernel
+    kernel[:n_plays, n_plays:] = kernel[n_plays:, :n_plays].T
     return kernel

@@ -20,11 +20,12 @@ from jfdask.model.affinity import AFFINITY_COLUMNS, RIDGE_PENALTY
 from jfdask.model.catalogue import NUMBER_KERNEL, TEXT_KERNEL_WEIGHT, TOKEN_BLOCKS, Catalogue
 from jfdask.model.forest import CLIP, AffinityClassifier
 from jfdask.model.inputs import Floats, Ints
-from jfdask.model.kernel import number_products, ridge_weights, share_liked, similarity
+from jfdask.model.kernel import number_products, share_liked
 from jfdask.model.parts import Parts
 from jfdask.model.played import RIDGE_CLIP, PlayedClassifier
 from jfdask.model.positions import surviving
 from jfdask.model.prior import favorite_log_odds
+from jfdask.model.ridge import ridge_inverse
 from jfdask.model.rows import scoring_rows
 from jfdask.model.tree_paths import forest_contributions
 from jfdask.model.trees import Trees
@@ -68,8 +69,7 @@ def favorite_parts(catalogue: Catalogue, model: AffinityClassifier, query: Ints)
     plays, liked = surviving(catalogue.movie_ids, model.movie_ids_, model.liked_)
     rows = scoring_rows(catalogue, query, plays, liked)
     residual = np.asarray(liked - share_liked(liked), dtype=np.float64)
-    kernel = similarity(catalogue, plays, plays).kernel
-    weights = ridge_weights(kernel, residual, RIDGE_PENALTY)
+    weights = ridge_inverse(catalogue, plays, RIDGE_PENALTY) @ residual
     ridge = ridge_parts(catalogue, query, plays, weights, share_liked(model.liked_))
     forest = _forest_parts(
         catalogue, query, rows, model.trees_, ridge, token_affinities(catalogue, plays, residual)

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from jfdask.model.affinity import CHUNK, References
+from jfdask.model.affinity import References
 from jfdask.model.catalogue import Catalogue
 from jfdask.model.crowd import FAVORITE_WEIGHT, Crowd
 from jfdask.model.inputs import Bools, Floats, Ints
-from jfdask.model.kernel import ridge_weights, similarity, similarity_product
+from jfdask.model.kernel import similarity_product
+from jfdask.model.ridge import ridge_inverse, ridge_of_groups
 
 CROWD_COLUMNS = (
     "crowd__plays",  # log of the share of people who played it
@@ -49,15 +50,13 @@ def crowd_columns(
         (crowd.n_likes[query] + 1.0) / (crowd.n_plays[query] + 2.0),
         crowd.bias[query],
     ]
-    personal = np.empty((len(query), len(CROWD_COLUMNS) - len(opinions)))
-    kernel = _kernel(catalogue, crowd, references.positions)
+    picked = np.empty((len(query), 3))
     for code, inside in enumerate(references.members.T):
         rows = np.flatnonzero(group == code)
         if len(rows):
-            given = (query[rows], inside, references)
-            personal[rows, :3] = _picked(crowd, *given)
-            personal[rows, 3] = _taste(catalogue, crowd, kernel, *given)
-    return np.column_stack([*opinions, personal])
+            picked[rows] = _picked(crowd, query[rows], inside, references)
+    taste = _taste(catalogue, crowd, query, group, references)
+    return np.column_stack([*opinions, picked, taste])
 
 
 def _picked(crowd: Crowd, query: Ints, inside: Bools, references: References) -> Floats:
@@ -72,33 +71,24 @@ def _picked(crowd: Crowd, query: Ints, inside: Bools, references: References) ->
     return np.column_stack([together[query], scaled[query], loved[query]])
 
 
-def _kernel(catalogue: Catalogue, crowd: Crowd, positions: Ints) -> Floats:
-    kernel = np.empty((len(positions), len(positions)))
-    for start in range(0, len(positions), CHUNK):
-        rows = slice(start, start + CHUNK)
-        kernel[rows] = similarity(catalogue, positions[rows], positions).kernel
-    bias = crowd.bias[positions]
-    kernel += _OPINION_WEIGHT * bias[:, None] * bias[None, :]
-    return kernel
-
-
 def _taste(
-    catalogue: Catalogue,
-    crowd: Crowd,
-    kernel: Floats,
-    query: Ints,
-    inside: Bools,
-    references: References,
+    catalogue: Catalogue, crowd: Crowd, query: Ints, group: Ints, references: References
 ) -> Floats:
-    """Return the crowd's opinion, and how far this person's differs from it by her plays."""
-    positions, liked = references.positions[inside], references.liked[inside]
-    if not len(positions):
-        return crowd.bias[query]
-    share = (liked.sum() + 1.0) / (len(liked) + 2.0)
-    own_bias = crowd.bias[positions]
-    weights = ridge_weights(
-        kernel[np.ix_(inside, inside)], liked - share - own_bias, _RIDGE_PENALTY
-    )
+    """Return the crowd's opinion, and how far this person's differs from it by her plays.
+
+    It is kernel ridge with w b bᵀ added to the kernel, b the opinions: what the kernel alone
+    explains of her plays, less what it explains of the opinions times a factor (Sherman and
+    Morrison).
+    """
+    members, positions = references.members, references.positions
+    opinion = np.where(members, crowd.bias[positions][:, None], 0.0)
+    inverse = ridge_inverse(catalogue, positions, _RIDGE_PENALTY)
+    weights = ridge_of_groups(inverse, references.residuals - opinion, members)
+    of_opinion = ridge_of_groups(inverse, opinion, members)
+    told, of_told = ((opinion * x).sum(axis=0) for x in (weights, of_opinion))
+    factor = _OPINION_WEIGHT * told / (1.0 + _OPINION_WEIGHT * of_told)
+    weights = weights - factor * of_opinion
+    slope = 1.0 + _OPINION_WEIGHT * (opinion * weights).sum(axis=0)
     score = similarity_product(catalogue, query, positions, weights)
-    slope = 1.0 + _OPINION_WEIGHT * float(own_bias @ weights)
-    return np.asarray(score + slope * crowd.bias[query])
+    own = score[np.arange(len(query)), group]
+    return np.asarray(own + slope[group] * crowd.bias[query], dtype=np.float64)

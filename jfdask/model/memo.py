@@ -22,7 +22,7 @@ class Memo:
     Parameters
     ----------
     max_bytes
-        How much is kept.
+        How much is kept; an array that is larger is not.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -51,7 +51,7 @@ class Memo:
             replaced = self._kept.pop(key, None)
             self._n_bytes += array.nbytes - (replaced[1].nbytes if replaced else 0)
             self._kept[key] = (owner, array)
-            while self._n_bytes > self.max_bytes and len(self._kept) > 1:
+            while self._n_bytes > self.max_bytes:
                 self._n_bytes -= self._kept.popitem(last=False)[1][1].nbytes
         return array
 

@@ -23,10 +23,11 @@ from jfdask.model.contributions import (
     token_lifts,
 )
 from jfdask.model.inputs import Floats, Ints
-from jfdask.model.kernel import ridge_weights, share_liked, similarity
+from jfdask.model.kernel import share_liked
 from jfdask.model.parts import Parts
 from jfdask.model.pooled_classifiers import PooledFavorite, PooledPlayed, loaded
 from jfdask.model.positions import surviving
+from jfdask.model.ridge import ridge_inverse
 
 
 def pooled_favorite_parts(catalogue: Catalogue, model: PooledFavorite, query: Ints) -> Parts:
@@ -67,7 +68,7 @@ def _tree_parts(
     others = loaded(model)[1].model
     plays, liked = surviving(catalogue.movie_ids, model.movie_ids_, model.liked_)
     residual = np.asarray(liked - share_liked(liked), dtype=np.float64)
-    weights = ridge_weights(similarity(catalogue, plays, plays).kernel, residual, RIDGE_PENALTY)
+    weights = ridge_inverse(catalogue, plays, RIDGE_PENALTY) @ residual
     ridge = ridge_parts(catalogue, query, plays, weights, share_liked(model.liked_))
     if isinstance(model, PooledPlayed):
         leaning = token_lifts(catalogue, plays)

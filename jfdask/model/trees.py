@@ -6,13 +6,15 @@ them one by one takes longer than to grow them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.tree._tree import Tree
 
+from jfdask.model.growing import grown
 from jfdask.model.inputs import Floats
 
 
@@ -38,14 +40,32 @@ class Trees:
     """
 
     def __init__(self, forest: RandomForestClassifier) -> None:
-        trees = [estimator.tree_ for estimator in forest.estimators_]
+        self._take([estimator.tree_ for estimator in forest.estimators_])
+
+    @classmethod
+    def grown(
+        cls,
+        forest: RandomForestClassifier,
+        X: Floats,
+        y: ArrayLike,
+        sample_weight: Floats | None = None,
+    ) -> Trees:
+        """Return what ``Trees(forest.fit(X, y, sample_weight))`` is, sooner.
+
+        Parameters are ``jfdask.model.growing.grown``'s.
+        """
+        trees = cls.__new__(cls)
+        trees._take(grown(forest, X, y, sample_weight))
+        return trees
+
+    def _take(self, trees: Sequence[Tree]) -> None:
         states = [tree.__getstate__() for tree in trees]
         self.nodes_ = without_gaps(np.concatenate([state["nodes"] for state in states]))
         self.values_ = np.concatenate([state["values"] for state in states])
         self.sizes_ = np.array([state["node_count"] for state in states], dtype=np.int64)
         self.depths_ = np.array([state["max_depth"] for state in states], dtype=np.int64)
-        self.n_features_ = int(forest.n_features_in_)
-        self._trees: list[Tree] | None = trees
+        self.n_features_ = int(trees[0].n_features)
+        self._trees: list[Tree] | None = list(trees)
 
     def __len__(self) -> int:
         """Return how many trees there are."""

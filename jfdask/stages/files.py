@@ -18,7 +18,6 @@ USER = "user.json"  # a person's
 
 # featurize
 COLUMNS = "columns.json"
-BLOCKS = "blocks.skops"
 SINGULAR_VALUES = "singular_values.json"
 
 # pool
@@ -34,6 +33,11 @@ LEARNED = "learned.json"
 # recommend, both a person's
 RECOMMENDATIONS_TABLE = "recommendations.parquet"
 RECOMMENDATIONS = "recommendations.json"
+
+
+def blocks_part(index: int) -> str:
+    """Return the name of the fitted blocks that were fitted together."""
+    return f"blocks-{index:04d}.skops"
 
 
 def matrix_part(index: int) -> str:

@@ -31,7 +31,7 @@ def pattern_of(key: str) -> str:
         parts[parts.index(PEOPLE) + 1] = "<user>"
     if "reading" in parts:
         parts[parts.index("reading") + 1 :] = ["<file>"]
-    return re.sub(r"-\d{4}\.parquet$", "-<part>.parquet", "/".join(parts))
+    return re.sub(r"-\d{4}\.(parquet|skops)$", r"-<part>.\1", "/".join(parts))
 
 
 @pytest.mark.parametrize(

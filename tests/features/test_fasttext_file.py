@@ -3,6 +3,8 @@ import math
 import struct
 import tempfile
 
+import fasttext
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -47,18 +49,54 @@ def test_values_that_are_not_finite_are_noticed(text_model_bytes, where):
         load_text_model(broken)
 
 
+TEXTS = [
+    text.split()
+    for text in ("a farm", "the farm of the man at the sea", "farm unheard", "", "sea", "a farm")
+]
+
+
+def test_vectors_are_fasttexts_own(text_model_bytes, tmp_path):
+    (tmp_path / "model.bin").write_bytes(text_model_bytes)
+    theirs = fasttext.load_model(str(tmp_path / "model.bin"))
+    expected = np.array([theirs.get_sentence_vector(" ".join(text)) for text in TEXTS])
+    assert np.linalg.norm(expected[0]) > 0
+    ours = load_text_model(text_model_bytes).sentence_vectors(TEXTS)
+    np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-7)
+
+
+def test_vectors_do_not_depend_on_the_other_texts(text_model_bytes):
+    model = load_text_model(text_model_bytes)
+    backwards = model.sentence_vectors(TEXTS[::-1])[::-1]
+    alone = np.vstack([model.sentence_vectors([text]) for text in TEXTS])
+    assert np.array_equal(model.sentence_vectors(TEXTS), backwards)
+    assert np.array_equal(alone, backwards)
+    assert model.sentence_vectors([]).shape == (0, 8)
+
+
+def test_a_word_without_a_vector_counts_nowhere():
+    class Sparse:
+        def get_dimension(self):
+            return 2
+
+        def get_word_vector(self, word):
+            return [0.0, 3.0] if word == "known" else [0.0, math.nan if word == "nan" else 0.0]
+
+    texts = [["known", "zero", "nan", "known"], ["zero", "nan"]]
+    assert TextModel(Sparse()).sentence_vectors(texts).tolist() == [[0, 1], [0, 0]]
+
+
 def test_vectors_that_are_not_finite_are_counted():
     class Overflowing:
         def get_dimension(self):
             return 2
 
-        def get_sentence_vector(self, text):
-            return [0.0, math.inf if text == "much" else 1.0]
+        def get_word_vector(self, word):
+            return [0.0, math.inf if word == "much" else 1.0]
 
     model = TextModel(Overflowing())
-    assert model.sentence_vectors(["little"]).tolist() == [[0, 1]]
+    assert model.sentence_vectors([["little"]]).tolist() == [[0, 1]]
     with pytest.raises(TextModelError, match="not finite for 2 of 3 texts"):
-        model.sentence_vectors(["much", "little", "much"])
+        model.sentence_vectors([["much"], ["little"], ["much"]])
 
 
 def test_no_file_stays_behind(text_model_bytes, tmp_path, monkeypatch):

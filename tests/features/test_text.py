@@ -5,17 +5,15 @@ from hypothesis import strategies as st
 
 from jfdask.errors import TextModelError
 from jfdask.features.fasttext_file import load_text_model
-from jfdask.features.text import TextVectors, clean_text, movie_texts
+from jfdask.features.text import TextVectors, movie_texts, words_of
 
 
 @given(st.lists(st.one_of(st.none(), st.text())))
-def test_clean_text_is_words_and_single_spaces(texts):
-    cleaned = clean_text(*texts)
-    assert clean_text(cleaned) == cleaned
-    assert cleaned == " ".join(cleaned.split())
-    assert all(len(line) <= len(cleaned) for line in cleaned.splitlines()[:1])
-    assert len(cleaned.splitlines()) <= 1
-    assert not any(mark in cleaned for mark in "_</>\0")
+def test_words_are_letters_and_digits_and_stay_as_they_are(texts):
+    words = words_of(*texts)
+    assert words_of(" ".join(words)) == words
+    assert all(word.split() == [word] for word in words)
+    assert not any(mark in word for mark in "_</>\0" for word in words)
 
 
 def test_texts_are_title_overview_and_taglines(movies_of):

@@ -33,7 +33,7 @@ def test_a_household_of_five_movies(tmp_path, train_in_child):
     )
     assert done.returncode == 0, done.stderr
     model = load_text_model((tmp_path / "model.bin").read_bytes())
-    assert model.sentence_vectors(["farm", "zebra"]).any(axis=1).all()
+    assert model.sentence_vectors([["farm"], ["zebra"]]).any(axis=1).all()
 
 
 @pytest.mark.parametrize("texts", ["", "\n\n  \n"])

@@ -40,6 +40,10 @@ def test_the_kernel_times_weights_needs_no_kernel(library, monkeypatch):
     assert np.allclose(similarity_product(library.catalogue, query, reference, weights), expected)
     monkeypatch.setattr("jfdask.model.kernel._VALUES", 3)
     assert np.allclose(similarity_product(library.catalogue, query, reference, weights), expected)
+    both = similarity_product(
+        library.catalogue, query, reference, np.column_stack([weights, -2 * weights])
+    )
+    assert np.allclose(both, np.column_stack([expected, -2 * expected]))
     nothing = np.empty(0, dtype=int)
     assert similarity_product(library.catalogue, nothing, reference, weights).shape == (0,)
     assert not similarity_product(library.catalogue, query, nothing, weights[:0]).any()

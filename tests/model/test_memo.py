@@ -28,6 +28,14 @@ def test_it_forgets_the_oldest_and_stays_within_its_bytes():
     assert calls == [b"b"]
 
 
+def test_what_is_too_large_is_not_kept():
+    memo, owner, calls = Memo(100), object(), []
+    for key in (b"small", b"large", b"small", b"large"):
+        n = 10 if key == b"small" else 20
+        assert len(memo.recall(owner, key, lambda n=n: calls.append(n) or np.ones(n))) == n
+    assert calls == [10, 20, 10, 20]
+
+
 def test_answers_cannot_be_changed():
     memo = Memo(100)
     array = memo.recall(object(), b"k", lambda: np.ones(3))

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import accumulate, pairwise
 
-from jfdask.features.matrix import LABEL_FREE_BLOCKS, SEED_BLOCKS
+from jfdask.features.matrix import SEED_BLOCKS
 from jfdask.settings import Settings
 from jfdask.stages.featurize import tasks
 from jfdask.stages.featurize.svd import reduce_rows
 from jfdask.stages.featurize.text_model import TextModelRequest, ensure_text_model
-from jfdask.stages.files import BLOCKS as BLOCKS_FILE
-from jfdask.stages.files import FEATURIZE, FETCH, MOVIES_TABLE, matrix_part
+from jfdask.stages.files import FEATURIZE, FETCH, MOVIES_TABLE, blocks_part, matrix_part
 from jfdask.stages.places import Place
 from jfdask.stages.units import Draft, Night, Plan, UnitReport, run_units
 from jfdask.stages.window import Call, Work, values
 from jfdask.store.manifests import Receipt
 
 NAME = FEATURIZE
-BLOCKS = SEED_BLOCKS + LABEL_FREE_BLOCKS
 #: The method affinity takes the text blocks alone, reduced to so many columns; the method
 #: seed takes all of its blocks, reduced to as many as there are training rows.
 TEXT_COMPONENTS = 10
@@ -55,7 +54,7 @@ def _plan(place: Place, *, settings: Settings) -> Work[Plan]:
         stage=NAME,
         inputs=((FETCH, MOVIES_TABLE),),
         settings={
-            "blocks": BLOCKS,
+            "blocks": tasks.BLOCKS,
             "reduced_blocks": SEED_BLOCKS if is_seed else ("text",),
             "n_components": settings.features.n_components
             or (longest if is_seed else TEXT_COMPONENTS),
@@ -72,27 +71,34 @@ def _work(place: Place, planned: Plan, *, settings: Settings) -> Work[Draft]:
         place,
         parts=[receipt[matrix_part(i)].sha256 for i, receipt in enumerate(made.parts)],
         rows=made.rows,
-        columns=made.fitted.spans(planned.settings["reduced_blocks"]),
+        columns=made.spans(planned.settings["reduced_blocks"]),
         n_components=planned.settings["n_components"],
         random_state=planned.settings["random_state"],
     )
     summary = {
-        "n_movies": made.fitted.n_movies,
-        "n_columns": made.fitted.n_columns,
+        "n_movies": sum(made.rows),
+        "n_columns": sum(made.n_columns.values()),
         "n_components": n_components,
         "n_partitions": len(made.rows),
     }
     problems = () if text_model else ("No movie has a text: there are no text vectors.",)
-    return Draft([made.fitted.receipt, *made.parts, *reduced], summary, problems)
+    return Draft([*made.receipts, *made.parts, *reduced], summary, problems)
 
 
 @dataclass(frozen=True)
 class Made:
     """A household's feature matrix in the store."""
 
-    fitted: tasks.Fitted
+    receipts: tuple[Receipt, ...]  # of what was fitted, and of the columns' names
     parts: tuple[Receipt, ...]  # of each partition
     rows: tuple[int, ...]  # movies of each
+    n_columns: Mapping[str, int]  # by block, in the order of the matrix
+
+    def spans(self, blocks: Sequence[str]) -> tuple[tuple[int, int], ...]:
+        """Return the ranges of columns of some blocks."""
+        edges = [0, *accumulate(self.n_columns.values())]
+        spans = zip(self.n_columns, edges, edges[1:], strict=False)
+        return tuple((a, b) for name, a, b in spans if name in blocks and b > a)
 
 
 def make_matrix(place: Place, text_model: str | None, size: int) -> Work[Made]:
@@ -103,17 +109,26 @@ def make_matrix(place: Place, text_model: str | None, size: int) -> Work[Made]:
     text_model
         SHA-256 of the household's model; None: no movie has a text.
     size
-        Movies a partition.
+        Movies a partition, at most: all have as many, but for one, so that none is waited for.
     """
-    [fitted] = values((yield [Call(tasks.fit, (place, BLOCKS, text_model), "")]))
-    bounds = [(a, min(a + size, fitted.n_movies)) for a in range(0, fitted.n_movies, size)]
-    blocks = fitted.receipt[BLOCKS_FILE].sha256
-    parts = values(
-        (
-            yield [
-                Call(tasks.transform, (place, blocks, i, a, b, text_model), "movies", b - a)
-                for i, (a, b) in enumerate(bounds)
-            ]
-        )
+    n_together = len(tasks.FITTED_TOGETHER)
+    fitted = values(
+        (yield [Call(tasks.fit, (place, i, text_model), "") for i in range(n_together)])
     )
-    return Made(fitted, tuple(parts), tuple(b - a for a, b in bounds))
+    n_movies = fitted[0].n_movies
+    n_columns = {name: n for one in fitted for name, n in one.n_columns.items()}
+    checksums = tuple(one.receipt[blocks_part(i)].sha256 for i, one in enumerate(fitted))
+    n_parts = -(-n_movies // size)
+    edges = [i * n_movies // n_parts for i in range(n_parts + 1)] if n_parts else []
+    bounds = list(pairwise(edges))
+    calls = [Call(tasks.write_columns, (place, checksums), "")]
+    for i, (a, b) in enumerate(bounds):
+        wanted = (place, checksums, i, a, b, text_model)
+        calls.append(Call(tasks.transform, wanted, "movies", b - a))
+    columns, *parts = values((yield calls))
+    return Made(
+        (*(one.receipt for one in fitted), columns),
+        tuple(parts),
+        tuple(b - a for a, b in bounds),
+        {name: n_columns[name] for name in tasks.BLOCKS},
+    )

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
 import pandas as pd
 
 from jfdask.features.fasttext_file import TextModel
-from jfdask.features.matrix import FittedBlocks, fit_blocks
+from jfdask.features.matrix import (
+    LABEL_FREE_BLOCKS,
+    SEED_BLOCKS,
+    Block,
+    FittedBlocks,
+    fit_blocks,
+)
 from jfdask.stages.featurize.text_model import loaded_text_model, text_model_bytes
-from jfdask.stages.files import BLOCKS, COLUMNS, FEATURIZE, FETCH, MOVIES_TABLE, matrix_part
+from jfdask.stages.files import (
+    COLUMNS,
+    FEATURIZE,
+    FETCH,
+    MOVIES_TABLE,
+    blocks_part,
+    matrix_part,
+)
 from jfdask.stages.places import Place
 from jfdask.stages.units import reader
 from jfdask.store.filesystem import StoreAddress, open_store
@@ -21,6 +34,10 @@ from jfdask.store.tables import decode_table
 from jfdask.store.units import UnitWriter
 from jfdask.tables import MOVIES
 
+BLOCKS = SEED_BLOCKS + LABEL_FREE_BLOCKS
+#: Blocks that one task fits. Counting all words of all texts takes as long as the rest.
+FITTED_TOGETHER = (("tfidf",), tuple(name for name in BLOCKS if name != "tfidf"))
+
 
 @dataclass(frozen=True)
 class Fitted:
@@ -28,12 +45,7 @@ class Fitted:
 
     receipt: Receipt
     n_movies: int
-    n_columns: int
-    block_columns: tuple[tuple[str, int, int], ...]  # block, first column, end
-
-    def spans(self, blocks: Sequence[str]) -> tuple[tuple[int, int], ...]:
-        """Return the ranges of columns of some blocks."""
-        return tuple((a, b) for name, a, b in self.block_columns if name in blocks and b > a)
+    n_columns: Mapping[str, int]  # by block
 
 
 def longest_history(place: Place) -> int:
@@ -42,42 +54,48 @@ def longest_history(place: Place) -> int:
     return max([1, *(person["n_played"] for person in people.values())])
 
 
-def fit(place: Place, blocks: Sequence[str], text_model: str | None) -> Fitted:
-    """Fit the blocks on the whole catalogue, without labels."""
-    movies = _movies(place)
+def fit(place: Place, part: int, text_model: str | None) -> Fitted:
+    """Fit the blocks ``FITTED_TOGETHER[part]`` on the whole catalogue, without labels."""
+    movies, blocks = _movies(place), FITTED_TOGETHER[part]
     model = None
-    if text_model is not None:
+    if text_model is not None and "text" in blocks:
         model = text_model_bytes(place.address, place.household, text_model)
     fitted = fit_blocks(movies, model, blocks)
-    writer = UnitWriter(place.store, place.run_id, FEATURIZE, place.household)
-    columns = fitted.columns
-    writer.json(COLUMNS, list(columns))
-    writer.model(BLOCKS, fitted)
-    spans, start = [], 0
-    for name, block in zip(blocks, fitted.blocks, strict=True):
-        end = start + len(block.get_feature_names_out())
-        spans.append((name, start, end))
-        start = end
-    return Fitted(writer.receipts, len(movies), len(columns), tuple(spans))
+    widths = (len(block.get_feature_names_out()) for block in fitted.blocks)
+    n_columns = dict(zip(blocks, widths, strict=True))
+    return Fitted(_writer(place).model(blocks_part(part), fitted), len(movies), n_columns)
+
+
+def write_columns(place: Place, fitted: tuple[str, ...]) -> Receipt:
+    """Write the names of all columns, in the order of the matrix."""
+    return _writer(place).json(COLUMNS, list(_load_fitted(place, fitted).columns))
 
 
 def transform(
-    place: Place, blocks: str, index: int, start: int, stop: int, text_model: str | None
+    place: Place,
+    fitted: tuple[str, ...],
+    index: int,
+    start: int,
+    stop: int,
+    text_model: str | None,
 ) -> Receipt:
     """Write the rows of some movies: one partition of the matrix.
 
     Parameters
     ----------
-    blocks, text_model
-        SHA-256 of the fitted blocks, and of the text model.
+    fitted, text_model
+        SHA-256 of each part of the fitted blocks, and of the text model.
     """
     movies = _movies(place).iloc[start:stop]
     model: TextModel | None = None
     if text_model is not None:
         model = loaded_text_model(place.address, place.household, text_model)
-    X = _load_fitted(place.address, place.key(FEATURIZE, BLOCKS), blocks).transform(movies, model)
-    writer = UnitWriter(place.store, place.run_id, FEATURIZE, place.household)
-    return writer.csr(matrix_part(index), list(movies["movie_id"]), X)
+    X = _load_fitted(place, fitted).transform(movies, model)
+    return _writer(place).csr(matrix_part(index), list(movies["movie_id"]), X)
+
+
+def _writer(place: Place) -> UnitWriter:
+    return UnitWriter(place.store, place.run_id, FEATURIZE, place.household)
 
 
 def _movies(place: Place) -> pd.DataFrame:
@@ -93,6 +111,11 @@ def _load_movies(address: StoreAddress, key: str, sha256: str) -> pd.DataFrame:
 
 
 @lru_cache(maxsize=1)
-def _load_fitted(address: StoreAddress, key: str, sha256: str) -> FittedBlocks:
-    fitted: FittedBlocks = decode_model(open_store(address).read_checked(key, sha256), key)
-    return fitted
+def _load_fitted(place: Place, fitted: tuple[str, ...]) -> FittedBlocks:
+    """Return all blocks, in the order of the matrix."""
+    found: dict[str, Block] = {}
+    for part, (blocks, sha256) in enumerate(zip(FITTED_TOGETHER, fitted, strict=True)):
+        key = place.key(FEATURIZE, blocks_part(part))
+        some: FittedBlocks = decode_model(place.store.read_checked(key, sha256), key)
+        found |= dict(zip(blocks, some.blocks, strict=True))
+    return FittedBlocks(tuple(found[name] for name in BLOCKS))
