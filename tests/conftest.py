@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import os
+
+# As on workers; read when the libraries are loaded. With two threads for small trees, tests
+# that run side by side spend most of their time waiting for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import shutil
 import sys
 from collections.abc import Iterator

@@ -144,6 +144,7 @@ def run_units(
     windows: Mapping[str, str] | None = None,
     *,
     waits: bool = False,
+    is_begun: bool = False,
 ) -> dict[str, UnitReport]:
     """Do a stage for every household that the stage before has a result of.
 
@@ -163,8 +164,11 @@ def run_units(
     waits
         Its tasks wait for servers rather than compute, so all households go side by side.
         Otherwise few do: a worker keeps the tables and features of two only.
+    is_begun
+        The stage has done something for all households together before, and was announced.
     """
-    night.progress.stage(stage)
+    if not is_begun:
+        night.progress.stage(stage)
     works = {
         name: _unit(night, report, stage, plan, work, find or take_over)
         for name, report in earlier.items()

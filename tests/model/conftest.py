@@ -13,6 +13,7 @@ import pytest
 from jfdask.features.matrix import LABEL_FREE_BLOCKS, FeatureMatrix, fit_blocks
 from jfdask.features.names import display_names
 from jfdask.model.catalogue import Catalogue, catalogue_of
+from jfdask.model.crowd import Member, crowds_of
 from jfdask.model.facts import Facts, facts_of
 from jfdask.model.history import History, history_of
 from jfdask.model.inputs import InMemory
@@ -206,3 +207,20 @@ def _give(row: dict[str, Any], kind: str, g: int, part: int, rng: np.random.Gene
 def planting_cause():
     """Return ``plant_cause(kind, seed)``."""
     return plant_cause
+
+
+@pytest.fixture(scope="session")
+def histories(planting):
+    """Return thirty people with planted tastes."""
+    return [planting(f"u{i:02}", 100 + i)[0] for i in range(30)]
+
+
+@pytest.fixture(scope="session")
+def crowds(library):
+    """Return what makes the crowds of some people."""
+
+    def make(people):
+        members = [Member(h.user_id, h.played, h.liked) for h in people]
+        return crowds_of(members, library.catalogue.n_movies)
+
+    return make

@@ -3,30 +3,14 @@ import pytest
 
 from jfdask.errors import NotEnoughPlays
 from jfdask.model import pooled as module
-from jfdask.model.crowd import Member, crowds_of
 from jfdask.model.metrics import area_under_curve
 from jfdask.model.pooled import (
     PooledModel,
     PooledRows,
-    blended,
-    in_order,
-    learn_pool,
     pooled_columns,
     scoring_rows_of,
     training_rows_of,
 )
-
-N_PEOPLE = 30
-
-
-@pytest.fixture(scope="module")
-def histories(planting):
-    return [planting(f"u{i:02}", 100 + i)[0] for i in range(N_PEOPLE)]
-
-
-def crowds(histories, library):
-    members = [Member(h.user_id, h.played, h.liked) for h in histories]
-    return crowds_of(members, library.catalogue.n_movies)
 
 
 def with_liked(history, liked):
@@ -41,10 +25,10 @@ def with_liked(history, liked):
     )
 
 
-def test_a_row_does_not_see_its_own_label(histories, library):
+def test_a_row_does_not_see_its_own_label(histories, crowds, library):
     """Flip one label: in the whole household her own row stays bit for bit."""
     catalogue, person = library.catalogue, histories[3]
-    crowd = crowds(histories, library).of(person.user_id)
+    crowd = crowds(histories).of(person.user_id)
     rows = training_rows_of(catalogue, crowd, person, 42)
     assert np.isfinite(rows.X[:, rows.columns.index("crowd__ridge")]).all()
     for which in (0, 11, 40):
@@ -52,23 +36,21 @@ def test_a_row_does_not_see_its_own_label(histories, library):
         liked[which] = ~liked[which]
         other = with_liked(person, liked)
         everybody = [*histories[:3], other, *histories[4:]]
-        again = training_rows_of(
-            catalogue, crowds(everybody, library).of(person.user_id), other, 42
-        )
+        again = training_rows_of(catalogue, crowds(everybody).of(person.user_id), other, 42)
         np.testing.assert_array_equal(again.X[which], rows.X[which])
         assert not np.array_equal(again.X, rows.X, equal_nan=True)
 
 
-def test_columns_are_as_good_on_training_as_on_new_rows(histories, library):
+def test_columns_are_as_good_on_training_as_on_new_rows(histories, crowds, library):
     """Where a column had seen labels, it would be better on the rows learned from."""
-    catalogue, everybody = library.catalogue, crowds(histories, library)
+    catalogue, everybody = library.catalogue, crowds(histories)
     differences = []
     for history in histories[:12]:
         hidden = np.arange(len(history.played)) % 5 == 0
         seen = history.without(hidden)
         crowd = everybody.of(history.user_id)
         training = training_rows_of(catalogue, crowd, seen, 42)
-        scoring = scoring_rows_of(catalogue, crowd, seen, history.played[hidden])
+        scoring = scoring_rows_of(catalogue, crowd, seen.played, seen.liked, history.played[hidden])
         for name in ("affinity__kernel_ridge", "crowd__ridge", "affinity__director_mean"):
             which = training.columns.index(name)
             on_training = area_under_curve(
@@ -78,70 +60,6 @@ def test_columns_are_as_good_on_training_as_on_new_rows(histories, library):
             differences.append((on_training, on_new))
     on_training, on_new = np.array(differences).reshape(-1, 3, 2).mean(axis=0).T
     np.testing.assert_allclose(on_training, on_new, atol=0.12)
-
-
-def test_planted_tastes_of_all_are_found(histories, library):
-    """Somebody new is scored by what the others taught."""
-    catalogue, new = library.catalogue, histories[0]
-    pool = learn_pool(catalogue, crowds(histories[1:], library), histories[1:], 42)
-    played, favorite = pool.scores(catalogue, new, new.unplayed)
-    loved = np.isin(library.director[new.unplayed], library.director[new.played[new.liked]])
-    assert area_under_curve(loved, favorite) > 0.9
-    assert played.shape == favorite.shape == new.unplayed.shape
-    order = in_order(played, favorite)
-    assert loved[np.argsort(-order)[:20]].mean() > 3 * loved.mean()
-
-
-def test_random_labels_teach_nothing(histories, library):
-    rng = np.random.default_rng(0)
-    catalogue, areas = library.catalogue, []
-    random = [with_liked(h, rng.random(len(h.played)) < 0.5) for h in histories]
-    hidden = [np.arange(len(h.played)) % 5 == 0 for h in random]
-    seen = [h.without(inside) for h, inside in zip(random, hidden, strict=True)]
-    pool = learn_pool(catalogue, crowds(seen, library), seen, 42)
-    for history, inside, visible in zip(random, hidden, seen, strict=True):
-        _, favorite = pool.scores(catalogue, visible, history.played[inside])
-        area = area_under_curve(history.liked[inside], favorite)
-        if area is not None:
-            areas.append(area)
-    assert abs(np.mean(areas) - 0.5) < 3 * np.std(areas) / np.sqrt(len(areas))
-
-
-def test_random_plays_teach_nothing_of_what_is_played(histories, library):
-    rng = np.random.default_rng(1)
-    catalogue, seen, areas = library.catalogue, [], []
-    hidden = []
-    for history in histories:
-        played = np.sort(rng.choice(catalogue.n_movies, 80, replace=False))
-        whole = library.history(history.user_id, played, rng.random(80) < 0.5)
-        inside = np.arange(80) % 5 == 0
-        seen.append(whole.without(inside))
-        hidden.append(played[inside])
-    pool = learn_pool(catalogue, crowds(seen, library), seen, 42)
-    for visible, found in zip(seen, hidden, strict=True):
-        query = visible.unplayed
-        played, _ = pool.scores(catalogue, visible, query)
-        areas.append(area_under_curve(np.isin(query, found), played))
-    assert abs(np.mean(areas) - 0.5) < 3.5 * np.std(areas) / np.sqrt(len(areas))
-
-
-def test_two_people_are_enough(histories, library):
-    pool = learn_pool(library.catalogue, crowds(histories[:2], library), histories[:2], 42)
-    played, favorite = pool.scores(library.catalogue, histories[0], histories[0].unplayed)
-    assert np.isfinite(played).all()
-    assert np.isfinite(favorite).all()
-
-
-def test_the_order_of_people_does_not_matter(histories, library):
-    query = histories[0].unplayed
-    everybody = crowds(histories[:6], library)
-    scores = [
-        learn_pool(library.catalogue, everybody, people, 42).scores(
-            library.catalogue, histories[0], query
-        )
-        for people in (histories[:6], histories[5::-1])
-    ]
-    np.testing.assert_array_equal(scores[0], scores[1])
 
 
 def rows_of(n, columns, seed):
@@ -183,15 +101,27 @@ def test_nothing_to_learn_from():
         PooledModel().fit([everything])
 
 
-def test_without_favourites_there_is_the_order_by_what_is_played():
+def test_without_favourites_nothing_is_learned_of_them():
     rows = rows_of(200, ("a", "b"), 0)
     plain = PooledRows(rows.X, rows.columns, rows.played, np.zeros(200, dtype=bool))
-    model = PooledModel().fit([plain])
-    assert model.favorite(plain) is None
-    assert in_order(np.array([0.5]), None) == 0.0
-    assert blended(None, np.array([0.3])) == 0.3
-    assert blended(np.array([0.3]), None) == 0.3
-    assert blended(np.array([0.2]), np.array([0.4])) == pytest.approx(0.3)
+    assert PooledModel().fit([plain]).favorite(plain) is None
+
+
+def test_a_label_that_is_worth_nothing_teaches_nothing():
+    rows = rows_of(600, ("a", "b"), 0)
+    wrong = rows_of(600, ("a", "b"), 1)
+    wrong = PooledRows(wrong.X, wrong.columns, wrong.played, ~wrong.liked, np.zeros(600))
+    both = PooledModel().fit_favorite([rows, wrong])
+    alone = PooledModel().fit_favorite([rows])
+    np.testing.assert_array_equal(both.favorite(rows), alone.favorite(rows))
+
+
+def test_plays_are_worth_what_their_labels_are(histories, library):
+    one = histories[0]
+    rows = training_rows_of(library.catalogue, None, one, 42)
+    np.testing.assert_array_equal(rows.weight[rows.played], one.weight_of_plays)
+    assert set(one.weight_of_plays[one.liked]) == {1.0}
+    assert set(one.weight_of_plays[~one.liked]) == {0.5}
 
 
 def test_columns_are_named(library, histories):

@@ -55,6 +55,7 @@ def run(night: Night, featurized: Mapping[str, UnitReport]) -> dict[str, UnitRep
         plan=partial(_plan, choice=choice),
         work=partial(_work, choice=choice, problem=problem),
         in_flight=_IN_FLIGHT,
+        is_begun=True,
     )
 
 

@@ -1,0 +1,132 @@
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from jfdask.model.crowd import N_GROUPS, group_of
+from jfdask.model.inputs import InMemory
+from jfdask.model.metrics import area_under_curve
+from jfdask.model.others import Others, learn_pool
+from jfdask.model.pooled_classifiers import PooledFavorite, PooledPlayed
+
+
+def with_liked(history, liked):
+    return type(history)(
+        history.user_id,
+        history.played,
+        liked,
+        history.visible,
+        history.item_ids,
+        history.in_progress,
+        history.favorite_unplayed,
+    )
+
+
+def classifiers(library, others, history):
+    given = InMemory(library.features), InMemory(others)
+    taste = history.taste
+    favorite = PooledFavorite(*given).fit(taste.positions, taste.liked, taste.weight)
+    return favorite, PooledPlayed(*given).fit(history.played, history.liked)
+
+
+def test_planted_tastes_of_all_are_found(histories, crowds, library):
+    """Somebody new is scored by what the others taught."""
+    new = histories[0]
+    pool = learn_pool(library.catalogue, crowds(histories[1:]), histories[1:], 42)
+    favorite, played = classifiers(library, pool.of(new.user_id), new)
+    query = new.unplayed
+    loved = np.isin(library.director[query], library.director[new.played[new.liked]])
+    for score in (favorite.predict_proba(query)[:, 1], favorite.predict_listed(query)):
+        assert area_under_curve(loved, score) > 0.9
+    assert played.predict_proba(query).shape == (len(query), 2)
+
+
+def test_random_labels_teach_nothing(histories, crowds, library):
+    rng = np.random.default_rng(0)
+    random = [with_liked(h, rng.random(len(h.played)) < 0.5) for h in histories]
+    hidden = [np.arange(len(h.played)) % 5 == 0 for h in random]
+    seen = [h.without(inside) for h, inside in zip(random, hidden, strict=True)]
+    pool = learn_pool(library.catalogue, crowds(seen), seen, 42)
+    areas = []
+    for history, inside, visible in zip(random, hidden, seen, strict=True):
+        favorite, _ = classifiers(library, pool.of(history.user_id), visible)
+        score = favorite.predict_proba(history.played[inside])[:, 1]
+        area = area_under_curve(history.liked[inside], score)
+        if area is not None:
+            areas.append(area)
+    assert abs(np.mean(areas) - 0.5) < 3 * np.std(areas) / np.sqrt(len(areas))
+
+
+def test_random_plays_teach_nothing_of_what_is_played(histories, crowds, library):
+    rng = np.random.default_rng(1)
+    seen, hidden, areas = [], [], []
+    for history in histories:
+        played = np.sort(rng.choice(library.catalogue.n_movies, 80, replace=False))
+        whole = library.history(history.user_id, played, rng.random(80) < 0.5)
+        inside = np.arange(80) % 5 == 0
+        seen.append(whole.without(inside))
+        hidden.append(played[inside])
+    pool = learn_pool(library.catalogue, crowds(seen), seen, 42)
+    for visible, found in zip(seen, hidden, strict=True):
+        _, played = classifiers(library, pool.of(visible.user_id), visible)
+        query = visible.unplayed
+        areas.append(area_under_curve(np.isin(query, found), played.predict_proba(query)[:, 1]))
+    assert abs(np.mean(areas) - 0.5) < 3.5 * np.std(areas) / np.sqrt(len(areas))
+
+
+def test_the_order_of_people_does_not_matter(histories, crowds, library):
+    given = library.catalogue, crowds(histories[:6])
+    one, other = (
+        learn_pool(*given, people, 42).model for people in (histories[:6], histories[5::-1])
+    )
+    np.testing.assert_array_equal(one.favorite_.nodes_, other.favorite_.nodes_)
+    np.testing.assert_array_equal(one.played_.nodes_, other.played_.nodes_)
+
+
+def test_to_measure_there_are_models_that_have_not_seen_her(histories, crowds, library):
+    """Other labels of one person change all models but that of everybody outside her group."""
+    one = histories[2]
+    group = group_of(one.user_id, N_GROUPS)
+    found = []
+    for her in (one, with_liked(one, ~one.liked)):
+        everybody = [*histories[:2], her, *histories[3:8]]
+        found.append(
+            learn_pool(library.catalogue, crowds(everybody), everybody, 42, to_measure=True)
+        )
+    before, after = found
+    assert before.unseen_of(one.user_id).model is before.without_group[group]
+    np.testing.assert_array_equal(
+        before.without_group[group].favorite_.nodes_, after.without_group[group].favorite_.nodes_
+    )
+    assert not np.array_equal(before.model.favorite_.nodes_, after.model.favorite_.nodes_)
+
+
+def test_what_is_thought_anyway(histories, crowds, library):
+    others = Others(None, crowds(histories).of("somebody"))
+    crowd, catalogue = others.crowd, library.catalogue
+    public = Others(None, None).favorite_log_odds(catalogue)
+    beyond = others.favorite_log_odds(catalogue) - public
+    known = crowd.n_plays > 5
+    share = crowd.n_likes[known] / crowd.n_plays[known]
+    assert np.corrcoef(beyond[known], share)[0, 1] > 0.9
+    assert np.ptp(beyond[crowd.n_plays == 0]) < 1e-9
+    played = others.played_log_odds(catalogue)
+    assert (
+        np.argsort(-played, kind="stable")[:5] == np.argsort(-crowd.n_plays, kind="stable")[:5]
+    ).all()
+    assert not Others(None, None).played_log_odds(catalogue).any()
+
+
+def test_a_stored_model_holds_plays_alone(histories, crowds, library):
+    pool = learn_pool(library.catalogue, crowds(histories[:4]), histories[:4], 42)
+    favorite, played = classifiers(library, pool.of("new"), histories[0])
+    for model in (favorite, played):
+        bare = model.detached()
+        assert bare.features is None
+        assert bare.others is None
+        assert model.others is not None
+        with pytest.raises(ValueError, match="attaches"):
+            bare.predict_proba([0])
+        again = bare.set_params(features=model.features, others=model.others)
+        query = histories[0].unplayed
+        np.testing.assert_array_equal(again.predict_proba(query), model.predict_proba(query))
+    assert clone(favorite).others is favorite.others
