@@ -30,9 +30,9 @@ def test_forests_of_scikit_learn_are_as_many_as_ours(tmp_path, monkeypatch):
     fitted = []
     fit = person.RandomForestClassifier.fit
 
-    def counted(forest, X, y, *more):
+    def counted(forest, X, y, sample_weight=None):
         fitted.append((forest.n_estimators, X.shape[1]))
-        return fit(forest, X, y, *more)
+        return fit(forest, X, y, sample_weight)
 
     monkeypatch.setattr(person.RandomForestClassifier, "fit", counted)
     owned = []
