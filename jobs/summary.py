@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from jfdask.stages.night import Summary
 
 #: Modules that a night's tasks use; what they import comes with them.
-WORKERS_NEED = ("jfdask.stages.night", "dask.array", "dask_ml.model_selection", "skops.io")
+# skops first: it looks for the home of some 800 functions in every module that is loaded already.
+WORKERS_NEED = ("skops.io", "jfdask.stages.night", "dask.array", "dask_ml.model_selection")
 
 
 def do_stages(
