@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -16,10 +17,17 @@ if TYPE_CHECKING:
     from jfdask.stages.night import Summary
 
 #: Modules that a night's tasks use; what they import comes with them.
-WORKERS_NEED = ("jfdask.stages.night", "dask.array", "dask_ml.model_selection", "skops.io")
+# skops first: it looks for the home of some 800 functions in every module that is loaded already.
+WORKERS_NEED = ("skops.io", "jfdask.stages.night", "dask.array", "dask_ml.model_selection")
 
 
-def do_stages(chosen: Chosen, stages: Sequence[str], *, accept_loss: bool = False) -> int:
+def do_stages(
+    chosen: Chosen,
+    stages: Sequence[str],
+    *,
+    accept_loss: bool = False,
+    performance_report: Path | None = None,
+) -> int:
     """Do some stages and print their summary to stderr; return the exit code."""
     if chosen.settings.cluster.address == "local":
         load_for_workers(WORKERS_NEED)
@@ -31,7 +39,12 @@ def do_stages(chosen: Chosen, stages: Sequence[str], *, accept_loss: bool = Fals
     with NightProgress(console) as progress:
         selection = Selection(chosen.households, chosen.users)
         summary = run_stages(
-            chosen.settings, stages, progress, selection=selection, accept_loss=accept_loss
+            chosen.settings,
+            stages,
+            progress,
+            selection=selection,
+            accept_loss=accept_loss,
+            performance_report=performance_report,
         )
     print_summary(summary)
     return summary.exit_code

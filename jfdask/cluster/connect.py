@@ -19,7 +19,8 @@ from jfdask.settings import ClusterSettings
 
 LOOPBACK = "127.0.0.1"
 
-_PROFILE = "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED"
+_PROFILED = "distributed.worker.profile.enabled"
+_PROFILE_VARIABLE = "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED"
 _CONFIG = {
     **{f"distributed.nanny.pre-spawn-environ.{k}": v for k, v in ENVIRONMENT.items()},
     # A search sends its candidates as one graph of small tasks; that is meant.
@@ -27,13 +28,15 @@ _CONFIG = {
     "distributed.comm.timeouts.connect": "30s",
     # Workers note every hundredth of a second what they are at, and keep an hour of it: hundreds
     # of MB on a long night. ``DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED=True`` has it back.
-    "distributed.worker.profile.enabled": os.environ.get(_PROFILE, "").lower() == "true",
+    _PROFILED: os.environ.get(_PROFILE_VARIABLE, "").lower() == "true",
 }
 
 
 @contextmanager
-def connect(settings: ClusterSettings) -> Iterator[Client]:
+def connect(settings: ClusterSettings, *, is_profiled: bool = False) -> Iterator[Client]:
     """Yield a client; a local cluster is started before and gone after.
+
+    The workers of a cluster that is started here keep a profile if ``is_profiled``.
 
     A local cluster has worker processes of one thread each, listens on loopback only, and
     leaves nothing behind when the block is left, also by an exception.
@@ -51,7 +54,7 @@ def connect(settings: ClusterSettings) -> Iterator[Client]:
     for name in ("distributed", "bokeh"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     method = {"distributed.worker.multiprocessing-method": start_method()}
-    with dask.config.set(_CONFIG | method):
+    with dask.config.set(_CONFIG | method | ({_PROFILED: True} if is_profiled else {})):
         if address == "local":
             with deaf_children():
                 cluster = _local(settings)

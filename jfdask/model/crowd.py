@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from scipy.linalg import eigh
@@ -63,7 +64,7 @@ class Factors:
         profile = self.weights * (values @ self.vectors[positions])
         return np.asarray(self.vectors @ profile / self._left)
 
-    @property
+    @cached_property
     def _left(self) -> Floats:
         return np.maximum(1.0 - (self.vectors**2) @ self.weights, 1e-3)
 

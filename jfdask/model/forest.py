@@ -161,7 +161,7 @@ bootstrap, class_weight
         for repetition in range(self.repetitions):
             rows = training_rows(catalogue, positions, liked, repetition, self.random_state)
             forest = forest_of(self, self.random_state + repetition)
-            self.trees_.append(Trees(forest.fit(rows, liked, sample_weight=weight)))
+            self.trees_.append(Trees.grown(forest, rows, liked, weight))
         return self
 
     def predict_proba(self, X: ArrayLike) -> Floats:

@@ -107,7 +107,7 @@ class PlayedClassifier(ClassifierMixin, BaseEstimator):
             random_state=self.random_state,
             n_jobs=1,
         )
-        self.trees_ = Trees(forest.fit(rows, labels))
+        self.trees_ = Trees.grown(forest, rows, labels)
         return self
 
     def renewed(self, X: ArrayLike, y: ArrayLike, *, others: ArrayLike) -> PlayedClassifier:

@@ -95,8 +95,7 @@ bootstrap, class_weight, random_state
         weight = within_classes(liked, weight)
         self.n_components_ = min(len(positions), vectors.shape[1])
         rows = vectors[positions, : self.n_components_]
-        forest = forest_of(self, self.random_state).fit(rows, liked, sample_weight=weight)
-        self.trees_ = Trees(forest)
+        self.trees_ = Trees.grown(forest_of(self, self.random_state), rows, liked, weight)
         return self
 
     def predict_proba(self, X: ArrayLike) -> Floats:

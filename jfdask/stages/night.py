@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from types import ModuleType
 
 from distributed import Client
 
 from jfdask.cluster.connect import connect
+from jfdask.cluster.report import reported
 from jfdask.errors import JfdaskError, SettingsError
 from jfdask.jellyfin.connection import server_of
 from jfdask.settings import Settings
@@ -78,12 +80,14 @@ def run_stages(
     *,
     selection: Selection | None = None,
     accept_loss: bool = False,
+    performance_report: Path | None = None,
 ) -> Summary:
     """Do some stages, one after the other, for all households of the settings.
 
     Beginning with fetch this is a new run, or the one that was broken off; beginning with a
     later stage it goes on from what the stage before it stored last. What households and
-    people that are not selected have in the run that readers read is carried over.
+    people that are not selected have in the run that readers read is carried over. The
+    performance report is a page of Dask's on what the workers did and when.
 
     Raises
     ------
@@ -113,7 +117,8 @@ def run_stages(
 
         try:
             with (
-                connect(settings.cluster) as client,
+                connect(settings.cluster, is_profiled=performance_report is not None) as client,
+                reported(client, performance_report, progress.say),
                 _alike(settings, stages, selection or Selection(), store, client, progress),
             ):
                 link = client.dashboard_link

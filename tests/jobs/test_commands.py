@@ -71,6 +71,24 @@ def test_run_says_what_was_done(run):
     assert "artifacts: " in err
 
 
+def test_a_performance_report_is_written(run, tmp_path):
+    path = tmp_path / "night.html"
+    code, _, err = run("run", "--performance-report", str(path))
+    assert code == 0
+    assert f"Performance report: {path}" in err
+    page = path.read_text(encoding="utf-8")
+    assert "Task Stream" in page
+    assert '"open_server"' in page  # a task of this night
+
+
+def test_a_performance_report_that_cannot_be_written_is_refused_before_the_night(run, tmp_path):
+    for path in (tmp_path / "missing" / "night.html", tmp_path):
+        code, _, err = run("run", "--performance-report", str(path))
+        assert code == 2
+        assert "--performance-report" in err
+        assert "Run " not in err
+
+
 @pytest.mark.parametrize("stage", ["fetch", "featurize", "train", "recommend"])
 def test_a_stage_alone(run, stage):
     code, _, err = run(stage)
