@@ -1,6 +1,8 @@
 import json
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from jfdask.errors import DamagedArtifact, MissingArtifact, NewerArtifact
@@ -141,6 +143,21 @@ def test_a_movie_that_the_pool_does_not_know_has_no_counts(store, over_films, mo
         catalogue.movie_ids, empty, empty,
     )  # fmt: skip
     assert np.isfinite(pool.scores(catalogue, history, history.unplayed)).all()
+
+
+def test_a_film_that_next_to_nobody_played_is_not_unheard_of(store, over_films, movies):
+    rare = over_films.films.iloc[:1].assign(film_id="tmdb:10000", tmdb_id="10000", in_crowd=False)
+    films = pd.concat([over_films.films, rare]).sort_values("film_id", ignore_index=True)
+    write_pool(store, PRIOR, replace(over_films, films=films))
+    other = movies.copy()
+    other.loc[7, ["film_id", "tmdb_id"]] = ["tmdb:10000", "10000"]
+    crowd = read_pool(store, PRIOR).over(other, outside=True).crowds.of("anybody")
+    as_before = read_pool(store, PRIOR).over(movies, outside=True).crowds.of("anybody")
+    assert crowd.n_plays[7] == crowd.bias[7] == 0.0
+    np.testing.assert_array_equal(crowd.n_plays[8:], as_before.n_plays[8:])
+    np.testing.assert_array_equal(
+        crowd.factors["loved"].vectors[8:], as_before.factors["loved"].vectors[8:]
+    )
 
 
 def test_what_is_not_there_is_said(store, over_films, movies):
