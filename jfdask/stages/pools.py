@@ -48,7 +48,7 @@ class StoredPool:
     """A pool over films of its own, whatever household they are of."""
 
     model: PooledModel
-    films: pd.DataFrame  # FILMS
+    films: pd.DataFrame  # FILMS; crowds are over those that are in_crowd, in their order
     crowds: Crowds | None = None  # over the films, for people who are in them
     everybody: Crowd | None = None  # over the films, for people who are not
     summary: Mapping[str, Any] = field(default_factory=dict)  # of what it is; small
@@ -161,10 +161,9 @@ def find_prior(store: Store) -> str | None:
 
 
 def prior_summary(store: Store) -> Mapping[str, Any] | None:
-    """Return what is told of the prior; None if there is no prior that can be read."""
-    key = join(PRIOR, MANIFEST)
+    """Return what is told of the prior; None if there is none, or a file of it is damaged."""
     try:
-        return _manifest(store.read(key), key)["summary"]
+        return read_pool(store, PRIOR).summary
     except (MissingArtifact, DamagedArtifact):
         return None
 
@@ -211,7 +210,14 @@ def _numbers(column: pa.ChunkedArray) -> Floats:
 @lru_cache(maxsize=KEPT)
 def _load(address: StoreAddress, prefix: str, sha256: str) -> StoredPool:
     store, key = open_store(address), join(prefix, MANIFEST)
-    document = _manifest(store.read_checked(key, sha256), key)
+    document = decode_json(store.read_checked(key, sha256), key)
+    if not isinstance(document, dict) or document.get("kind") != "pool":
+        raise DamagedArtifact(f"{key!r} is no manifest of a pool. Make it again.")
+    if document.get("schema", 0) > SCHEMA:
+        raise NewerArtifact(
+            f"{key!r} was written by a newer jfdask (schema {document['schema']}, known is "
+            f"{SCHEMA}). Upgrade jfdask on this machine."
+        )
 
     def data(name: str) -> tuple[bytes, str]:
         file = join(prefix, name)
@@ -228,15 +234,3 @@ def _load(address: StoreAddress, prefix: str, sha256: str) -> StoredPool:
         everybody=crowd(document["everybody"]),
         summary=document["summary"],
     )
-
-
-def _manifest(data: bytes, key: str) -> dict[str, Any]:
-    document = decode_json(data, key)
-    if not isinstance(document, dict) or document.get("kind") != "pool":
-        raise DamagedArtifact(f"{key!r} is no manifest of a pool. Make it again.")
-    if document.get("schema", 0) > SCHEMA:
-        raise NewerArtifact(
-            f"{key!r} was written by a newer jfdask (schema {document['schema']}, known is "
-            f"{SCHEMA}). Upgrade jfdask on this machine."
-        )
-    return document

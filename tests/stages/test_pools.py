@@ -13,7 +13,15 @@ from jfdask.model.films import films_of
 from jfdask.model.history import History
 from jfdask.model.pooled import Pool, PooledModel, training_rows_of
 from jfdask.settings import StoreSettings
-from jfdask.stages.pools import PRIOR, StoredPool, find_prior, read_pool, write_pool
+from jfdask.stages import pools
+from jfdask.stages.pools import (
+    PRIOR,
+    StoredPool,
+    find_prior,
+    prior_summary,
+    read_pool,
+    write_pool,
+)
 from jfdask.store.filesystem import address_of, open_store
 from jfdask.tables import MOVIES
 
@@ -197,6 +205,16 @@ def test_nobody_likes_anything(store, over_films, histories):
     write_pool(store, "none", pool)
     found = read_pool(store, "none").everybody.factors["loved"]
     assert found.vectors.shape == (N_MOVIES, 0)
+
+
+def test_a_damaged_prior_is_none(store, over_films):
+    assert prior_summary(store) is None
+    write_pool(store, PRIOR, replace(over_films, summary={"n": 2}))
+    assert prior_summary(store) == {"n": 2}
+    [films] = [name for name in store.children(PRIOR) if name.startswith("films")]
+    store.delete(f"{PRIOR}/{films}")
+    pools._load.cache_clear()
+    assert prior_summary(store) is None
 
 
 @pytest.mark.parametrize("stem", ["films", "crowd", "model"])
