@@ -223,6 +223,7 @@ FILMS = Table(
         Column("title", _TEXT, "title"),
         Column("other_title", _TEXT, "another one, as a rule the original"),
         Column("year", _NUMBER, "year of production"),
+        Column("in_crowd", _FLAG, "whether a crowd has a row of it; else next to nobody played it"),
     ),
 )
 

@@ -20,9 +20,15 @@ from distributed import Client
 from jfdask.cluster.connect import connect
 from jfdask.demo.process import Demo, start_demo
 from jfdask.settings import ClusterSettings, Settings
-from jfdask.stages.files import STAGE_NAMES
+from jfdask.stages.files import FETCH, MOVIES_TABLE, STAGE_NAMES
 from jfdask.stages.night import Summary, run_stages
+from jfdask.stages.places import Place
+from jfdask.stages.units import reader
 from jfdask.store.filesystem import Store, address_of, open_store
+from jfdask.store.runs import latest_run
+from jfdask.tables import MOVIES
+
+from .invented import Invented, invent
 
 # As if the environment were activated: tests start its programs (dask, hadolint) by name.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
@@ -152,3 +158,10 @@ def own_demo() -> Iterator[Demo]:
     """A demo server of the test's own, to be changed; the same household."""
     with start_demo(people_seconds_per_movie=0) as demo:
         yield demo
+
+
+@pytest.fixture(scope="session")
+def invented(finished: Nights) -> Invented:
+    """Public ratings by invented people, over the finished night's films."""
+    place = Place(finished.store.address, latest_run(finished.store), "home")
+    return invent(reader(place, FETCH).table(MOVIES_TABLE, MOVIES))

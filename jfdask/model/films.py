@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,7 @@ def films_of(movies: pd.DataFrame) -> pd.DataFrame:
     movies
         MOVIES, or several under each other.
     """
-    films = movies.rename(columns=_NAMES_IN_MOVIES)[_COLUMNS]
+    films = movies.rename(columns=_NAMES_IN_MOVIES)[_COLUMNS].assign(in_crowd=True)
     return FILMS.from_arrow(FILMS.to_arrow(films.drop_duplicates("film_id")))
 
 
@@ -56,18 +56,20 @@ def positions_of(films: pd.DataFrame, movies: pd.DataFrame) -> Ints:
     """
     known: list[Any] = [*films.itertuples(index=False)]
     by_id: dict[str, int] = {}
-    by_title: dict[tuple[str, int], set[int]] = {}
     for row, film in enumerate(known):
         for key in _id_keys(film):
             by_id.setdefault(key, row)
-        for title in _title_keys(film, (0,)):
-            by_title.setdefault(title, set()).add(row)
-    wanted = movies.sort_values(MOVIES.key).rename(columns=_NAMES_IN_MOVIES)[_COLUMNS]
-    found = np.full(len(wanted), -1, dtype=np.int64)
-    wanted_movies: Iterable[Any] = wanted.itertuples(index=False)
-    for i, movie in enumerate(wanted_movies):
-        ids = [by_id[key] for key in _id_keys(movie) if key in by_id]
-        found[i] = ids[0] if ids else _by_title(movie, known, by_title)
+    wanted: list[Any] = [
+        *movies.sort_values(MOVIES.key)
+        .rename(columns=_NAMES_IN_MOVIES)[_COLUMNS]
+        .itertuples(index=False)
+    ]
+    found = np.array(
+        [next((by_id[k] for k in _id_keys(movie) if k in by_id), -1) for movie in wanted],
+        dtype=np.int64,
+    )
+    left = [wanted[i] for i in np.flatnonzero(found < 0)]
+    found[found < 0] = _by_titles(left, known)
     return found
 
 
@@ -117,20 +119,35 @@ def _title_keys(film: Any, nearby: Iterable[int]) -> Iterator[tuple[str, int]]:
                     yield plain, int(film.year) + years
 
 
-def _by_title(movie: Any, known: list[Any], by_title: dict[tuple[str, int], set[int]]) -> int:
-    for key in _title_keys(movie, _YEARS_NEARBY):
-        rows = [row for row in by_title.get(key, ()) if not _comparable(movie, known[row])]
-        if len(rows) == 1:
-            return rows[0]
-    return -1
+def _by_titles(movies: Sequence[Any], known: Sequence[Any]) -> Ints:
+    """Return the row of the one film of each movie's title and year, -1: none, or several."""
+    kinds = {_ids_of(movie) for movie in movies}
+    by_title: dict[tuple[str, int], set[int]] = {}
+    for row, film in enumerate(known):
+        ids = _ids_of(film)
+        # Most films have an id like all of the movies: their titles are not asked for.
+        if any(not _comparable(ids, kind) for kind in kinds):
+            for title in _title_keys(film, (0,)):
+                by_title.setdefault(title, set()).add(row)
+
+    def row_of(movie: Any) -> int:
+        ids = _ids_of(movie)
+        for title in _title_keys(movie, _YEARS_NEARBY):
+            rows = [r for r in by_title.get(title, ()) if not _comparable(ids, _ids_of(known[r]))]
+            if len(rows) == 1:
+                return rows[0]
+        return -1
+
+    return np.array([row_of(movie) for movie in movies], dtype=np.int64)
 
 
-def _comparable(one: Any, other: Any) -> bool:
+def _ids_of(film: Any) -> tuple[bool, bool]:
+    return _is_text(film.tmdb_id), _is_text(film.imdb_id)
+
+
+def _comparable(one: tuple[bool, bool], other: tuple[bool, bool]) -> bool:
     """Tell whether both have an id at the same place: then these have the say."""
-    return any(
-        _is_text(getattr(one, name)) and _is_text(getattr(other, name))
-        for name in ("tmdb_id", "imdb_id")
-    )
+    return any(mine and theirs for mine, theirs in zip(one, other, strict=True))
 
 
 def _is_text(value: object) -> bool:

@@ -22,7 +22,7 @@ _OTHER = re.compile(r"^(?P<title>.*?)\s*\((?:a\.?k\.?a\.?\s*)?(?P<other>[^()]+)\
 
 
 def read_films(dump: Dump) -> pd.DataFrame:
-    """Return the dump's films: the columns of FILMS, and ``movie``, the dump's number.
+    """Return the dump's films: FILMS without ``in_crowd``, and ``movie``, the dump's number.
 
     Several movies of a dump may be one film. A film without any id is ``movielens:…``.
 
@@ -42,7 +42,7 @@ def read_films(dump: Dump) -> pd.DataFrame:
         else:
             for movie, title in _dat(dump, name):
                 rows.setdefault(movie, {}).update(split_title(title))
-    names = ["movie", *(c.name for c in FILMS.columns)]
+    names = ["movie", *(c.name for c in FILMS.columns if c.name != "in_crowd")]
     found: list[dict[str, Any]] = [
         {"movie": movie, "film_id": _film_id(movie, rows[movie]), **rows[movie]}
         for movie in sorted(rows)

@@ -52,7 +52,7 @@ class StoredPool:
     """A pool over films of its own, whatever household they are of."""
 
     model: PooledModel
-    films: pd.DataFrame  # FILMS
+    films: pd.DataFrame  # FILMS; crowds are over those that are in_crowd, in their order
     crowds: Crowds | None = None  # over the films, for people who are in them
     everybody: Crowd | None = None  # over the films, for people who are not
     summary: Mapping[str, Any] = field(default_factory=dict)  # of what it is; small
@@ -70,22 +70,34 @@ class StoredPool:
             Whether the people who will be asked for are none of those it was learned from:
             they get the crowd of everybody, the others that of the groups they are not in.
         """
-        positions = positions_of(self.films, movies)
         crowds = Crowds((self.everybody,)) if outside else self.crowds
         if crowds is None or crowds.of_group == (None,):
             whom = "outside of it" if outside else "in it"
             raise MissingArtifact(f"This pool has no crowd for people {whom}.")
-        over = Crowds(tuple(c and crowd_at(c, positions) for c in crowds.of_group))
+        rows = rows_over(self.films, movies)
+        over = Crowds(tuple(c and crowd_at(c, rows) for c in crowds.of_group))
         return Pool(self.model, over, () if outside else self.without_group)
 
 
-def crowd_at(crowd: Crowd, positions: Ints) -> Crowd:
-    """Return a crowd over a library; movies it does not know (-1) have no counts, not none.
+#: Rows of a crowd, where there is none: a film that next to nobody played, one it has not heard of.
+RARE, UNKNOWN = -1, -2
+
+
+def rows_over(films: pd.DataFrame, movies: pd.DataFrame) -> Ints:
+    """Return the row of a crowd over FILMS that each movie of a household has, RARE or UNKNOWN."""
+    in_crowd = films["in_crowd"].to_numpy(dtype=bool)
+    row_of_film = np.where(in_crowd, np.cumsum(in_crowd) - 1, RARE)
+    # Position -1, no film, is the last one.
+    return np.r_[row_of_film, UNKNOWN][positions_of(films, movies)]
+
+
+def crowd_at(crowd: Crowd, rows: Ints) -> Crowd:
+    """Return a crowd over a library, of float64; movies it has not heard of have no counts.
 
     That nobody played a movie says something of it; that the crowd is older does not.
     """
-    found = crowd.at(positions)
-    unknown = positions < 0
+    found = crowd.at(rows)
+    unknown = rows == UNKNOWN
     return replace(
         found,
         n_plays=np.where(unknown, np.nan, found.n_plays),
@@ -178,6 +190,14 @@ def find_pool(store: Store, prefix: str) -> FoundPool | None:
         return None
     except DamagedArtifact as error:
         logger.warning("It is made again: %s", error)
+        return None
+
+
+def prior_summary(store: Store) -> Mapping[str, Any] | None:
+    """Return what is told of the prior; None if there is none, or a file of it is damaged."""
+    try:
+        return read_pool(store, PRIOR).summary
+    except (MissingArtifact, DamagedArtifact):
         return None
 
 

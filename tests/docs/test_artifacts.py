@@ -31,6 +31,10 @@ def pattern_of(key: str) -> str:
         parts[parts.index(PEOPLE) + 1] = "<user>"
     if "reading" in parts:
         parts[parts.index("reading") + 1 :] = ["<file>"]
+    if parts[0] == "pretrain":
+        parts[1:] = ["<digest>", "<file>"]
+    if parts[0] == "prior":
+        return re.sub(r"-[0-9a-f]{16}\.", "-<digest>.", "/".join(parts))
     return re.sub(r"-\d{4}\.(parquet|skops)$", r"-<part>.\1", "/".join(parts))
 
 
@@ -48,6 +52,8 @@ def pattern_of(key: str) -> str:
             "runs/20260801T030000Z-0a1b2c/fetch/home/people/0f3a/reading/plays-0.parquet",
             "runs/<run>/fetch/<household>/people/<user>/reading/<file>",
         ),
+        ("prior/crowd-00112233445566ff.parquet", "prior/crowd-<digest>.parquet"),
+        ("pretrain/00112233445566ff/rows-0000.parquet", "pretrain/<digest>/<file>"),
         ("state/home/people/0f3a/p.json", "state/<household>/people/<user>/p.json"),
     ],
 )

@@ -23,7 +23,9 @@ def movies(*rows):
 
 
 def films(*rows):
-    return FILMS.frame([{"film_id": f"movielens:{i}", **row} for i, row in enumerate(rows)])
+    return FILMS.frame(
+        [{"film_id": f"movielens:{i}", "in_crowd": True, **row} for i, row in enumerate(rows)]
+    )
 
 
 @pytest.mark.parametrize(

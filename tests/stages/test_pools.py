@@ -1,6 +1,8 @@
 import json
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from jfdask.errors import DamagedArtifact, MissingArtifact, NewerArtifact
@@ -9,9 +11,18 @@ from jfdask.model.catalogue import catalogue_of
 from jfdask.model.crowd import Member, crowd_of, crowds_of
 from jfdask.model.films import films_of
 from jfdask.model.history import History
-from jfdask.model.pooled import Pool, PooledModel, training_rows_of
+from jfdask.model.others import Pool
+from jfdask.model.pooled import PooledModel, training_rows_of
 from jfdask.settings import StoreSettings
-from jfdask.stages.pools import PRIOR, StoredPool, find_pool, read_pool, write_pool
+from jfdask.stages import pools
+from jfdask.stages.pools import (
+    PRIOR,
+    StoredPool,
+    find_pool,
+    prior_summary,
+    read_pool,
+    write_pool,
+)
 from jfdask.store.filesystem import address_of, open_store
 from jfdask.tables import MOVIES
 
@@ -143,6 +154,21 @@ def test_a_movie_that_the_pool_does_not_know_has_no_counts(store, over_films, mo
     assert np.isfinite(pool.scores(catalogue, history, history.unplayed)).all()
 
 
+def test_a_film_that_next_to_nobody_played_is_not_unheard_of(store, over_films, movies):
+    rare = over_films.films.iloc[:1].assign(film_id="tmdb:10000", tmdb_id="10000", in_crowd=False)
+    films = pd.concat([over_films.films, rare]).sort_values("film_id", ignore_index=True)
+    write_pool(store, PRIOR, replace(over_films, films=films))
+    other = movies.copy()
+    other.loc[7, ["film_id", "tmdb_id"]] = ["tmdb:10000", "10000"]
+    crowd = read_pool(store, PRIOR).over(other, outside=True).crowds.of("anybody")
+    as_before = read_pool(store, PRIOR).over(movies, outside=True).crowds.of("anybody")
+    assert crowd.n_plays[7] == crowd.bias[7] == 0.0
+    np.testing.assert_array_equal(crowd.n_plays[8:], as_before.n_plays[8:])
+    np.testing.assert_array_equal(
+        crowd.factors["loved"].vectors[8:], as_before.factors["loved"].vectors[8:]
+    )
+
+
 def test_what_is_not_there_is_said(store, over_films, movies):
     with pytest.raises(MissingArtifact):
         read_pool(store, PRIOR)
@@ -180,6 +206,16 @@ def test_nobody_likes_anything(store, over_films, histories):
     write_pool(store, "none", pool)
     found = read_pool(store, "none").everybody.factors["loved"]
     assert found.vectors.shape == (N_MOVIES, 0)
+
+
+def test_a_damaged_prior_is_none(store, over_films):
+    assert prior_summary(store) is None
+    write_pool(store, PRIOR, replace(over_films, summary={"n": 2}))
+    assert prior_summary(store) == {"n": 2}
+    [films] = [name for name in store.children(PRIOR) if name.startswith("films")]
+    store.delete(f"{PRIOR}/{films}")
+    pools._load.cache_clear()
+    assert prior_summary(store) is None
 
 
 @pytest.mark.parametrize("stem", ["films", "crowd", "model"])

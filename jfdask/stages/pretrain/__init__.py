@@ -24,7 +24,7 @@ from jfdask.model.crowd import N_GROUPS
 from jfdask.ratings.dump import Dump, open_dump
 from jfdask.ratings.films import read_films
 from jfdask.settings import Settings
-from jfdask.stages.pools import PRIOR, find_pool
+from jfdask.stages.pools import prior_summary
 from jfdask.stages.pretrain import tasks
 from jfdask.stages.pretrain.homes import Home, best_of, featurized_homes, films_in_common, told
 from jfdask.stages.pretrain.reading import have_parsed
@@ -89,9 +89,8 @@ def pretrain(
         home = best_of(homes, common)
         progress.say(f"{told(common)} films of the dump; learning on {home.name!r}")
         digest = _digest(dump, home, settings)
-        found, is_as_before = find_pool(store, PRIOR), True
-        summary = {} if found is None else found.summary
-        if summary.get("made_of") != digest:
+        summary, is_as_before = prior_summary(store), True
+        if summary is None or summary.get("made_of") != digest:
             given = _Job(settings, store, lock, progress, dump, films, home, digest)
             summary, is_as_before = _make(given), False
     seconds = time.monotonic() - began

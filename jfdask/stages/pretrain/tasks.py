@@ -13,7 +13,6 @@ import pandas as pd
 from jfdask.errors import DumpError
 from jfdask.model.catalogue import Catalogue, catalogue_of
 from jfdask.model.crowd import N_GROUPS, Crowd, Member, crowd_of, group_of
-from jfdask.model.films import positions_of
 from jfdask.model.history import History
 from jfdask.model.holdout import stable_fractions
 from jfdask.model.inputs import Ints
@@ -27,10 +26,12 @@ from jfdask.stages.places import Place
 from jfdask.stages.pooled_rows import decode_rows, encode_rows
 from jfdask.stages.pools import (
     PRIOR,
+    UNKNOWN,
     StoredPool,
     crowd_at,
     decode_crowd,
     encode_crowd,
+    rows_over,
     write_pool,
 )
 from jfdask.stages.pretrain.files import decode_people, encode_people
@@ -55,13 +56,13 @@ from jfdask.tables import FILMS, MOVIES
 #: People that are taken at most, and films they are over.
 MOST_PEOPLE, MOST_FILMS = 20_000, 20_000
 #: Ratings of these people from which on a film is kept.
-FEWEST_RATINGS = 5
+FEWEST_RATINGS = 2
 #: People whose rows the model learns from at most, and plays of the library's films each needs.
 MOST_TRAINED, FEWEST_PLAYS = 400, 20
 #: People without whom nothing is learned.
 FEWEST_PEOPLE = 50
 #: Share of a person's films that the crowd is made not to know: newer ones will be so.
-UNKNOWN = 0.1
+HIDDEN = 0.1
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def people_to_learn_from(work: Workplace, place: Place) -> list[list[int]]:
         There are too few.
     """
     people, _ = _people(work)
-    in_library = np.isin(people.films, _positions(work, place))
+    in_library = np.isin(people.films, _rows_of_library(work, place))
     n_played = np.add.reduceat(in_library.astype(np.int64), people.bounds[:-1])
     enough = np.flatnonzero(n_played >= FEWEST_PLAYS)[:MOST_TRAINED]
     if len(enough) < FEWEST_PEOPLE:
@@ -144,14 +145,14 @@ def make_rows(
     if work.has(rows_file(index)):
         return
     people, _ = _people(work)
-    catalogue, positions = catalogue_of(features(place)), _positions(work, place)
+    catalogue, in_crowd = catalogue_of(features(place)), _rows_of_library(work, place)
     crowd = _crowd(work, group)
     made = []
     for number in numbers:
         member = people.member(number)
-        history = _history(member, positions, catalogue)
-        hidden = stable_fractions(f"unknown to {member.user_id}", catalogue.movie_ids) < UNKNOWN
-        known = crowd_at(crowd, np.where(hidden, -1, positions))
+        history = _history(member, in_crowd, catalogue)
+        hidden = stable_fractions(f"unknown to {member.user_id}", catalogue.movie_ids) < HIDDEN
+        known = crowd_at(crowd, np.where(hidden, UNKNOWN, in_crowd))
         made.append(_of_any_household(training_rows_of(catalogue, known, history, seed)))
     rows = PooledRows(
         np.concatenate([rows.X for rows in made]),
@@ -184,16 +185,17 @@ def publish(work: Workplace, summary: Mapping[str, Any]) -> Receipt:
 def _dump_films(work: Workplace) -> tuple[Ints, Ints, pd.DataFrame]:
     """Return the dump's movies, ascending, the film that each is, and the films."""
     found = decode_arrow(work.read(FILMS_FILE), work.key(FILMS_FILE)).to_pandas()
-    films = FILMS.from_arrow(FILMS.to_arrow(found.drop(columns="movie").drop_duplicates("film_id")))
+    films = found.drop(columns="movie").drop_duplicates("film_id").assign(in_crowd=True)
+    films = FILMS.from_arrow(FILMS.to_arrow(films))
     row = pd.Series(np.arange(len(films)), index=films["film_id"])
     return found["movie"].to_numpy(), row[found["film_id"]].to_numpy(dtype=np.int64), films
 
 
 def _films(work: Workplace) -> pd.DataFrame:
-    """Return the films that the people are over, in their order."""
+    """Return the dump's films, those marked that the people are over."""
     _, _, films = _dump_films(work)
     _, film_ids = _people(work)
-    return films[films["film_id"].isin(film_ids)].reset_index(drop=True)
+    return films.assign(in_crowd=films["film_id"].isin(film_ids))
 
 
 @lru_cache(maxsize=1)
@@ -207,16 +209,16 @@ def _crowd(work: Workplace, group: int | None) -> Crowd:
 
 
 @lru_cache(maxsize=1)
-def _positions(work: Workplace, place: Place) -> Ints:
+def _rows_of_library(work: Workplace, place: Place) -> Ints:
     movies = reader(place, FETCH).table(MOVIES_TABLE, MOVIES)
-    return positions_of(_films(work), movies)
+    return rows_over(_films(work), movies)
 
 
-def _history(member: Member, positions: Ints, catalogue: Catalogue) -> History:
+def _history(member: Member, in_crowd: Ints, catalogue: Catalogue) -> History:
     """Return a person of the dump as one of the household, who sees what the dump has."""
-    visible = np.flatnonzero(positions >= 0)
-    played = visible[np.isin(positions[visible], member.played)]
-    liked = member.liked[np.searchsorted(member.played, positions[played])]
+    visible = np.flatnonzero(in_crowd != UNKNOWN)
+    played = visible[np.isin(in_crowd[visible], member.played)]
+    liked = member.liked[np.searchsorted(member.played, in_crowd[played])]
     none = np.empty(0, dtype=np.int64)
     ids = catalogue.movie_ids[visible]
     return History(member.user_id, played, liked, visible, ids, none, none)

@@ -16,7 +16,7 @@ from jfdask.stages.pretrain import pretrain
 from jfdask.store.lock import hold_lock
 from jfdask.store.runs import latest_run
 
-from .conftest import N_PEOPLE, zipped
+from ...invented import N_PEOPLE, zipped
 
 pytestmark = [pytest.mark.cluster, pytest.mark.server]
 

@@ -1,4 +1,4 @@
-"""A finished night, and dumps of invented people over its films."""
+"""Dumps of public ratings, of people who were invented over a library's films."""
 
 from __future__ import annotations
 
@@ -8,13 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pytest
-
-from jfdask.stages.files import FETCH, MOVIES_TABLE
-from jfdask.stages.places import Place
-from jfdask.stages.units import reader
-from jfdask.store.runs import latest_run
-from jfdask.tables import MOVIES
 
 N_PEOPLE, N_RATED = 120, 70
 
@@ -65,19 +58,15 @@ def zipped(folder: Path) -> Path:
     return path
 
 
-@pytest.fixture(scope="session")
-def invented(finished) -> Invented:
-    store = finished.store
-    place = Place(store.address, latest_run(store), "home")
-    movies = reader(place, FETCH).table(MOVIES_TABLE, MOVIES)
+def invent(movies: pd.DataFrame) -> Invented:
+    """Invent people over these MOVIES: each loves one of four genres, and plays more of it."""
     rng = np.random.default_rng(0)
-    genres = [g for g, _ in movies["genres"].explode().value_counts().head(4).items()]
+    genres = movies["genres"].explode().value_counts().index[:4]
     rows, loved = [], []
     for person in range(1, N_PEOPLE + 1):
         genre = genres[person % len(genres)]
         loved.append(genre)
         is_loved = np.array([genre in some for some in movies["genres"]])
-        # What is loved is played more, too.
         weight = np.where(is_loved, 3.0, 1.0)
         rated = rng.choice(len(movies), N_RATED, replace=False, p=weight / weight.sum())
         for at, film in enumerate(rated):
