@@ -24,6 +24,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
 from pathlib import Path
 
 from quality_bench.figures import (
@@ -35,6 +36,7 @@ from quality_bench.figures import (
     word_figures,
 )
 from quality_bench.methods import METHODS, check_methods
+from quality_bench.ours import ALL, OTHER_HALF, pool_of
 from quality_bench.people import N_FOLDS, Person, case_of, with_hearts
 from quality_bench.reading import digest_of, find
 from quality_bench.results import (
@@ -81,6 +83,7 @@ def measure(options: argparse.Namespace) -> str:
     if not people:
         raise SettingsError("Nobody has 100 plays and 10 of either class: there is no one to ask.")
     codes = {m: code_digest(m, _data_digest(options)) for m in methods}
+    world = replace(world, made_of=code_digest("pooled", _data_digest(options)))
     journal = Journal(out.with_suffix(".jsonl"))
     position = {p.user_id: i for i, p in enumerate(world.evaluated)}
     units = [
@@ -90,6 +93,7 @@ def measure(options: argparse.Namespace) -> str:
         if (missing := _missing(journal, person, method, tasks, codes[method]))
     ]
     with Progress() as progress:
+        _grow_pools(world, units, options.jobs, progress)
         bar = progress.add_task("people x methods", total=len(units))
         for (index, method, _), figures, seconds in _run(world, units, options.jobs):
             for task, found in figures.items():
@@ -179,6 +183,37 @@ def _run(
                 yield submitted[future], *future.result()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _grow_pools(world: World, units: Sequence[Unit], jobs: int, progress: Progress) -> None:
+    """Have the trees of all pools grown, one a process, before people are scored by them."""
+    global _world
+    _world = world
+    wanted = {
+        (whose, fold, "C" in tasks and whose == ALL)
+        for index, method, tasks in units
+        for whose in _pools_of(world.evaluated[index], method)
+        for fold in range(N_FOLDS)
+        if set(tasks) - {"H"}
+    }
+    if not wanted or jobs == 1:
+        return  # one process grows each when it comes to it
+    bar = progress.add_task("pools of people", total=len(wanted))
+    forked = multiprocessing.get_context("fork")
+    with ProcessPoolExecutor(jobs, forked, initializer=threadpool_limits, initargs=(1,)) as pool:
+        for future in as_completed([pool.submit(_grow_pool, *one) for one in sorted(wanted)]):
+            future.result()
+            progress.advance(bar)
+
+
+def _pools_of(person: Person, method: str) -> tuple[str, ...]:
+    return {"pooled": (ALL,), "prior": (OTHER_HALF[person.half],)}.get(method, ())
+
+
+def _grow_pool(whose: str, fold: int, to_measure: bool) -> None:
+    if _world is None:
+        raise RuntimeError("A process was started without the world.")
+    pool_of(_world, whose, fold, to_measure=to_measure)
 
 
 def _measure_unit(unit: Unit) -> tuple[dict[str, Figures], float]:

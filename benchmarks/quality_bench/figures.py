@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from scipy.special import expit
 from sklearn.metrics import average_precision_score, f1_score, log_loss, roc_auc_score
 
-from jfdask.model.calibration import reliability
+from jfdask.model.calibration import f1_threshold, reliability
 from jfdask.model.inputs import Bools, Floats, Ints
-from jfdask.model.metrics import best_threshold
 
 #: Per cent of the favourites that are known in task H.
 HEARTS = (0, 3, 10, 30)
@@ -34,9 +34,9 @@ def favorite_figures(
 ) -> Figures:
     """Return task A's figures, from the scores of each fold's hidden plays.
 
-    F1's second threshold is the best one for the other folds, whose scores are out of fold,
-    too. A score that is no probability has no ½: it is cut where, in the other folds, as many
-    plays lie above as there are favourites; it has no log loss.
+    F1's second threshold is chosen on the other folds, whose scores are out of fold, too. A score
+    that is no probability has no ½: it is cut where, in the other folds, as many plays lie above
+    as there are favourites; it has no log loss, and is made one of 0 to 1 to choose a threshold.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def favorite_figures(
         other_y = np.concatenate([liked[i] for i in others])
         other_score = np.concatenate([scores[i] for i in others])
         cut = 0.5 if is_probability else float(np.quantile(other_score, 1 - other_y.mean()))
-        tuned = score >= best_threshold(other_y, other_score)
+        tuned = _tuned(other_y, other_score, score, is_probability=is_probability)
         figures = {
             "auc": roc_auc_score(y, score),
             "ap": average_precision_score(y, score),
@@ -61,6 +61,14 @@ def favorite_figures(
             figures["log_loss"] = log_loss(y, score, labels=[False, True])
         by_fold.append(figures)
     return _means(by_fold, METRICS["A"])
+
+
+def _tuned(other_y: Bools, others: Floats, score: Floats, *, is_probability: bool) -> Bools:
+    """Decide by a threshold chosen on other scores, by the same rule for all methods."""
+    if not is_probability:
+        centre, width = others.mean(), others.std() or 1.0
+        others, score = expit((others - centre) / width), expit((score - centre) / width)
+    return np.asarray(score >= f1_threshold(other_y, others))
 
 
 def list_figures(

@@ -16,13 +16,17 @@ from jfdask.model.personal import (
     learn,
     score_movies,
 )
-from jfdask.model.pooled import FEWEST_PLAYS
+from jfdask.model.pooled import FEWEST_PLAYS, PooledModel
 from jfdask.model.ranking import DIVERSITY, likeness, rank
 from jfdask.settings import RecommendSettings
 
 from .baselines import Scores
 from .people import Case, Person, half_of, whole_history
 from .world import World
+
+#: Whom a pool is learned of: everybody, or a half.
+ALL = "all"
+OTHER_HALF = {"choose": "quote", "quote": "choose"}
 
 
 def affinity(world: World, case: Case, tasks: str) -> Scores:
@@ -36,22 +40,32 @@ def affinity(world: World, case: Case, tasks: str) -> Scores:
 
 def pooled(world: World, case: Case, tasks: str) -> Scores:
     """All people together: the trees of everybody's visible plays, and her own kernel ridge."""
-    pool = world.once(
-        ("pool", case.fold, "C" in tasks),
-        lambda: _pool(world.visible(case.fold), world, to_measure="C" in tasks),
-    )
-    return _scores(world, case, tasks, pool)
+    return _scores(world, case, tasks, pool_of(world, ALL, case.fold, to_measure="C" in tasks))
 
 
 def prior(world: World, case: Case, tasks: str) -> Scores:
     """One person alone, with a prior learned from people of the half that she is not in."""
-    half = half_of(case.history.user_id)
+    others = OTHER_HALF[half_of(case.history.user_id)]
+    return _scores(world, case, tasks, pool_of(world, others, case.fold, to_measure=False))
 
-    def others() -> Pool | None:
-        seen = [seen for seen in world.visible(case.fold) if seen[0].half != half]
-        return _pool(seen, world, to_measure=False)
 
-    return _scores(world, case, tasks, world.once(("prior", half, case.fold), others))
+def pool_of(world: World, whose: str, fold: int, *, to_measure: bool) -> Pool | None:
+    """Return what some people's visible plays teach; None if nobody has enough.
+
+    Parameters
+    ----------
+    whose
+        ``ALL``, or a half.
+    to_measure
+        Whether the models that have not seen a group are needed, too.
+    """
+
+    def make() -> Pool | None:
+        seen = [s for s in world.visible(fold) if whose in (ALL, s[0].half)]
+        return _pool(world, seen, f"{whose}-{fold}-{to_measure}", to_measure=to_measure)
+
+    pool: Pool | None = world.once(("pool", whose, fold, to_measure), make)
+    return pool
 
 
 def _scores(world: World, case: Case, tasks: str, pool: Pool | None) -> Scores:
@@ -92,9 +106,8 @@ def _places(order: Ints) -> Floats:
 
 
 def _pool(
-    visible: Sequence[tuple[Person, Ints, Bools]], world: World, *, to_measure: bool
+    world: World, visible: Sequence[tuple[Person, Ints, Bools]], name: str, *, to_measure: bool
 ) -> Pool | None:
-    """Return what these people's visible plays teach; None if nobody has enough."""
     ids = world.catalogue.movie_ids
     histories = [whole_history(p.user_id, played, liked, ids) for p, played, liked in visible]
     if not any(len(h.played) >= FEWEST_PLAYS for h in histories):
@@ -102,4 +115,14 @@ def _pool(
     members = [Member(h.user_id, h.played, h.liked) for h in histories]
     crowds = crowds_of(members, world.catalogue.n_movies)
     seed = LearnOptions().random_state
-    return learn_pool(world.catalogue, crowds, histories, seed, to_measure=to_measure)
+
+    def learn_anew() -> Pool:
+        return learn_pool(world.catalogue, crowds, histories, seed, to_measure=to_measure)
+
+    # The trees take two minutes, and are small: all processes share what one has grown.
+    model, without_group = world.kept(f"pool-{name}", lambda: _trees_of(learn_anew()))
+    return Pool(model, crowds, without_group)
+
+
+def _trees_of(pool: Pool) -> tuple[PooledModel, tuple[PooledModel, ...]]:
+    return pool.model, pool.without_group

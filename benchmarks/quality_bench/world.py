@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pickle
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -49,6 +51,8 @@ class World:
     crowd: tuple[Person, ...]  # whom to learn from: sorted by id, each once
     seed_vectors: Callable[[], Floats]  # U·S of the seed's blocks, (n_movies, n_components)
     text_vectors: Callable[[], Floats]  # U·S of the text block, (n_movies, TEXT_COMPONENTS)
+    cache: Path | None = None  # where what takes long is kept; None: nowhere
+    made_of: str = ""  # digest of code and data: what was kept of others is not taken
     _made: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -68,7 +72,8 @@ class World:
             ids = self.catalogue.movie_ids
             crowd = tuple(with_hearts(p, percent, ids) for p in self.crowd)
             evaluated = tuple(with_hearts(p, percent, ids) for p in self.evaluated)
-            return replace(self, crowd=crowd, evaluated=evaluated, _made={})
+            made_of = self.made_of and f"{self.made_of}-hearts-{percent:g}"
+            return replace(self, crowd=crowd, evaluated=evaluated, made_of=made_of, _made={})
 
         made: World = self.once(("hearts", percent), fewer)
         return made
@@ -78,6 +83,18 @@ class World:
         if key not in self._made:
             self._made[key] = make()
         return self._made[key]
+
+    def kept(self, name: str, make: Callable[[], Any]) -> Any:
+        """Return what is made once, by whichever process comes first, and kept in the cache."""
+        if self.cache is None or not self.made_of:
+            return make()
+        path = self.cache / f"{name}-{self.made_of}.pickle"
+        if not path.exists():
+            made = make()
+            half = path.with_suffix(f".{os.getpid()}")
+            half.write_bytes(pickle.dumps(made))
+            half.replace(path)
+        return pickle.loads(path.read_bytes())
 
 
 def make_world(data: Path, people: Path | None, crowd: Path | None, cache: Path) -> World:
@@ -133,6 +150,7 @@ def world_of(
         tuple(sorted(crowd, key=lambda p: p.user_id)),
         lambda: reduced(SEED_BLOCKS, min(longest, MOST_COMPONENTS)),
         lambda: reduced(("text",), TEXT_COMPONENTS),
+        cache,
     )
 
 

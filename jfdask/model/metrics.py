@@ -118,28 +118,6 @@ def area_under_curve(liked: Bools, score: Floats) -> float | None:
     return _plain(_curves(liked, score, np.ones((1, len(liked))))[0][0])
 
 
-def best_threshold(liked: Bools, score: Floats) -> float:
-    """Return the score from which on calling movies favourites gives the best F1.
-
-    It lies half-way to the next lower score; of equally good ones it is the highest. Without
-    favourites it is ½.
-
-    Examples
-    --------
-    >>> best_threshold(np.array([True, True, False]), np.array([0.9, 0.6, 0.2]))
-    0.4
-    """
-    if not liked.any():
-        return 0.5
-    order = np.argsort(-score, kind="stable")
-    ranked, hits = score[order], np.cumsum(liked[order])
-    f1 = 2 * hits / (np.arange(1, len(score) + 1) + liked.sum())
-    is_last = np.r_[ranked[1:] < ranked[:-1], True]
-    best = int(np.argmax(np.where(is_last, f1, -1.0)))
-    below = ranked[best + 1] if best + 1 < len(ranked) else ranked[best]
-    return float((ranked[best] + below) / 2)
-
-
 def _plain(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 

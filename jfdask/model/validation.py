@@ -13,6 +13,7 @@ from jfdask.model.calibration import (
     Calibration,
     Reliability,
     cross_calibrated,
+    f1_threshold,
     fit_calibration,
     reliability,
 )
@@ -20,7 +21,7 @@ from jfdask.model.catalogue import ITEM_COLUMNS, Catalogue
 from jfdask.model.history import History
 from jfdask.model.holdout import folds_of, is_held_out, stable_seed
 from jfdask.model.inputs import Bools, Floats, Ints
-from jfdask.model.metrics import Metrics, always_true, best_threshold, by_rating, measure
+from jfdask.model.metrics import Metrics, always_true, by_rating, measure
 
 _RATING = ITEM_COLUMNS.index("numbers__community_rating")
 
@@ -73,7 +74,7 @@ def validate(
     if len(query):
         fitted = _fitted(clone(model), seen)
         hidden_score = fitted.predict_proba(query)[:, 1]
-        tuned = hidden_score >= best_threshold(seen.liked, score)
+        tuned = hidden_score >= f1_threshold(seen.liked, score)
         figures["held_out"] = _beside_rules(
             history.liked[hidden], hidden_score, tuned, rating[query], training, seed
         )
@@ -108,7 +109,7 @@ def _by_other_folds(liked: Bools, score: Floats, folds: Ints) -> Bools:
     decided = np.zeros(len(liked), dtype=np.bool_)
     for fold in np.unique(folds):
         inside = folds == fold
-        decided[inside] = score[inside] >= best_threshold(liked[~inside], score[~inside])
+        decided[inside] = score[inside] >= f1_threshold(liked[~inside], score[~inside])
     return decided
 
 

@@ -5,12 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit, logit
+from sklearn.metrics import f1_score
 
 from jfdask.model.calibration import (
     N_BINS,
     Calibration,
     Reliability,
     cross_calibrated,
+    f1_threshold,
     fit_calibration,
     reliability,
     together,
@@ -99,3 +101,24 @@ def test_everybody_together_is_the_sum_and_survives_the_store():
     kept = [Reliability.from_rows(json.loads(json.dumps(r.to_rows()))) for r in some]
     assert together(kept).error == pytest.approx(reliability(*whole).error)
     assert together([]).error is None
+
+
+def test_the_threshold_promises_the_best_f1_for_other_labels():
+    """Chosen on labels that are half of chance, it is better on others than the best by luck."""
+    rng = np.random.default_rng(0)
+    gains = []
+    for _ in range(60):
+        p = rng.beta(1.2, 1.8, size=120)
+        seen, others = (rng.random(120) < p for _ in range(2))
+        cut = f1_threshold(seen, p)
+        luckiest = max(np.unique(p), key=lambda t: f1_score(seen, p >= t, zero_division=0))
+        gains.append(f1_score(others, p >= cut) - f1_score(others, p >= luckiest))
+    assert np.mean(gains) > 0.005
+
+
+def test_a_threshold_does_not_part_equal_scores():
+    liked, score = np.array([True, False, True, False]), np.array([0.5, 0.5, 0.5, 0.1])
+    cut = f1_threshold(liked, score)
+    assert cut <= 0.5
+    assert len({bool(s >= cut) for s in score[:3]}) == 1
+    assert f1_threshold(~np.ones(3, dtype=bool), np.array([0.1, 0.2, 0.3])) == 0.5

@@ -9,7 +9,6 @@ from sklearn import metrics as reference
 from jfdask.model.metrics import (
     always_true,
     area_under_curve,
-    best_threshold,
     by_rating,
     measure,
 )
@@ -80,18 +79,6 @@ def test_the_ratings_threshold_is_the_median_of_the_training_plays():
     assert m.confusion == ((2, 0), (0, 2))
     assert m.auc == 1.0
     assert by_rating(liked, np.full(4, np.nan), np.full(3, np.nan)).auc == 0.5
-
-
-@settings(max_examples=60, deadline=None)
-@given(cases)
-def test_no_threshold_is_better_than_the_best(rows):
-    liked, score = np.array([r[0] for r in rows]), np.array([r[1] for r in rows])
-    if not liked.any():
-        assert best_threshold(liked, score) == 0.5
-        return
-    best = reference.f1_score(liked, score >= best_threshold(liked, score), zero_division=0)
-    for threshold in np.unique(score):
-        assert best >= reference.f1_score(liked, score >= threshold, zero_division=0) - 1e-12
 
 
 def test_decisions_by_threshold_count_for_their_own_figure_only():

@@ -21,6 +21,13 @@ from ...invented import N_PEOPLE, zipped
 pytestmark = [pytest.mark.cluster, pytest.mark.server]
 
 
+def scores(pool, catalogue, history):
+    """Return P(played) and P(favourite) of what somebody has not played, by the trees."""
+    others = pool.of(history.user_id)
+    rows = others.rows(catalogue, history.played, history.liked, history.unplayed)
+    return others.model.played(rows), others.model.favorite(rows)
+
+
 @pytest.fixture(scope="session")
 def pretrained(finished, invented, tmp_path_factory):
     """Nights with a prior, on two workers from a folder; and what came of it."""
@@ -60,7 +67,7 @@ def test_a_planted_taste_is_found_for_somebody_new(pretrained, invented):
     everything, none = np.arange(len(loved)), np.empty(0, dtype=np.int64)
     given = (played, loved[played], everything, catalogue.movie_ids, none, none)
     history = History("somebody new", *given)
-    by_play, by_favorite = pool.scores(catalogue, history, history.unplayed)
+    by_play, by_favorite = scores(pool, catalogue, history)
     assert area_under_curve(loved[history.unplayed], by_favorite) > 0.9
     assert area_under_curve(loved[history.unplayed], by_play) > 0.6
 
