@@ -25,7 +25,7 @@ def test_a_night_of_two_households(tmp_path):
     assert result["seconds"]["4"] > 0
     # Each person has a model and a list, and each list was read.
     tasks = result["tasks_of"]["4"]
-    assert {"learn_people", "recommend_to", "read_page", "finish"} <= tasks.keys()
+    assert {"learn_people", "recommend_to", "read_first_pages", "finish"} <= tasks.keys()
     assert result["tasks_per_person"]["4"] == sum(tasks.values()) / 4
     assert result["worker_peak_mb"]["4"] > 50
 

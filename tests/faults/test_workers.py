@@ -15,7 +15,14 @@ TWO = {"cluster.workers": 2}
 
 @pytest.mark.parametrize(
     "task",
-    ["read_page", "read_people", "ensure_text_model", "transform", "learn_people", "recommend_to"],
+    [
+        "read_first_pages",
+        "read_people",
+        "ensure_text_model",
+        "transform",
+        "learn_people",
+        "recommend_to",
+    ],
 )
 def test_a_killed_worker_costs_time_only(first_night, server, undisturbed, task):
     house = first_night.with_settings(TWO)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -36,8 +36,21 @@ class ListRead:
     times: tuple[datetime, ...] = ()  # the server's clock at each page
 
 
-def read_list(place: Place, server: Server, listing: Listing, size: int) -> Work[ListRead]:
+def read_list(
+    place: Place,
+    server: Server,
+    listing: Listing,
+    size: int,
+    first: Receipt | ServerFault | None = None,
+) -> Work[ListRead]:
     """Read all pages of a list, again if it was changing underneath.
+
+    Parameters
+    ----------
+    size
+        Items a page.
+    first
+        What came of the first page, ``first_part(size)``, if it was asked for already.
 
     Raises
     ------
@@ -48,7 +61,8 @@ def read_list(place: Place, server: Server, listing: Listing, size: int) -> Work
         # Of another length each time: an item that was just saved is not a seam again.
         length = max(2, size - round_)
         pages = _Pages(place, server, listing, round_)
-        yield from pages.take([(0, length)])
+        given = first if round_ == 0 else None
+        yield from pages.take([(0, length)], None if given is None else [given])
         starts = page_starts(pages.total, length)[1:]
         yield from pages.take((start, min(length, pages.total - start)) for start in starts)
         shift = yield from pages.shift()
@@ -78,15 +92,18 @@ class _Pages:
         """Items of the list."""
         return self.receipts[0].total
 
-    def take(self, wanted: Iterable[tuple[int, int]]) -> Work[None]:
-        """Read ranges (start, length). One that the server cannot give is halved.
+    def take(
+        self, wanted: Iterable[tuple[int, int]], answers: Sequence[Any] | None = None
+    ) -> Work[None]:
+        """Read ranges (start, length), if there are no answers. What cannot be given is halved.
 
         What is broken on the server's side costs itself in the end, not its page. A server
         that gives none of many ranges is broken as a whole.
         """
         ranges = list(wanted)
         while ranges:
-            answers = yield [self._call(start, n) for start, n in ranges]
+            if answers is None:
+                answers = yield [self._call(start, n) for start, n in ranges]
             refused = [answer for answer in answers if isinstance(answer, ServerFault)]
             if not self.receipts and len(refused) == len(ranges) >= ENOUGH_REFUSALS:
                 raise refused[0]
@@ -99,7 +116,7 @@ class _Pages:
                     self.faults[start] = answer
                 else:
                     halves += self._halves(start, n)
-            ranges = list(dict.fromkeys(halves))
+            ranges, answers = list(dict.fromkeys(halves)), None
         if not self.receipts:
             raise self.faults[min(self.faults)]
 
@@ -161,7 +178,7 @@ class _Pages:
         return self.faults.keys() - {receipt.start for receipt in self.receipts}
 
     def _part(self, start: int, n: int) -> str:
-        return f"{self.round_}-{start:08d}-{n}.parquet"
+        return _part(self.round_, start, n)
 
     def _call(self, start: int, n: int) -> Call:
         part = self._part(start, n)
@@ -171,6 +188,15 @@ class _Pages:
             return Call(tasks.read_page, (self.place, part, *asked), "pages")
         keep = partial(tasks.keep_page, place=self.place, listing=self.listing, part=part)
         return Call(tasks.ask_for_page, asked, "pages", n_tasks=2, then=keep)
+
+
+def first_part(size: int) -> str:
+    """Return the name of the first page of a list as it is read first."""
+    return _part(0, 0, max(2, size))
+
+
+def _part(round_: int, start: int, n: int) -> str:
+    return f"{round_}-{start:08d}-{n}.parquet"
 
 
 def or_raise(answer: Any) -> Any:

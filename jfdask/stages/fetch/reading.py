@@ -16,7 +16,7 @@ from jfdask.stages.fetch import making, tasks
 from jfdask.stages.fetch.choosing import chosen_people, missing_people, widest
 from jfdask.stages.fetch.listing import Listing, in_chunks
 from jfdask.stages.fetch.losses import told_losses
-from jfdask.stages.fetch.pages import ListRead, or_raise, read_list
+from jfdask.stages.fetch.pages import ListRead, first_part, or_raise, read_list
 from jfdask.stages.places import Place
 from jfdask.stages.units import Draft
 from jfdask.stages.window import Call, Work, together
@@ -125,10 +125,17 @@ def _read_history(
     """
     if not sees_all:
         return [(yield from read_list(place, server, Listing("plays", user_id), size))]
-    lists = []
-    for mark in MARKS:
-        marked = Listing("plays", user_id, only=mark)
-        lists.append((yield from read_list(place, server, marked, size)))
+    marked = [Listing("plays", user_id, only=mark) for mark in MARKS]
+    part, length = first_part(size), max(2, size)
+    wanted = (place, part, server, tuple(marked), length)
+    [firsts] = yield [Call(tasks.read_first_pages, wanted, "pages", len(marked))]
+    lists: list[ListRead] = []
+    for listing, first in zip(marked, or_raise(firsts), strict=True):
+        # As a rule a list is one page. The first pages of those behind a longer one were read
+        # too early: before its end.
+        is_in_order = all(one.parts == (part,) for one in lists)
+        given = first if is_in_order else None
+        lists.append((yield from read_list(place, server, listing, size, given)))
     return lists[::-1]
 
 

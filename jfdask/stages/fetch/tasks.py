@@ -112,7 +112,35 @@ def read_page(
     place: Place, part: str, server: Server, listing: Listing, start: int, limit: int
 ) -> PageReceipt:
     """Read one page of a list into the store."""
-    return keep_page(ask_for_page(server, listing, start, limit), place, listing, part)
+    leave_the_thread()
+    return _read_page(place, part, server, listing, start, limit)
+
+
+def read_first_pages(
+    place: Place, part: str, server: Server, listings: Sequence[Listing], limit: int
+) -> list[PageReceipt | ServerFault]:
+    """Read the first page of some lists into the store, one after the other.
+
+    Returns
+    -------
+    list
+        A receipt each, or why the server cannot give that page.
+    """
+    leave_the_thread()
+    found: list[PageReceipt | ServerFault] = []
+    for listing in listings:
+        try:
+            found.append(_read_page(place, part, server, listing, 0, limit))
+        except ServerFault as fault:
+            found.append(fault)
+    return found
+
+
+def _read_page(
+    place: Place, part: str, server: Server, listing: Listing, start: int, limit: int
+) -> PageReceipt:
+    given = asked(server, lambda client: _ask_for_page(client, listing, start, limit))
+    return keep_page(given, place, listing, part)
 
 
 def keep_page(given: GivenPage, place: Place, listing: Listing, part: str) -> PageReceipt:

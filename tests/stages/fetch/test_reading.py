@@ -8,6 +8,7 @@ import pytest
 from jfdask.demo.process import start_demo
 from jfdask.errors import ClusterError, JellyfinError, ServerFault, SettingsError, StoreError
 from jfdask.jellyfin.connection import server_of
+from jfdask.jellyfin.reading import MARKS
 from jfdask.settings import FetchSettings, Household
 from jfdask.stages.fetch import making, tasks
 from jfdask.stages.fetch.losses import NOT_GIVEN
@@ -107,12 +108,58 @@ def test_people_of_the_settings(read):
 def test_somebody_who_cannot_be_read_is_left_out_and_everybody_is_not(read):
     def of_lea(call):
         listing = call.args[3]
-        return ClusterError("lost") if listing.user_id in lea else None
+        first = listing[0] if call.function is tasks.read_first_pages else listing
+        return ClusterError("lost") if first.user_id in lea else None
 
     whole = read()
     lea = set(read(users=("lea",)).summary["people"])
-    draft = read(partial(instead, {tasks.read_page: of_lea}))
+    broken = {tasks.read_page: of_lea, tasks.read_first_pages: of_lea}
+    draft = read(partial(instead, broken))
     assert set(draft.summary["people"]) == set(whole.summary["people"]) - lea
     assert "User 'lea' could not be read" in draft.problems[0]
     with pytest.raises(JellyfinError, match="User 'lea' could not be read"):
-        read(partial(instead, {tasks.read_page: of_lea}), users=("lea",))
+        read(partial(instead, broken), users=("lea",))
+
+
+def test_one_task_reads_a_persons_lists_if_each_is_one_page(read):
+    asked = {}
+
+    def note(call):
+        asked.setdefault(call.function, []).append(call.args)
+
+    def in_pages_of(size):
+        spies = {tasks.read_page: note, tasks.read_first_pages: note}
+        fetch = FETCH.model_copy(update={"page_size": size})
+        return read(partial(instead, spies), fetch, users=("lea",))
+
+    whole = in_pages_of(500)
+    assert len(asked.pop(tasks.read_first_pages)) == 1
+    assert asked == {}
+
+    # In short pages, the lists behind the first long one are read after its end.
+    short = in_pages_of(20)
+    [(*_, listings, _)] = asked.pop(tasks.read_first_pages)
+    pages = [(listing, start) for *_, listing, start, _ in asked[tasks.read_page]]
+    read_anew = [listing for listing, start in pages if start == 0]
+    long = next(listing for listing, start in pages if start > 0)
+    assert read_anew == list(listings[listings.index(long) + 1 :])
+    assert read_anew
+    plays = [name for name in whole.receipts[0] if name.endswith("plays.parquet")]
+    assert [short.receipts[0][name] for name in plays] == [whole.receipts[0][n] for n in plays]
+
+
+def test_a_first_page_that_the_server_cannot_give_is_read_in_halves(read, monkeypatch):
+    whole = read()
+    real, broken = tasks._ask_for_page, []
+
+    def ask(client, listing, start, limit):
+        if listing.only == MARKS[0] and start == 0 and limit > 50:
+            broken.append(listing)
+            raise ServerFault("500")
+        return real(client, listing, start, limit)
+
+    monkeypatch.setattr(tasks, "_ask_for_page", ask)
+    draft = read()
+    assert broken
+    assert draft.problems == ()
+    assert draft.receipts == whole.receipts
