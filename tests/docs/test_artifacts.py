@@ -33,7 +33,11 @@ def pattern_of(key: str) -> str:
         parts[parts.index("reading") + 1 :] = ["<file>"]
     if parts[0] == "pretrain":
         parts[1:] = ["<digest>", "<file>"]
-    if parts[0] == "prior":
+    if parts[0] == "making":
+        parts[2:] = ["<digest>", "<file>"]
+    if parts[0] == "pools":
+        parts[1] = "<digest>"
+    if parts[0] in ("pools", "prior"):
         return re.sub(r"-[0-9a-f]{16}\.", "-<digest>.", "/".join(parts))
     return re.sub(r"-\d{4}\.(parquet|skops)$", r"-<part>.\1", "/".join(parts))
 
