@@ -9,7 +9,9 @@ from jfdask.errors import DamagedArtifact, DumpError, LockHeld, MissingArtifact
 from jfdask.model.catalogue import catalogue_of
 from jfdask.model.history import History
 from jfdask.model.metrics import area_under_curve
+from jfdask.stages.files import CHOICE, METRICS
 from jfdask.stages.household import features
+from jfdask.stages.lists import finished_unit
 from jfdask.stages.places import Place
 from jfdask.stages.pools import PRIOR, find_pool, read_pool
 from jfdask.stages.pretrain import pretrain
@@ -190,3 +192,19 @@ def test_without_features_there_is_nothing_to_learn_over(invented, finished, tmp
     settings = finished.settings.model_copy(update={"store": store})
     with pytest.raises(MissingArtifact, match="jfdask fetch, jfdask featurize"):
         pretrain(settings, invented.write_csv(tmp_path), finished.told)
+
+
+def test_from_then_on_every_night_uses_it(pretrained, tmp_path):
+    nights = pretrained[0].copy(tmp_path)
+    summary = nights.run("pool", "train", "recommend")
+    assert summary.exit_code == 0, summary.problems
+    run_id = latest_run(nights.store)
+    choice = finished_unit(nights.store, run_id, "pool", "home").json(CHOICE)
+    assert choice["prefix"] == PRIOR
+    assert choice["outside"]
+    trained = finished_unit(nights.store, run_id, "train", "home")
+    kinds = {
+        trained.json(name)["kind"] for name in trained.names("people/") if name.endswith(METRICS)
+    }
+    assert "pooled" in kinds
+    assert "affinity" not in kinds

@@ -1,0 +1,93 @@
+import numpy as np
+import pytest
+
+from jfdask.demo.process import start_demo
+from jfdask.model.crowd import FEWEST
+from jfdask.stages.files import CHOICE, METRICS, POOL
+from jfdask.stages.lists import finished_unit, lists_of_run
+from jfdask.stages.pool import is_fresh
+from jfdask.stages.pool.making import of_plays
+from jfdask.stages.pools import POOLS, find_pool, read_pool
+from jfdask.store.keys import person
+from jfdask.store.runs import latest_run
+
+SETTINGS = {"random_state": 42, "code": "x"}
+HOME = {"n_people": 30, "n_plays": 1000, "n_liked": 400, "who": "these"}
+POOL_OF_HOME = {"settings": SETTINGS, "people": {"home": HOME}}
+
+
+@pytest.mark.parametrize(
+    ("change", "stays"),
+    [({}, True), ({"n_plays": 1040}, True), ({"n_plays": 1060}, False), ({"who": "others"}, False)],
+)
+def test_a_pool_stays_until_much_has_changed(change, stays):
+    assert is_fresh(POOL_OF_HOME, SETTINGS, {"home": {**HOME, **change}}) is stays
+
+
+def test_a_pool_is_of_these_households_and_this_code():
+    assert not is_fresh(POOL_OF_HOME, {**SETTINGS, "code": "y"}, {"home": HOME})
+    assert not is_fresh(POOL_OF_HOME, SETTINGS, {"home": HOME, "next door": HOME})
+    assert not is_fresh({}, SETTINGS, {"home": HOME})
+
+
+def test_a_group_is_left_out_by_the_names_of_the_files():
+    names = ["plays-1-a.parquet", "plays-2-b.parquet", "left-1-a.parquet"]
+    assert of_plays(names) == names[:2]
+    assert of_plays(names, 1) == names[1:2]
+
+
+@pytest.mark.cluster
+@pytest.mark.server
+def test_few_people_are_learned_of_alone(finished):
+    run_id = latest_run(finished.store)
+    choice = finished_unit(finished.store, run_id, POOL, "home").json(CHOICE)
+    assert choice == {"prefix": None, "sha256": "", "outside": False}
+
+
+@pytest.mark.cluster
+@pytest.mark.server
+def test_a_night_of_many_people(finished, tmp_path):
+    """Everybody is scored by what all teach; the next night finds it there."""
+    n_people = FEWEST + 6  # so that there is a crowd outside of every group
+    given = {"movies": 300, "people": n_people, "plays": 40}
+    with start_demo(**given, latency=False, people_seconds_per_movie=0) as demo:
+        nights = finished.at(demo, tmp_path)
+        store = nights.settings.store.model_copy(update={"url": str(tmp_path / "store")})
+        nights = type(nights)(nights.settings.model_copy(update={"store": store}))
+        summary = nights.run()
+        assert summary.exit_code == 0, summary.problems
+        first = choice_of(nights)
+        found = find_pool(nights.store, first["prefix"])
+        assert found.sha256 == first["sha256"]
+        assert not first["outside"]
+        assert not nights.store.list("making")
+        kinds = kinds_of(nights)
+        assert len(kinds) == n_people
+        assert set(kinds) == {"pooled"}
+        stored = read_pool(nights.store, first["prefix"])
+        assert len(stored.without_group) == len(stored.crowds.of_group)
+        lists = list(lists_of_run(nights.store, summary.run_id))
+        scores = [row["score"] for one in lists for row in one.document["recommendations"]]
+        assert np.isfinite(scores).all()
+        user_ids = [one.user_id.encode() for one in lists]
+        for key in nights.store.list(POOLS):
+            data = nights.store.read(key)
+            assert not any(user_id in data for user_id in user_ids), key
+
+        assert nights.run().exit_code == 0
+        assert choice_of(nights) == first
+        alone = nights.run(train={"pool": False, "search": "off"})
+        assert alone.exit_code == 0
+        assert "pooled" not in kinds_of(nights)
+        assert choice_of(nights)["prefix"] is None
+
+
+def choice_of(nights):
+    return finished_unit(nights.store, latest_run(nights.store), POOL, "home").json(CHOICE)
+
+
+def kinds_of(nights):
+    run_id = latest_run(nights.store)
+    trained = finished_unit(nights.store, run_id, "train", "home")
+    ids = [one.user_id for one in lists_of_run(nights.store, run_id)]
+    return [trained.json(person(user_id, METRICS))["kind"] for user_id in ids]
