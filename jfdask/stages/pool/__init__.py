@@ -52,16 +52,17 @@ def run(night: Night, featurized: Mapping[str, UnitReport]) -> dict[str, UnitRep
         night,
         NAME,
         featurized,
-        plan=partial(_plan, choice=choice),
+        plan=partial(_plan, choice=choice, problem=problem),
         work=partial(_work, choice=choice, problem=problem),
         in_flight=_IN_FLIGHT,
         is_begun=True,
     )
 
 
-def _plan(place: Place, *, choice: Choice) -> Work[Plan]:  # noqa: ARG001
+def _plan(place: Place, *, choice: Choice, problem: str | None) -> Work[Plan]:  # noqa: ARG001
     yield from ()
-    return Plan(NAME, (), asdict(choice))
+    # Else a night that had no pool, and wanted none, would be taken for one like this.
+    return Plan(NAME, (), {**asdict(choice), "problem": problem})
 
 
 def _work(place: Place, _: Plan, *, choice: Choice, problem: str | None) -> Work[Draft]:

@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 
 from jfdask.demo.process import start_demo
+from jfdask.errors import DataError
 from jfdask.model.crowd import FEWEST
+from jfdask.stages import pool
 from jfdask.stages.files import CHOICE, METRICS, POOL
 from jfdask.stages.lists import finished_unit, lists_of_run
 from jfdask.stages.pool import is_fresh
@@ -42,6 +44,18 @@ def test_few_people_are_learned_of_alone(finished):
     run_id = latest_run(finished.store)
     choice = finished_unit(finished.store, run_id, POOL, "home").json(CHOICE)
     assert choice == {"prefix": None, "sha256": "", "outside": False}
+
+
+@pytest.mark.cluster
+@pytest.mark.server
+def test_what_failed_is_told_and_costs_the_pool_alone(night_after, monkeypatch):
+    """Also if the night before had none, and wanted none."""
+    monkeypatch.setattr(pool, "FEWEST", 2)
+    monkeypatch.setattr(pool, "_of_our_own", lambda *_: DataError("no room"))
+    summary = night_after.run("pool", "train", "recommend")
+    assert summary.exit_code == 3
+    assert any("Nothing was learned of all people together" in p for p in summary.problems)
+    assert set(kinds_of(night_after)) <= {"affinity", "played-only", "newcomer"}
 
 
 @pytest.mark.cluster
