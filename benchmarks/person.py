@@ -42,9 +42,10 @@ from jfdask.model.forest import AffinityClassifier, forest_of
 from jfdask.model.history import History
 from jfdask.model.inputs import InMemory
 from jfdask.model.kernel import own_kernel
-from jfdask.model.personal import Learned, LearnOptions, learn, new_classifier, score_movies
+from jfdask.model.others import Pool
+from jfdask.model.personal import Learned, LearnOptions, fit, learn, new_classifier, score_movies
 from jfdask.model.played import PlayedClassifier, sampled_negatives
-from jfdask.model.pooled import Pool, PooledModel, training_rows_of
+from jfdask.model.pooled import PooledModel, training_rows_of
 from jfdask.model.rows import contrast_rows, inner_folds, scoring_rows, training_rows
 
 SEED = 42
@@ -86,7 +87,7 @@ def measure(n_movies: int, n_plays: int, repeats: int) -> dict[str, Any]:
         measured = _timed(lambda who=two: learn(who, features, LearnOptions()))[1]
         baseline = _timed(_sklearn(catalogue, one, *models))[1]
         taken.append(
-            {**own, "sklearn": baseline, "learn": measured, **_pooled(catalogue, pool, three)}
+            {**own, "sklearn": baseline, "learn": measured, **_pooled(features, pool, three)}
         )
     seconds = {name: median(times[name] for times in taken) for name in taken[0]}
     person = sum(seconds[name] for name in own)
@@ -161,12 +162,14 @@ def _pool(catalogue: Catalogue) -> Pool:
     return Pool(PooledModel(random_state=SEED).fit(rows), Crowds((crowd,)))
 
 
-def _pooled(catalogue: Catalogue, pool: Pool, history: History) -> dict[str, float]:
+def _pooled(features: FeatureMatrix, pool: Pool, history: History) -> dict[str, float]:
     """Return the seconds of one person's part in a model of all people."""
+    catalogue = catalogue_of(features)
     crowd = pool.crowds.of(history.user_id)
+    pooled = fit(history, features, LearnOptions(), pool=pool)
     steps: dict[str, Callable[[], Any]] = {
         "pooled_rows": lambda: training_rows_of(catalogue, crowd, history, SEED),
-        "pooled_score": lambda: pool.scores(catalogue, history, history.unplayed),
+        "pooled_score": lambda: score_movies(pooled, catalogue, history.unplayed),
     }
     return {name: _timed(step)[1] for name, step in steps.items()}
 
