@@ -82,6 +82,8 @@ def _local(settings: ClusterSettings) -> LocalCluster:
         host=LOOPBACK,
         dashboard_address=f"{LOOPBACK}:{_free_port(settings.dashboard_port)}",
         memory_limit=settings.memory_limit,
+        # A fork server knows the variables of when it was started; keys may have been set since.
+        env={**os.environ, **ENVIRONMENT},
         # It would raise the level of the root logger's handlers, and our own warnings be lost.
         silence_logs=False,
     )

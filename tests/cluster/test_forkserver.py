@@ -21,12 +21,14 @@ def look():
         "parent": psutil.Process().parent().pid,
         "deaf": signal.getsignal(signal.SIGINT) == signal.SIG_IGN,
         "hash": hash("jfdask"),
+        "key": os.environ.get("SET_LATER"),
     }
 
 if __name__ == "__main__":
     before = dict(os.environ)
     load_for_workers(["jfdask.model.forest"])
     assert dict(os.environ) == before
+    os.environ["SET_LATER"] = "a key"
     from jfdask.cluster.connect import connect
     from jfdask.settings import ClusterSettings
     with connect(ClusterSettings(workers=2, dashboard_port=0)) as client:
@@ -52,5 +54,6 @@ def test_workers_are_forked_of_a_process_that_has_loaded_all(tmp_path):
         assert worker["loaded"] == ["jfdask.model.forest", "sklearn"]
         assert worker["threads"] == 1
         assert worker["deaf"]
+        assert worker["key"] == "a key"
     assert len({worker["parent"] for worker in found["workers"]}) == 1
     assert len({worker["hash"] for worker in found["workers"]}) == 1
