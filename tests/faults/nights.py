@@ -43,7 +43,8 @@ TONIGHT = {"train.random_state": 42}
 #: Other text vectors, folds and forests: nothing of featurize and later is tonight's work.
 YESTERDAY = {"train.random_state": 1}
 
-#: A file that is there in the middle of a stage, well before its end.
+#: A file that is there in the middle of a stage, well before its end. Pool is no such stage here:
+#: five people have none, and it writes one small file.
 BEGUN = {
     "fetch": f"{HOME}/reading/credits-*",
     "featurize": f"{HOME}/matrix-*",

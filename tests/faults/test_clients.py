@@ -6,11 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from jfdask.stages.files import STAGE_NAMES
 from jfdask.store.keys import LOCK
 from jfdask.store.runs import list_runs
 
-from .nights import until
+from .nights import BEGUN, until
 
 pytestmark = [
     pytest.mark.faults,
@@ -39,7 +38,7 @@ def test_stopped_in_every_stage_and_taken_up_again(first_night, server, undistur
     house = first_night
     server.order("log", method="DELETE")
     runs = []
-    for stage in STAGE_NAMES:
+    for stage in BEGUN:
         server.order("faults", **(SLOW if stage == "fetch" else {}))
         with house.night() as night:
             runs.append(night.run_id())

@@ -43,13 +43,14 @@ QUICK = {"cluster.stall_seconds": 15}
 
 
 def test_less_memory_than_a_task_needs(next_night):
-    before, lists = next_night.latest(), next_night.result()["recommend"]
+    before, lists = next_night.latest(), next_night.result()["recommend"][1]
     # Not enough for the libraries that tasks load, to say nothing of data.
     night = next_night.with_settings({**QUICK, "cluster.memory_limit": "150MB"}).run()
-    assert night.code == 1, night.told
+    # They die before the night begins, or in it: then the household keeps what it had.
+    assert night.code in (1, 3), night.told
     assert "Give them more (cluster.memory_limit)" in night.told
-    assert next_night.latest() == before
-    assert (next_night.result()["recommend"], next_night.damages()) == (lists, [])
+    assert (next_night.latest() == before) == (night.code == 1)
+    assert (next_night.result()["recommend"][1], next_night.damages()) == (lists, [])
 
 
 def test_workers_that_stand_still_over_their_memory(next_night):
