@@ -43,7 +43,8 @@ from jfdask.model.history import History
 from jfdask.model.inputs import InMemory
 from jfdask.model.kernel import own_kernel
 from jfdask.model.others import Pool
-from jfdask.model.personal import Learned, LearnOptions, fit, learn, new_classifier, score_movies
+from jfdask.model.personal import Learned, LearnOptions, fit, learn, new_classifier
+from jfdask.model.personal_list import score_movies
 from jfdask.model.played import PlayedClassifier, sampled_negatives
 from jfdask.model.pooled import PooledModel, training_rows_of
 from jfdask.model.rows import contrast_rows, inner_folds, scoring_rows, training_rows

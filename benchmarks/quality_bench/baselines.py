@@ -11,7 +11,8 @@ from scipy.sparse import csr_matrix
 from jfdask.errors import DataError
 from jfdask.model.catalogue import number
 from jfdask.model.inputs import Floats
-from jfdask.model.personal import LearnOptions, fit, score_movies
+from jfdask.model.personal import LearnOptions, fit
+from jfdask.model.personal_list import score_movies
 
 from .people import Case
 from .world import World

@@ -9,13 +9,8 @@ import numpy as np
 from jfdask.model.crowd import Member, crowds_of
 from jfdask.model.inputs import Bools, Floats, Ints
 from jfdask.model.others import Pool, learn_pool
-from jfdask.model.personal import (
-    Learned,
-    LearnOptions,
-    fit,
-    learn,
-    score_movies,
-)
+from jfdask.model.personal import Learned, LearnOptions, fit, learn
+from jfdask.model.personal_list import score_movies
 from jfdask.model.pooled import FEWEST_PLAYS, PooledModel
 from jfdask.model.ranking import DIVERSITY, likeness, rank
 from jfdask.settings import RecommendSettings

@@ -6,7 +6,7 @@ from jfdask.jellyfin.paging import MAX_ROUNDS
 from jfdask.model.catalogue import TOKEN_BLOCKS
 from jfdask.model.forest import AffinityClassifier
 from jfdask.model.grid import SMALL_AFFINITY_GRID, SMALL_SEED_GRID
-from jfdask.model.personal import SCORE_MEANINGS
+from jfdask.model.personal_list import SCORE_MEANINGS
 from jfdask.model.played import PlayedClassifier
 from jfdask.model.reasons import OPENINGS
 from jfdask.model.search import HouseholdClassifier

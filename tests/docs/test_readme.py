@@ -2,7 +2,8 @@ import re
 from xml.etree import ElementTree
 
 from jfdask.errors import JfdaskError, LockHeld, SettingsError
-from jfdask.model.personal import MIN_PLAYS, SCORE_MEANINGS
+from jfdask.model.personal import MIN_PLAYS
+from jfdask.model.personal_list import SCORE_MEANINGS
 from jfdask.settings import Settings
 from jfdask.stages import night
 from jobs.__main__ import INTERRUPTED, TERMINATED

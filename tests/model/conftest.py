@@ -17,6 +17,7 @@ from jfdask.model.crowd import Member, crowds_of
 from jfdask.model.facts import Facts, facts_of
 from jfdask.model.history import History, history_of
 from jfdask.model.inputs import InMemory
+from jfdask.model.personal_list import recommend
 from jfdask.tables import MOVIES, PLAYS
 
 N_MOVIES, N_DIRECTORS, N_ACTORS, N_STUDIOS = 420, 42, 140, 14
@@ -222,5 +223,16 @@ def crowds(library):
     def make(people):
         members = [Member(h.user_id, h.played, h.liked) for h in people]
         return crowds_of(members, library.catalogue.n_movies)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def listed(library):
+    """Return a list by the score alone, unless diversity is asked for."""
+
+    def make(history, learned, **changes):
+        given = {"diversity": 0.0, **changes}
+        return recommend(learned, history, library.features, library.facts, **given)
 
     return make

@@ -3,7 +3,8 @@ import pytest
 from scipy.special import logit
 
 from jfdask.model.contributions import favorite_parts, played_parts
-from jfdask.model.personal import LearnOptions, fit, score_movies, score_parts
+from jfdask.model.personal import LearnOptions, fit
+from jfdask.model.personal_list import score_movies, score_parts
 
 QUICK = {"n_estimators": 15}
 

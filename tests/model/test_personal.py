@@ -1,21 +1,10 @@
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from scipy.stats import rankdata
 
 from jfdask.model.inputs import InMemory
-from jfdask.model.personal import (
-    EXPLAINED,
-    SCORE_MEANINGS,
-    LearnOptions,
-    fit,
-    learn,
-    recommend,
-    renew,
-    score_movies,
-)
-from jfdask.tables import RECOMMENDATIONS
+from jfdask.model.personal import LearnOptions, fit, learn, renew
+from jfdask.model.personal_list import SCORE_MEANINGS, score_movies
 
 QUICK = {"n_estimators": 15, "repetitions": 1}
 
@@ -24,51 +13,15 @@ def options(**changes):
     return LearnOptions(**{"params": QUICK, **changes})
 
 
-def listed(library, history, learned, **changes):
-    # By the score alone, unless a test is about diversity.
-    return recommend(
-        learned, history, library.features, library.facts, **{"diversity": 0.0, **changes}
-    )
-
-
-def test_a_taste_is_learned_and_fills_the_top_of_the_list(library, planted):
+def test_a_taste_is_learned_and_fills_the_top_of_the_list(library, listed, planted):
     history, directors = planted
     learned = learn(history, library.features, options())
     assert (learned.kind, learned.notice) == ("affinity", None)
-    frame, meaning = listed(library, history, learned)
+    frame, meaning = listed(history, learned)
     assert meaning == SCORE_MEANINGS["affinity"]
     top = np.searchsorted(library.features.movie_ids, frame["movie_id"][:8].to_numpy(dtype=str))
     assert np.isin(library.director[top], directors).mean() >= 0.85
     assert all(k[0] == "director" for k in frame["reason_kinds"][:5])
-
-
-def test_the_list_is_a_whole_and_valid_table(library, planted):
-    history, _ = planted
-    frame, _ = listed(library, history, learn(history, library.features, options()), n_reasons=2)
-    RECOMMENDATIONS.to_arrow(frame)
-    assert frame["rank"].tolist() == list(range(1, len(frame) + 1))
-    assert not frame["movie_id"].duplicated().any()
-    assert not set(frame["movie_id"]) & set(library.features.movie_ids[history.played])
-    assert (frame["item_id"] == frame["movie_id"] + "-copy").all()
-    assert frame["score"].is_monotonic_decreasing
-    varied, _ = recommend(
-        learn(history, library.features, options()), history, library.features, library.facts
-    )
-    assert not varied["score"].is_monotonic_decreasing
-    assert sorted(varied["score"]) == sorted(frame["score"])
-    assert set(frame["reasons"][:EXPLAINED].map(len)) <= {1, 2}
-    assert set(frame["reasons"][EXPLAINED:].map(len)) == {0}
-    assert (frame["reasons"].map(len) == frame["reason_kinds"].map(len)).all()
-
-
-def test_movies_are_scored_without_a_list_as_in_it(library, planted):
-    history, _ = planted
-    learned = fit(history, library.features, options())
-    assert learned.metrics == {}
-    frame, _ = listed(library, history, learn(history, library.features, options()))
-    positions = np.searchsorted(library.features.movie_ids, frame["movie_id"].to_numpy(dtype=str))
-    scores = score_movies(learned, library.catalogue, positions)
-    assert np.allclose(scores, frame["score"])
 
 
 def test_what_was_learned_is_renewed_with_tonights_plays(library, planted):
@@ -114,15 +67,13 @@ def test_what_does_not_fit_tonight_is_learned_anew(library, planted):
     assert renew(learn(nobody, library.features, options()), history) is None
 
 
-def test_the_same_again(library, planted):
+def test_the_same_again(library, listed, planted):
     history, _ = planted
-    one, two = (
-        listed(library, history, learn(history, library.features, options()))[0] for _ in range(2)
-    )
+    one, two = (listed(history, learn(history, library.features, options()))[0] for _ in range(2))
     assert one.to_json() == two.to_json()
 
 
-def test_models_that_were_stored_give_the_same_list(library, planted):
+def test_models_that_were_stored_give_the_same_list(library, listed, planted):
     from dataclasses import replace
 
     history, _ = planted
@@ -133,10 +84,10 @@ def test_models_that_were_stored_give_the_same_list(library, planted):
         favorite=learned.favorite.detached().set_params(features=source),
         played=learned.played.detached().set_params(features=source),
     )
-    assert listed(library, history, stored)[0].equals(listed(library, history, learned)[0])
+    assert listed(history, stored)[0].equals(listed(history, learned)[0])
 
 
-def test_few_favourites_count_for_a_little(library):
+def test_few_favourites_count_for_a_little(library, listed):
     theirs = np.flatnonzero(np.isin(library.director, [3, 4, 5]))
     played = theirs[::2]
     history = library.history("ben", played, np.arange(len(played)) < 3)
@@ -144,13 +95,13 @@ def test_few_favourites_count_for_a_little(library):
     assert learned.kind == "affinity"
     assert f"3 liked movies and {len(played) - 3} others" in learned.notice
     assert f"{learned.favorite.trust_:.0%}" in learned.notice
-    frame, _ = listed(library, history, learned)
+    frame, _ = listed(history, learned)
     top = np.searchsorted(library.features.movie_ids, frame["movie_id"][:8].to_numpy(dtype=str))
     assert np.isin(top, theirs).mean() > 0.7
 
 
 @pytest.mark.parametrize("liked", [False, True])
-def test_one_class_leaves_the_list_to_plays_and_ratings(library, liked):
+def test_one_class_leaves_the_list_to_plays_and_ratings(library, listed, liked):
     theirs = np.flatnonzero(np.isin(library.director, [3, 4, 5]))
     played = theirs[::2]
     history = library.history("ben", played, np.full(len(played), liked))
@@ -159,7 +110,7 @@ def test_one_class_leaves_the_list_to_plays_and_ratings(library, liked):
     assert "tells nothing of what you like" in learned.notice
     assert learned.favorite is None
     assert learned.metrics == {}
-    frame, meaning = listed(library, history, learned)
+    frame, meaning = listed(history, learned)
     assert "gets played" in meaning
     top = np.searchsorted(library.features.movie_ids, frame["movie_id"][:8].to_numpy(dtype=str))
     assert np.isin(top, theirs).mean() > 0.7
@@ -205,28 +156,7 @@ def test_a_favourite_not_played_teaches_taste(library):
     assert rank_of[1] > rank_of[0] + 40
 
 
-def test_nothing_played_gives_the_well_rated(library):
-    history = library.history("cora", np.array([], dtype=int), [])
-    learned = learn(history, library.features, options())
-    assert learned.kind == "newcomer"
-    frame, _ = listed(library, history, learned)
-    assert len(frame) == len(library.movies) - 3  # of the collection the first part only
-    ratings = library.movies.set_index("movie_id")["community_rating"]
-    assert ratings[frame["movie_id"][:20]].mean() > ratings.mean() + 0.8
-    assert frame["score"].between(0, 1).all()
-    assert all("of 10 by the public" in r[0] for r in frame["reasons"][:EXPLAINED])
-
-
-def test_everything_played_gives_an_empty_list(library):
-    everything = np.arange(len(library.movies))
-    liked = library.director < 10
-    learned = learn(library.history("dora", everything, liked), library.features, options())
-    frame, _ = listed(library, library.history("dora", everything, liked), learned)
-    assert len(frame) == 0
-    RECOMMENDATIONS.to_arrow(frame)
-
-
-def test_the_seeds_method(library, planted):
+def test_the_seeds_method(library, listed, planted):
     history, directors = planted
     vectors = (library.director[:, None] == np.arange(42)[None, :]).astype(float)
     learned = learn(
@@ -236,43 +166,10 @@ def test_the_seeds_method(library, planted):
         vectors=vectors,
     )
     assert (learned.kind, learned.played) == ("seed", None)
-    frame, meaning = listed(library, history, learned)
+    frame, meaning = listed(history, learned)
     assert "original" in meaning
     assert frame["score"].between(0, 1).all()
     top = np.searchsorted(library.features.movie_ids, frame["movie_id"][:8].to_numpy(dtype=str))
     assert np.isin(library.director[top], directors).all()
     with pytest.raises(ValueError, match="vectors"):
         learn(history, library.features, options(method="seed"))
-
-
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.integers(0, 12), st.integers(0, 12), st.integers(0, 400), st.integers(0, 5))
-def test_any_history_gives_a_list(library, n_liked, n_other, n_hidden, seed):
-    rng = np.random.default_rng(seed)
-    order = rng.permutation(420)
-    played = np.sort(order[: n_liked + n_other])
-    liked = np.isin(played, order[:n_liked])
-    plays = library.plays(played, liked)
-    from jfdask.model.history import history_of
-
-    visible = np.sort(np.r_[played, order[n_liked + n_other : 420 - n_hidden]])
-    history = history_of("eve", plays.iloc[visible], library.features.movie_ids)
-    learned = learn(history, library.features, options(min_favorites=5))
-    frame, _ = listed(library, history, learned)
-    assert set(frame["movie_id"]) <= set(library.features.movie_ids[visible])
-    assert frame["score"].notna().all()
-    assert (frame["reasons"][:EXPLAINED].map(len) >= 1).all()
-
-
-def test_the_probability_is_the_calibrated_one_and_missing_without_a_model(library, planted):
-    history, directors = planted
-    learned = learn(history, library.features, options())
-    frame, _ = listed(library, history, learned)
-    positions = np.searchsorted(library.features.movie_ids, frame["movie_id"].to_numpy(dtype=str))
-    favorite = learned.favorite.predict_proba(positions)[:, 1]
-    assert np.allclose(frame["p_favorite"], learned.calibration.apply(favorite))
-    loved = np.isin(library.director[positions], directors)
-    assert frame["p_favorite"][loved].mean() > frame["p_favorite"][~loved].mean() + 0.2
-    nobody = library.history("cora", np.array([], dtype=int), [])
-    newcomer, _ = listed(library, nobody, learn(nobody, library.features, options()))
-    assert newcomer["p_favorite"].isna().all()

@@ -7,7 +7,8 @@ from scipy.sparse import csr_matrix
 
 from jfdask.model.contributions import favorite_parts
 from jfdask.model.parts import Parts
-from jfdask.model.personal import EXPLAINED, LearnOptions, fit, recommend
+from jfdask.model.personal import LearnOptions, fit
+from jfdask.model.personal_list import EXPLAINED, recommend
 from jfdask.model.reasons import evidence_of, explain
 
 

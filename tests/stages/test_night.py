@@ -8,7 +8,7 @@ import pytest
 from jfdask.demo.household import demo_household
 from jfdask.demo.process import start_demo
 from jfdask.errors import LockHeld, MissingArtifact, SettingsError
-from jfdask.model.personal import EXPLAINED
+from jfdask.model.personal_list import EXPLAINED
 from jfdask.stages import night
 from jfdask.stages.files import STAGE_NAMES
 from jfdask.stages.lists import figures_of, finished_unit, list_of, lists_of_run

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jfdask.model.personal import recommend
+from jfdask.model.personal_list import recommend
 from jfdask.settings import RecommendSettings
 from jfdask.stages.files import (
     FETCH,

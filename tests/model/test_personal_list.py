@@ -1,0 +1,95 @@
+from dataclasses import replace
+
+import numpy as np
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from jfdask.model.history import history_of
+from jfdask.model.personal import LearnOptions, fit, learn
+from jfdask.model.personal_list import EXPLAINED, recommend, score_movies
+from jfdask.tables import RECOMMENDATIONS
+
+QUICK = LearnOptions(params={"n_estimators": 15, "repetitions": 1})
+
+
+def test_the_list_is_a_whole_and_valid_table(library, listed, planted):
+    history, _ = planted
+    frame, _ = listed(history, learn(history, library.features, QUICK), n_reasons=2)
+    RECOMMENDATIONS.to_arrow(frame)
+    assert frame["rank"].tolist() == list(range(1, len(frame) + 1))
+    assert not frame["movie_id"].duplicated().any()
+    assert not set(frame["movie_id"]) & set(library.features.movie_ids[history.played])
+    assert (frame["item_id"] == frame["movie_id"] + "-copy").all()
+    assert frame["score"].is_monotonic_decreasing
+    varied, _ = recommend(
+        learn(history, library.features, QUICK), history, library.features, library.facts
+    )
+    assert not varied["score"].is_monotonic_decreasing
+    assert sorted(varied["score"]) == sorted(frame["score"])
+    assert set(frame["reasons"][:EXPLAINED].map(len)) <= {1, 2}
+    assert set(frame["reasons"][EXPLAINED:].map(len)) == {0}
+    assert (frame["reasons"].map(len) == frame["reason_kinds"].map(len)).all()
+
+
+def test_movies_are_scored_without_a_list_as_in_it(library, listed, planted):
+    history, _ = planted
+    learned = fit(history, library.features, QUICK)
+    assert learned.metrics == {}
+    frame, _ = listed(history, learn(history, library.features, QUICK))
+    positions = np.searchsorted(library.features.movie_ids, frame["movie_id"].to_numpy(dtype=str))
+    scores = score_movies(learned, library.catalogue, positions)
+    assert np.allclose(scores, frame["score"])
+
+
+def test_nothing_played_gives_the_well_rated(library, listed):
+    history = library.history("cora", np.array([], dtype=int), [])
+    learned = learn(history, library.features, QUICK)
+    assert learned.kind == "newcomer"
+    frame, _ = listed(history, learned)
+    assert len(frame) == len(library.movies) - 3  # of the collection the first part only
+    ratings = library.movies.set_index("movie_id")["community_rating"]
+    assert ratings[frame["movie_id"][:20]].mean() > ratings.mean() + 0.8
+    assert frame["score"].between(0, 1).all()
+    assert all("of 10 by the public" in r[0] for r in frame["reasons"][:EXPLAINED])
+
+
+def test_everything_played_gives_an_empty_list(library, listed):
+    everything = np.arange(len(library.movies))
+    liked = library.director < 10
+    learned = learn(library.history("dora", everything, liked), library.features, QUICK)
+    frame, _ = listed(library.history("dora", everything, liked), learned)
+    assert len(frame) == 0
+    RECOMMENDATIONS.to_arrow(frame)
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.integers(0, 12), st.integers(0, 12), st.integers(0, 400), st.integers(0, 5))
+def test_any_history_gives_a_list(library, listed, n_liked, n_other, n_hidden, seed):
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(420)
+    played = np.sort(order[: n_liked + n_other])
+    liked = np.isin(played, order[:n_liked])
+    plays = library.plays(played, liked)
+    visible = np.sort(np.r_[played, order[n_liked + n_other : 420 - n_hidden]])
+    history = history_of("eve", plays.iloc[visible], library.features.movie_ids)
+    learned = learn(history, library.features, replace(QUICK, min_favorites=5))
+    frame, _ = listed(history, learned)
+    assert set(frame["movie_id"]) <= set(library.features.movie_ids[visible])
+    assert frame["score"].notna().all()
+    assert (frame["reasons"][:EXPLAINED].map(len) >= 1).all()
+
+
+def test_the_probability_is_the_calibrated_one_and_missing_without_a_model(
+    library, listed, planted
+):
+    history, directors = planted
+    learned = learn(history, library.features, QUICK)
+    frame, _ = listed(history, learned)
+    positions = np.searchsorted(library.features.movie_ids, frame["movie_id"].to_numpy(dtype=str))
+    favorite = learned.favorite.predict_proba(positions)[:, 1]
+    assert np.allclose(frame["p_favorite"], learned.calibration.apply(favorite))
+    loved = np.isin(library.director[positions], directors)
+    assert frame["p_favorite"][loved].mean() > frame["p_favorite"][~loved].mean() + 0.2
+    nobody = library.history("cora", np.array([], dtype=int), [])
+    newcomer, _ = listed(nobody, learn(nobody, library.features, QUICK))
+    assert newcomer["p_favorite"].isna().all()
