@@ -168,25 +168,19 @@ def renew(learned: Learned, history: History) -> Learned | None:
     labels = taste.positions, taste.liked, taste.weight
     plays = history.played, history.liked
     try:
-        if isinstance(model, PooledFavorite) and isinstance(learned.played, PooledPlayed):
-            return replace(
-                learned,
-                favorite=clone(model).fit(*labels),
-                played=clone(learned.played).fit(*plays),
-            )
-        if isinstance(model, AffinityClassifier) and isinstance(learned.played, PlayedClassifier):
-            favorite = model.renewed(*labels)
-            played = learned.played.renewed(*plays, others=history.unplayed)
-            return replace(learned, favorite=favorite, played=played)
+        favorite = model.renewed(*labels)
+        played = learned.played.renewed(*plays, others=history.unplayed)
     except (StaleModel, NotEnoughPlays):
         return None
-    return None
+    return replace(learned, favorite=favorite, played=played)
 
 
 def new_classifier(options: LearnOptions, others: Others | None = None) -> Favorite:
     """Return the method's unfitted classifier with the searched parameters."""
     if others is not None:
-        return PooledFavorite(others=InMemory(others), prior_strength=options.min_favorites)
+        own = AffinityClassifier(random_state=options.random_state, prior_strength=0)
+        strength = options.min_favorites
+        return PooledFavorite(own, others=InMemory(others), prior_strength=strength)
     classes = {"affinity": AffinityClassifier, "seed": SeedClassifier}
     unfitted = classes[options.method](
         random_state=options.random_state, prior_strength=options.min_favorites
@@ -199,11 +193,11 @@ def _fit_played(
 ) -> Played | None:
     if len(history.played) < MIN_PLAYS or not len(history.unplayed):
         return None
-    if others is not None:
-        pooled = PooledPlayed(InMemory(features), InMemory(others))
-        return pooled.fit(history.played, history.liked)
     seed = stable_seed(f"played of {history.user_id}", options.random_state)
-    model = PlayedClassifier(InMemory(features), random_state=seed)
+    model: Played = PlayedClassifier(random_state=seed)
+    if others is not None:
+        model = PooledPlayed(model, others=InMemory(others))
+    model.set_params(features=InMemory(features))
     return model.fit(history.played, history.liked, others=history.unplayed)
 
 

@@ -1,39 +1,32 @@
 """One person's models where there are others to learn from.
 
-Hers alone are her plays. What they tell of a movie is read off trees that were grown on many
-people's rows (`jfdask.model.others`); beside P(favourite) stands kernel ridge of her own tastes,
-with the crowd's opinion in the kernel.
+What her plays tell of a movie is read off trees that were grown on many people's rows
+(`jfdask.model.others`), and mixed with what the model says that she would have alone: they err
+in other places.
 """
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import expit, logit
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
-from jfdask.errors import NotEnoughPlays
 from jfdask.model.catalogue import Catalogue, catalogue_of
-from jfdask.model.forest import clipped
+from jfdask.model.forest import AffinityClassifier, clipped
 from jfdask.model.inputs import FeatureSource, Floats, Ints
-from jfdask.model.kernel import share_liked
-from jfdask.model.labels import evidence_of
 from jfdask.model.others import Others
+from jfdask.model.played import PlayedClassifier
 from jfdask.model.pooled import PooledRows
-from jfdask.model.positions import (
-    aligned_weights,
-    labelled_positions,
-    plain_positions,
-    surviving,
-    without_features,
-)
+from jfdask.model.positions import plain_positions, surviving, without_features
 from jfdask.model.prior import shrunk, trust
 
-#: Of kernel ridge in P(favourite), as log odds.
-RIDGE_SHARE = 0.5
+#: Share of the person's own model in P(favourite), and in P(played), as log odds.
+OWN_FAVORITE, OWN_PLAYED = 0.5, 0.2
 # The trees know how little there may be to know somebody by: a tenth of the prior is enough.
 _LISTED_PRIOR = 0.1
 
@@ -43,6 +36,8 @@ class PooledFavorite(ClassifierMixin, BaseEstimator):
 
     Parameters
     ----------
+    own
+        The model that she would have alone, with a ``prior_strength`` of 0.
     features
         Loads the catalogue's features; not part of a stored model, as little as ``others``.
     others
@@ -52,21 +47,21 @@ class PooledFavorite(ClassifierMixin, BaseEstimator):
 
     Attributes
     ----------
-    classes_ : array, shape (2,)
-    movie_ids_ : array of str, shape (n_labels,)
-        What was learned from, sorted.
-    liked_ : array of bool, shape (n_labels,)
-    evidence_ : float
-        Labels of the rarer class, each as much as it is worth.
+    own_ : AffinityClassifier
+        Fitted, without features.
+    classes_, movie_ids_, liked_, evidence_
+        Its.
     """
 
     def __init__(
         self,
+        own: AffinityClassifier,
         features: FeatureSource | None = None,
         others: FeatureSource | None = None,
         *,
         prior_strength: float = 10.0,
     ) -> None:
+        self.own = own
         self.features = features
         self.others = others
         self.prior_strength = prior_strength
@@ -74,35 +69,36 @@ class PooledFavorite(ClassifierMixin, BaseEstimator):
     def fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> PooledFavorite:
-        """Take a person's labels; see ``AffinityClassifier.fit``."""
-        catalogue, _ = loaded(self)
-        positions, self.liked_, self.classes_ = labelled_positions(X, y, catalogue.n_movies)
-        self.evidence_ = evidence_of(self.liked_, aligned_weights(X, sample_weight))
-        self.movie_ids_ = catalogue.movie_ids[positions]
-        return self
+        """Learn from a person's labels; see ``AffinityClassifier.fit``."""
+        loaded(self)
+        own = clone(self.own).set_params(features=self.features)
+        return self._take(own.fit(X, y, sample_weight=sample_weight))
+
+    def renewed(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> PooledFavorite:
+        """Return a model of other labels; see ``AffinityClassifier.renewed``."""
+        own = own_of(self).renewed(X, y, sample_weight)
+        return copy.copy(self)._take(own)
 
     def predict_proba(self, X: ArrayLike) -> Floats:
         """Return P(other) and P(liked) of positions, shape (n, 2), within [.001, .999].
 
-        The mean log odds of the trees and of kernel ridge: of movies that get watched.
+        The mean log odds of the trees and of her own model: of movies that get watched.
         """
         catalogue, others = loaded(self)
-        rows = self.rows(X)
-        by_trees = others.model.favorite(rows)
-        ridge = clipped(_ridge(rows) + share_liked(self.liked_))
-        if by_trees is None:
-            blend = ridge
-        else:
-            log_odds = (1 - RIDGE_SHARE) * logit(by_trees) + RIDGE_SHARE * logit(ridge)
-            blend = np.asarray(expit(log_odds))
+        blend = clipped(own_of(self).predict_proba(X)[:, 1])
+        by_trees = others.model.favorite(self.rows(X))
+        if by_trees is not None:
+            blend = _mixed(by_trees, blend, OWN_FAVORITE)
         liked = self._beside_the_crowd(catalogue, others, X, blend, self.trust_)
         return np.column_stack([1 - liked, liked])
 
     def predict_listed(self, X: ArrayLike) -> Floats:
         """Return P(liked) of positions, shape (n,), as a list is ordered by: of the trees alone.
 
-        They were shown which movies get watched, and ridge was not: of what nobody knows
-        it thinks too much.
+        They were shown which movies get watched, and her own model was not: of what nobody
+        knows it thinks too much.
         """
         catalogue, others = loaded(self)
         by_trees = others.model.favorite(self.rows(X))
@@ -132,6 +128,12 @@ class PooledFavorite(ClassifierMixin, BaseEstimator):
         """Return the fitted model without features and others: what is stored."""
         return without_features(self).set_params(others=None)
 
+    def _take(self, own: AffinityClassifier) -> PooledFavorite:
+        self.own_ = own.detached()
+        self.classes_, self.evidence_ = own.classes_, own.evidence_
+        self.movie_ids_, self.liked_ = own.movie_ids_, own.liked_
+        return self
+
     def _beside_the_crowd(
         self, catalogue: Catalogue, others: Others, X: ArrayLike, learned: Floats, share: float
     ) -> Floats:
@@ -140,46 +142,51 @@ class PooledFavorite(ClassifierMixin, BaseEstimator):
 
 
 class PooledPlayed(ClassifierMixin, BaseEstimator):
-    """P(played) of one person's movies, read off the trees of many; parameters as above."""
+    """P(played) of one person's movies, mostly read off the trees of many.
+
+    Parameters
+    ----------
+    own
+        The model that she would have alone.
+    features, others
+        As above.
+
+    Attributes
+    ----------
+    own_ : PlayedClassifier
+        Fitted, without features.
+    classes_, movie_ids_, liked_
+        Its.
+    """
 
     def __init__(
-        self, features: FeatureSource | None = None, others: FeatureSource | None = None
+        self,
+        own: PlayedClassifier,
+        features: FeatureSource | None = None,
+        others: FeatureSource | None = None,
     ) -> None:
+        self.own = own
         self.features = features
         self.others = others
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> PooledPlayed:
-        """Take a person's plays.
+    def fit(self, X: ArrayLike, y: ArrayLike, *, others: ArrayLike) -> PooledPlayed:
+        """Learn from plays and from what was left; see ``PlayedClassifier.fit``."""
+        loaded(self)
+        own = clone(self.own).set_params(features=self.features)
+        return self._take(own.fit(X, y, others=others))
 
-        Parameters
-        ----------
-        X
-            Positions of the plays, shape (n_plays,), each once, in any order.
-        y
-            Liked or not, shape (n_plays,); one class alone is fine.
-
-        Raises
-        ------
-        NotEnoughPlays
-            There are none.
-        """
-        catalogue, _ = loaded(self)
-        positions = plain_positions(X, catalogue.n_movies)
-        if not len(positions):
-            raise NotEnoughPlays("No plays: P(played) is as anybody's.")
-        order = np.argsort(positions)
-        self.classes_ = np.array([0, 1])
-        self.movie_ids_ = catalogue.movie_ids[positions[order]]
-        self.liked_ = np.asarray(y, dtype=np.bool_)[order]
-        return self
+    def renewed(self, X: ArrayLike, y: ArrayLike, *, others: ArrayLike) -> PooledPlayed:
+        """Return a model of other plays; see ``PlayedClassifier.renewed``."""
+        return copy.copy(self)._take(own_of(self).renewed(X, y, others=others))
 
     def predict_proba(self, X: ArrayLike) -> Floats:
         """Return P(left) and P(played) of positions, shape (n, 2), within [.001, .999].
 
-        They are relative to the share of plays in the rows of the pool, not to the library.
+        They are relative to the shares of plays that the models were shown, not to the library.
         """
         _, others = loaded(self)
-        played = others.model.played(self.rows(X))
+        by_trees = others.model.played(self.rows(X))
+        played = _mixed(by_trees, own_of(self).predict_proba(X)[:, 1], OWN_PLAYED)
         return np.column_stack([1 - played, played])
 
     def rows(self, X: ArrayLike) -> PooledRows:
@@ -192,6 +199,11 @@ class PooledPlayed(ClassifierMixin, BaseEstimator):
         """Return the fitted model without features and others: what is stored."""
         return without_features(self).set_params(others=None)
 
+    def _take(self, own: PlayedClassifier) -> PooledPlayed:
+        self.own_ = own.detached()
+        self.classes_, self.movie_ids_, self.liked_ = own.classes_, own.movie_ids_, own.liked_
+        return self
+
 
 def loaded(model: PooledFavorite | PooledPlayed) -> tuple[Catalogue, Others]:
     """Return the catalogue and the others that a model was given."""
@@ -200,14 +212,19 @@ def loaded(model: PooledFavorite | PooledPlayed) -> tuple[Catalogue, Others]:
     return catalogue_of(model.features.load()), model.others.load()
 
 
+def own_of(model: PooledFavorite | PooledPlayed) -> Any:
+    """Return the model that the person would have alone, with its features attached."""
+    check_is_fitted(model, "own_")
+    loaded(model)
+    return copy.copy(model.own_).set_params(features=model.features)
+
+
+def _mixed(by_trees: Floats, by_own: Floats, share: float) -> Floats:
+    log_odds = (1 - share) * logit(by_trees) + share * logit(by_own)
+    return np.asarray(clipped(expit(log_odds)))
+
+
 def _rows(model: Any, catalogue: Catalogue, others: Others, X: ArrayLike) -> PooledRows:
     query: Ints = plain_positions(X, catalogue.n_movies)
     known = surviving(catalogue.movie_ids, model.movie_ids_, model.liked_)
     return others.rows(catalogue, *known, query)
-
-
-def _ridge(rows: PooledRows) -> Floats:
-    """Return kernel ridge's score less the share of liked: with the crowd's opinion, if any."""
-    of_crowd = rows.X[:, rows.columns.index("crowd__ridge")].astype(np.float64)
-    own = rows.X[:, rows.columns.index("affinity__kernel_ridge")]
-    return np.where(np.isfinite(of_crowd), of_crowd, own)

@@ -2,7 +2,7 @@
 
 The trees' logit is taken apart by columns; what columns of a kind of tokens moved is shared by
 the movie's tokens of it, what columns of her kernel ridge moved, by its parts. What the crowd moved
-belongs to nobody who could be named.
+belongs to nobody who could be named. Her own model's parts are added with its share.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from jfdask.model.contributions import (
     N_GROUPS,
     group_of_column,
     parts_of_groups,
+    played_parts,
     ridge_parts,
     token_affinities,
     token_lifts,
@@ -25,7 +26,13 @@ from jfdask.model.contributions import (
 from jfdask.model.inputs import Floats, Ints
 from jfdask.model.kernel import share_liked
 from jfdask.model.parts import Parts
-from jfdask.model.pooled_classifiers import PooledFavorite, PooledPlayed, loaded
+from jfdask.model.pooled_classifiers import (
+    OWN_PLAYED,
+    PooledFavorite,
+    PooledPlayed,
+    loaded,
+    own_of,
+)
 from jfdask.model.positions import surviving
 from jfdask.model.ridge import ridge_inverse
 
@@ -52,7 +59,9 @@ def pooled_favorite_parts(catalogue: Catalogue, model: PooledFavorite, query: In
 
 def pooled_played_parts(catalogue: Catalogue, model: PooledPlayed, query: Ints) -> Parts:
     """Return the parts of logit P(played); parameters are ``pooled_favorite_parts``'."""
-    return _tree_parts(catalogue, model, query, loaded(model)[1].model.played_)
+    trees = _tree_parts(catalogue, model, query, loaded(model)[1].model.played_)
+    own = played_parts(catalogue, own_of(model), query)
+    return trees.scaled(1 - OWN_PLAYED).plus(own.scaled(OWN_PLAYED))
 
 
 def crowd_parts(log_odds: Floats, catalogue: Catalogue) -> Parts:

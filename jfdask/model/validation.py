@@ -90,7 +90,7 @@ def _out_of_fold(
 ) -> tuple[Floats, Ints]:
     ids = catalogue.movie_ids[seen.played]
     folds = folds_of(f"figures of {seen.user_id}", ids, seen.liked, n_folds)
-    once = {"repetitions": 1} if "repetitions" in model.get_params() else {}
+    once = dict.fromkeys((n for n in model.get_params() if n.endswith("repetitions")), 1)
     scores = np.zeros(len(folds))
     for fold in np.unique(folds):
         inside = folds == fold

@@ -3,9 +3,11 @@ import pytest
 from sklearn.base import clone
 
 from jfdask.model.crowd import N_GROUPS, group_of
+from jfdask.model.forest import AffinityClassifier
 from jfdask.model.inputs import InMemory
 from jfdask.model.metrics import area_under_curve
 from jfdask.model.others import Others, learn_pool
+from jfdask.model.played import PlayedClassifier
 from jfdask.model.pooled_classifiers import PooledFavorite, PooledPlayed
 
 
@@ -24,8 +26,10 @@ def with_liked(history, liked):
 def classifiers(library, others, history):
     given = InMemory(library.features), InMemory(others)
     taste = history.taste
-    favorite = PooledFavorite(*given).fit(taste.positions, taste.liked, taste.weight)
-    return favorite, PooledPlayed(*given).fit(history.played, history.liked)
+    favorite = PooledFavorite(AffinityClassifier(prior_strength=0), *given)
+    favorite.fit(taste.positions, taste.liked, taste.weight)
+    played = PooledPlayed(PlayedClassifier(), *given)
+    return favorite, played.fit(history.played, history.liked, others=history.unplayed)
 
 
 def test_planted_tastes_of_all_are_found(histories, crowds, library):
