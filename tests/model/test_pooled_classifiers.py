@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.special import logit
 from sklearn.base import clone
 
 from jfdask.model.crowd import N_GROUPS, group_of
@@ -134,3 +135,22 @@ def test_a_stored_model_holds_plays_alone(histories, crowds, library):
         query = histories[0].unplayed
         np.testing.assert_array_equal(again.predict_proba(query), model.predict_proba(query))
     assert clone(favorite).others is favorite.others
+
+
+def test_half_is_her_own_and_forests_stay_when_plays_change(histories, crowds, library):
+    pool = learn_pool(library.catalogue, crowds(histories[:4]), histories[:4], 42)
+    before = histories[5]
+    favorite, played = classifiers(library, pool.of(before.user_id), before)
+    trees = favorite.others.load().model.favorite(favorite.rows(before.unplayed))
+    own = favorite.own_.set_params(features=favorite.features).predict_proba(before.unplayed)
+    favorite.prior_strength = 0
+    mixed = favorite.predict_proba(before.unplayed)[:, 1]
+    np.testing.assert_allclose(2 * logit(mixed), logit(trees) + logit(own[:, 1]), atol=1e-9)
+    now = before.without(np.arange(len(before.played)) == 0)
+    taste = now.taste
+    tonight = favorite.renewed(taste.positions, taste.liked, taste.weight)
+    assert tonight.own_.trees_ is favorite.own_.trees_
+    assert len(tonight.movie_ids_) == len(favorite.movie_ids_) - 1
+    plays = played.renewed(now.played, now.liked, others=now.unplayed)
+    assert plays.own_.trees_ is played.own_.trees_
+    assert len(plays.movie_ids_) == len(played.movie_ids_) - 1
