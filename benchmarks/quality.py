@@ -1,7 +1,8 @@
 """How well what people like is predicted: measured on real people, beside other ways.
 
     python benchmarks/quality.py --data DIR --out FILE.json [--people FILE] [--crowd FILE]
-        [--limit N] [--methods affinity,als] [--tasks A,B] [--half choose] [--jobs 2]
+        [--limit N] [--methods affinity,als] [--tasks A,B] [--half choose]
+        [--folds 2] [--jobs 2]
 
 DIR holds items.jsonl, boxsets.json and users.json (or .xz). Task A: favourite or not, among
 played movies. Task B: rank all that is not played in the training part; hits are the hidden
@@ -76,14 +77,20 @@ def measure(options: argparse.Namespace) -> str:
     check_methods(methods)
     if not tasks or set(options.tasks) - set(METRICS):
         raise SettingsError(f"--tasks {','.join(options.tasks)}: there are A, B, C and H.")
+    if "A" in tasks and options.folds == 1:
+        raise SettingsError("--folds 1: task A chooses a threshold on the other folds, take two.")
     out: Path = options.out
     out.parent.mkdir(parents=True, exist_ok=True)
     world = make_world(options.data, options.people, options.crowd, out.with_suffix(".cache"))
     people = [p for p in world.evaluated if options.half in ("all", p.half)][: options.limit]
     if not people:
         raise SettingsError("Nobody has 100 plays and 10 of either class: there is no one to ask.")
-    codes = {m: code_digest(m, _data_digest(options)) for m in methods}
-    world = replace(world, made_of=code_digest("pooled", _data_digest(options)))
+    measured_on = _data_digest(options)
+    if options.folds != N_FOLDS:
+        measured_on += f"-{options.folds}"
+    codes = {m: code_digest(m, measured_on) for m in methods}
+    made_of = code_digest("pooled", _data_digest(options))
+    world = replace(world, made_of=made_of, n_folds=options.folds)
     journal = Journal(out.with_suffix(".jsonl"))
     position = {p.user_id: i for i, p in enumerate(world.evaluated)}
     units = [
@@ -123,13 +130,13 @@ def measure_person(
 ) -> tuple[dict[str, Figures], float]:
     """Return a method's figures of a person in each task, and the seconds it took."""
     started = time.perf_counter()
-    liked = [person.liked[person.folds == fold] for fold in range(N_FOLDS)]
+    liked = [person.liked[person.folds == fold] for fold in range(world.n_folds)]
     figures: dict[str, Figures] = {}
     if "H" in tasks:
         figures["H"] = _by_hearts(world, person, method, liked)
     if tasks == "H":
         return figures, time.perf_counter() - started
-    cases = [case_of(person, fold, world.catalogue.movie_ids) for fold in range(N_FOLDS)]
+    cases = [case_of(person, fold, world.catalogue.movie_ids) for fold in range(world.n_folds)]
     scores = [METHODS[method].scores(world, case, tasks) for case in cases]
     seconds = time.perf_counter() - started
     if "A" in tasks:
@@ -152,7 +159,7 @@ def _by_hearts(world: World, person: Person, method: str, liked: list[Bools]) ->
     figures: Figures = {}
     for percent, name in zip(HEARTS, METRICS["H"], strict=True):
         clicked = with_hearts(person, percent, movie_ids)
-        cases = [case_of(clicked, fold, movie_ids) for fold in range(N_FOLDS)]
+        cases = [case_of(clicked, fold, movie_ids) for fold in range(world.n_folds)]
         told = world.with_hearts(percent)
         scores = [METHODS[method].scores(told, case, "B")["B"] for case in cases]
         hits = [case.hidden[y] for case, y in zip(cases, liked, strict=True)]
@@ -193,7 +200,7 @@ def _grow_pools(world: World, units: Sequence[Unit], jobs: int, progress: Progre
         (whose, fold, "C" in tasks and whose == ALL)
         for index, method, tasks in units
         for whose in _pools_of(world.evaluated[index], method)
-        for fold in range(N_FOLDS)
+        for fold in range(world.n_folds)
         if set(tasks) - {"H"}
     }
     if not wanted or jobs == 1:
@@ -246,6 +253,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--methods", type=_names, default=tuple(METHODS), help=f"(default {','.join(METHODS)})")
     add("--tasks", type=_names, default=("A", "B"), help="(default A,B)")
     add("--half", choices=("all", "choose", "quote"), default="all", help="(default all)")
+    add("--folds", type=int, choices=range(1, N_FOLDS + 1), default=N_FOLDS, help="(default 5)")
     add("--jobs", type=_positive, default=1, metavar="N", help="processes (default 1)")
     return parser
 

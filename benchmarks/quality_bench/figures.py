@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import expit
 from sklearn.metrics import average_precision_score, f1_score, log_loss, roc_auc_score
 
-from jfdask.model.calibration import f1_threshold, reliability
+from jfdask.model.calibration import Reliability, f1_threshold, reliability, together
 from jfdask.model.inputs import Bools, Floats, Ints
 
 #: Per cent of the favourites that are known in task H.
@@ -115,8 +115,8 @@ def word_figures(
     scores
         Of each fold: ``raw`` and ``C``, P(favourite) of the hidden plays, not calibrated and
         calibrated; ``plain`` and ``varied``, the candidates by their place in the list without
-        and with diversity; ``likeness``, how alike the first 20 are in either. Without C the
-        method has no such words.
+        and with diversity; ``likeness``, how alike the first 20 are in either; ``own``, rows of
+        the reliability that a night tells. Without C the method has no such words.
     """
     if "C" not in scores[0]:
         return dict.fromkeys(METRICS["C"])
@@ -124,6 +124,7 @@ def word_figures(
     varied = list_figures(hits, candidates, [s["varied"] for s in scores])["ndcg@20"]
     plain = list_figures(hits, candidates, [s["plain"] for s in scores])["ndcg@20"]
     alike = np.mean([s["likeness"] for s in scores], axis=0)
+    own = together(Reliability.from_rows(s["own"]) for s in scores if "own" in s)
     losses = [log_loss(y, s["C"], labels=[False, True]) for y, s in zip(liked, scores, strict=True)]
     return {
         "log_loss": float(np.mean(losses)),
@@ -132,8 +133,11 @@ def word_figures(
         "likeness@20": float(alike[1]),
         "likeness@20_gain": float(alike[1] - alike[0]),
         "bins": {
-            name: reliability(truth, np.concatenate([s[key] for s in scores])).to_rows()
-            for name, key in (("scores", "raw"), ("probabilities", "C"))
+            **{
+                name: reliability(truth, np.concatenate([s[key] for s in scores])).to_rows()
+                for name, key in (("scores", "raw"), ("probabilities", "C"))
+            },
+            "what a night measures itself": own.to_rows(),
         },
     }
 

@@ -39,9 +39,12 @@ def pooled(world: World, case: Case, tasks: str) -> Scores:
 
 
 def prior(world: World, case: Case, tasks: str) -> Scores:
-    """One person alone, with a prior learned from people of the half that she is not in."""
-    others = OTHER_HALF[half_of(case.history.user_id)]
-    return _scores(world, case, tasks, pool_of(world, others, case.fold, to_measure=False))
+    """One person alone, with a prior learned from people of the half that she is not in.
+
+    They are of public ratings: however few hearts are clicked here, all of theirs are known.
+    """
+    others, public = OTHER_HALF[half_of(case.history.user_id)], world.public or world
+    return _scores(world, case, tasks, pool_of(public, others, case.fold, to_measure=False))
 
 
 def pool_of(world: World, whose: str, fold: int, *, to_measure: bool) -> Pool | None:
@@ -90,6 +93,8 @@ def _words(world: World, case: Case, learned: Learned) -> Scores:
         found[name] = _places(order)
         first = likeness(world.catalogue, case.candidates[order[:20]])
         alike.append(first[~np.eye(len(first), dtype=bool)].mean())
+    if learned.reliability is not None:
+        found["own"] = np.array(learned.reliability.to_rows())
     return {**found, "likeness": np.array(alike)}
 
 

@@ -33,7 +33,7 @@ from jfdask.stages.featurize import TEXT_COMPONENTS
 from jfdask.stages.featurize.svd import N_POWER_ITER
 from jfdask.stages.featurize.text_model import TextModelRequest, train
 
-from .people import Person, distinct, in_fixed_order, person_of, with_hearts
+from .people import N_FOLDS, Person, distinct, in_fixed_order, person_of, with_hearts
 from .reading import find, read_movies, read_people
 
 #: Components of the seed's SVD. A night takes as many as the longest history has plays; a
@@ -53,6 +53,8 @@ class World:
     text_vectors: Callable[[], Floats]  # U·S of the text block, (n_movies, TEXT_COMPONENTS)
     cache: Path | None = None  # where what takes long is kept; None: nowhere
     made_of: str = ""  # digest of code and data: what was kept of others is not taken
+    n_folds: int = N_FOLDS  # how many of the folds are measured on
+    public: World | None = None  # where all favourites are known; None: here they are
     _made: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -73,7 +75,8 @@ class World:
             crowd = tuple(with_hearts(p, percent, ids) for p in self.crowd)
             evaluated = tuple(with_hearts(p, percent, ids) for p in self.evaluated)
             made_of = self.made_of and f"{self.made_of}-hearts-{percent:g}"
-            return replace(self, crowd=crowd, evaluated=evaluated, made_of=made_of, _made={})
+            told = replace(self, crowd=crowd, evaluated=evaluated, made_of=made_of, _made={})
+            return replace(told, public=self)
 
         made: World = self.once(("hearts", percent), fewer)
         return made

@@ -11,7 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
 import quality
-from quality_bench import baselines, methods, people, results
+from quality_bench import baselines, methods, ours, people, results
 from quality_bench.figures import favorite_figures, list_figures, word_figures
 from quality_bench.people import N_FOLDS, case_of, distinct
 from quality_bench.reading import Ratings, find, read_movies, read_people
@@ -396,12 +396,37 @@ def test_words_to_a_person_are_measured(data, tmp_path, monkeypatch, capsys):
     assert found["likeness@20_gain"]["mean"] < 0
     assert all(figure["n"] == 0 for figure in summary["C"]["popularity"].values())
     calibration = summary["calibration"]["affinity"]
-    for told in calibration.values():
-        assert told["n"] == N_PLAYS
-        assert sum(b["n"] for b in told["bins"]) == N_PLAYS
+    own = "what a night measures itself"
+    assert set(calibration) == {"scores", "probabilities", own}
+    for name, told in calibration.items():
+        # A night measures all that it sees: in each fold, all plays but those hidden.
+        n = N_PLAYS * (N_FOLDS - 1) if name == own else N_PLAYS
+        assert told["n"] == sum(b["n"] for b in told["bins"]) == n
         assert 0 <= told["calibration_error"] <= 1
-    assert set(calibration) == {"scores", "probabilities"}
     assert "affinity: calibration error of probabilities" in capsys.readouterr().out
+
+
+def test_some_folds_alone_are_measured(data, tmp_path, capsys):
+    out = tmp_path / "folds.json"
+    given = "--limit", "1", "--methods", "popularity"
+    assert run(data, out, *given, "--tasks", "B") == 0
+    assert run(data, out, *given, "--tasks", "B", "--folds", "2") == 0  # not what is there already
+    lines = [json.loads(line) for line in out.with_suffix(".jsonl").read_text().splitlines()]
+    assert len({line["code"] for line in lines}) == len(lines) == 2
+    assert run(data, out, *given, "--tasks", "A", "--folds", "1") == 2
+    assert "--folds 1" in capsys.readouterr().err
+
+
+def test_a_prior_is_of_public_ratings_and_a_pool_of_what_was_clicked(world, monkeypatch):
+    asked = []
+    monkeypatch.setattr(ours, "pool_of", lambda of, *_, **__: asked.append(of))
+    told = world.with_hearts(10)
+    case = case_of(told.evaluated[0], 0, world.catalogue.movie_ids)
+    monkeypatch.setattr(ours, "_scores", lambda *_: {})
+    ours.prior(told, case, "B")
+    ours.pooled(told, case, "B")
+    ours.prior(world, case, "B")
+    assert [of is one for of, one in zip(asked, (world, told, world), strict=True)] == [True] * 3
 
 
 def quick(classifier):
