@@ -28,7 +28,7 @@ from jfdask.model.prior import shrunk, trust
 #: Share of the person's own model in P(favourite), and in P(played), as log odds.
 OWN_FAVORITE, OWN_PLAYED = 0.5, 0.2
 # The trees know how little there may be to know somebody by: a tenth of the prior is enough.
-_LISTED_PRIOR = 0.1
+_PRIOR = 0.1
 
 
 class PooledFavorite(ClassifierMixin, BaseEstimator):
@@ -43,7 +43,8 @@ class PooledFavorite(ClassifierMixin, BaseEstimator):
     others
         Loads what many people tell of her (`Others`).
     prior_strength
-        Labels of the rarer class that weigh as much as what is thought of a movie anyway.
+        Ten times the labels of the rarer class that weigh as much as what is thought of a movie
+        anyway: for one person alone it would be as many.
 
     Attributes
     ----------
@@ -91,7 +92,7 @@ class PooledFavorite(ClassifierMixin, BaseEstimator):
         by_trees = others.model.favorite(self.rows(X))
         if by_trees is not None:
             blend = _mixed(by_trees, blend, OWN_FAVORITE)
-        liked = self._beside_the_crowd(catalogue, others, X, blend, self.trust_)
+        liked = self._beside_the_crowd(catalogue, others, X, blend)
         return np.column_stack([1 - liked, liked])
 
     def predict_listed(self, X: ArrayLike) -> Floats:
@@ -104,7 +105,7 @@ class PooledFavorite(ClassifierMixin, BaseEstimator):
         by_trees = others.model.favorite(self.rows(X))
         if by_trees is None:
             return self.predict_proba(X)[:, 1]
-        return self._beside_the_crowd(catalogue, others, X, by_trees, self.listed_trust_)
+        return self._beside_the_crowd(catalogue, others, X, by_trees)
 
     def rows(self, X: ArrayLike) -> PooledRows:
         """Return the rows of positions that the trees are asked with."""
@@ -116,13 +117,7 @@ class PooledFavorite(ClassifierMixin, BaseEstimator):
     def trust_(self) -> float:
         """Which share of the log odds is what was learned, 0 to 1; see ``prior_strength``."""
         check_is_fitted(self, "movie_ids_")
-        return trust(self.evidence_, self.prior_strength)
-
-    @property
-    def listed_trust_(self) -> float:
-        """The same share for ``predict_listed``."""
-        check_is_fitted(self, "movie_ids_")
-        return trust(self.evidence_, _LISTED_PRIOR * self.prior_strength)
+        return trust(self.evidence_, _PRIOR * self.prior_strength)
 
     def detached(self) -> PooledFavorite:
         """Return the fitted model without features and others: what is stored."""
@@ -135,10 +130,10 @@ class PooledFavorite(ClassifierMixin, BaseEstimator):
         return self
 
     def _beside_the_crowd(
-        self, catalogue: Catalogue, others: Others, X: ArrayLike, learned: Floats, share: float
+        self, catalogue: Catalogue, others: Others, X: ArrayLike, learned: Floats
     ) -> Floats:
         prior = others.favorite_log_odds(catalogue)[plain_positions(X, catalogue.n_movies)]
-        return clipped(shrunk(learned, prior, share))
+        return clipped(shrunk(learned, prior, self.trust_))
 
 
 class PooledPlayed(ClassifierMixin, BaseEstimator):

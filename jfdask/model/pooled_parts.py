@@ -53,7 +53,7 @@ def pooled_favorite_parts(catalogue: Catalogue, model: PooledFavorite, query: In
     if trees is None:
         return prior
     learned = _tree_parts(catalogue, model, query, trees)
-    share = model.listed_trust_
+    share = model.trust_
     return learned.scaled(share).plus(prior.scaled(1 - share))
 
 
