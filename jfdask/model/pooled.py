@@ -8,7 +8,7 @@ same for everybody, known or new. Rows are made out of fold, as for one person a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,7 @@ from jfdask.model.person_columns import PERSON_COLUMNS, person_columns
 from jfdask.model.played import sampled_negatives
 from jfdask.model.rows import INNER_FOLDS, contrast_rows, inner_folds, row_columns, scoring_rows
 
-#: Rows that are learned from at most: some 500 MB.
+#: Rows that are learned from at most: 1 GB while the trees grow.
 MOST_ROWS = 1_000_000
 #: Plays from which on a person's rows are learned from.
 FEWEST_PLAYS = 10
@@ -159,6 +159,8 @@ class PooledModel(BaseEstimator):
         ----------
         people
             Each one's, in any order that stays the same; households may have other columns.
+            Gone through more than once, one by one, so that they may be read as they are asked
+            for: the rows of all of them need not be in memory beside those that are learned from.
 
         Raises
         ------
@@ -169,39 +171,36 @@ class PooledModel(BaseEstimator):
 
     def fit_favorite(self, people: Sequence[PooledRows]) -> PooledModel:
         """Learn P(favourite) alone; NotEnoughPlays if there are no plays."""
-        self.columns_, X, kept = self._gathered(people)
-        played = np.concatenate([r.played[k] for r, k in kept])
-        liked = np.concatenate([r.liked[k] for r, k in kept])
-        weight = np.concatenate([_weight(r)[k] for r, k in kept])
-        known = played & (weight > 0)
+        self.columns_, labels, kept = self._looked_through(people)
+        known = [k[r.played[k] & (_weight(r)[k] > 0)] for r, k in zip(labels, kept, strict=True)]
+        liked = np.concatenate([r.liked[k] for r, k in zip(labels, known, strict=True)])
+        weight = np.concatenate([_weight(r)[k] for r, k in zip(labels, known, strict=True)])
         self.favorite_ = None
-        if liked[known].any() and not liked[known].all():
-            worth = within_classes(liked[known], weight[known])
-            given = X[known], liked[known], worth
-            self.favorite_ = self._trees(_FAVORITE_TREES, self.favorite_params, *given)
+        if liked.any() and not liked.all():
+            X = _gathered(people, known, self.columns_)
+            worth = within_classes(liked, weight)
+            self.favorite_ = self._trees(_FAVORITE_TREES, self.favorite_params, X, liked, worth)
         return self
 
     def fit_played(self, people: Sequence[PooledRows]) -> PooledModel:
         """Learn P(played) alone; NotEnoughPlays if everything was played, or nothing."""
-        self.columns_, X, kept = self._gathered(people)
-        played = np.concatenate([r.played[k] for r, k in kept])
+        self.columns_, labels, kept = self._looked_through(people)
+        played = np.concatenate([r.played[k] for r, k in zip(labels, kept, strict=True)])
         if played.all() or not played.any():
             raise NotEnoughPlays("Everything was played, or nothing: P(played) needs both.")
+        X = _gathered(people, kept, self.columns_)
         self.played_ = self._trees(_PLAYED_TREES, self.played_params, X, played)
         return self
 
-    def _gathered(
+    def _looked_through(
         self, people: Sequence[PooledRows]
-    ) -> tuple[
-        tuple[str, ...], np.ndarray[Any, np.dtype[np.float32]], list[tuple[PooledRows, Ints]]
-    ]:
-        """Return the columns, the rows, and whose they are."""
-        columns = tuple(dict.fromkeys(c for rows in people for c in rows.columns))
-        kept = _sampled(people, self.random_state)
-        if not kept:
+    ) -> tuple[tuple[str, ...], list[PooledRows], list[Ints]]:
+        """Return the columns, everybody's labels without X, and which rows of each are kept."""
+        labels = [replace(rows, X=np.empty((len(rows.X), 0), np.float32)) for rows in people]
+        if not any(len(rows.played) for rows in labels):
             raise NotEnoughPlays("There are no plays to learn from, of anybody.")
-        X = np.concatenate([_aligned(r.X[k], r.columns, columns) for r, k in kept])
-        return columns, X, kept
+        columns = tuple(dict.fromkeys(c for rows in labels for c in rows.columns))
+        return columns, labels, _sampled(labels, self.random_state)
 
     def favorite(self, rows: PooledRows) -> Floats | None:
         """Return P(favourite) of rows, shape (n_rows,); None if that was not learned."""
@@ -222,13 +221,13 @@ class PooledModel(BaseEstimator):
         self,
         settings: dict[str, Any],
         params: dict[str, Any] | None,
-        X: np.ndarray[Any, np.dtype[np.float32]],
+        X: Floats,
         y: Bools,
         weight: Floats | None = None,
     ) -> BoostedTrees:
         given = {**_TREES, **settings, **(params or {})}
         # scikit-learn cannot bin a column without any value; a constant is never split at.
-        X = np.where(np.isfinite(X).any(axis=0), X, np.float32(0.0))
+        X[:, ~np.isfinite(X).any(axis=0)] = 0.0
         boosting = HistGradientBoostingClassifier(**given, random_state=self.random_state)
         return BoostedTrees(boosting.fit(X, y, sample_weight=weight))
 
@@ -252,19 +251,30 @@ _PLAYED_TREES: dict[str, Any] = {
 }
 
 
-def _sampled(people: Sequence[PooledRows], random_state: int) -> list[tuple[PooledRows, Ints]]:
+def _sampled(people: Sequence[PooledRows], random_state: int) -> list[Ints]:
     """Return which rows of each are kept: all, or a sample of each above the cap."""
     total = sum(len(rows.played) for rows in people)
     share = min(1.0, MOST_ROWS / max(total, 1))
     kept = []
     for number, rows in enumerate(people):
-        if len(rows.played):
-            salt = f"pooled sample {random_state} {number}"
-            all_rows = np.arange(len(rows.played), dtype=np.int64)
-            if share < 1:
-                all_rows = all_rows[stable_fractions(salt, map(str, all_rows)) < share]
-            kept.append((rows, all_rows))
+        salt = f"pooled sample {random_state} {number}"
+        all_rows = np.arange(len(rows.played), dtype=np.int64)
+        if share < 1 and len(all_rows):
+            all_rows = all_rows[stable_fractions(salt, map(str, all_rows)) < share]
+        kept.append(all_rows)
     return kept
+
+
+def _gathered(
+    people: Sequence[PooledRows], kept: Sequence[Ints], columns: tuple[str, ...]
+) -> Floats:
+    """Return the kept rows under each other; float64, or scikit-learn would copy them."""
+    X = np.empty((sum(map(len, kept)), len(columns)))
+    start = 0
+    for rows, k in zip(people, kept, strict=True):
+        X[start : start + len(k)] = _aligned(rows.X[k], rows.columns, columns)
+        start += len(k)
+    return X
 
 
 def _weight(rows: PooledRows) -> Floats:

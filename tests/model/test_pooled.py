@@ -1,3 +1,7 @@
+import weakref
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -85,11 +89,44 @@ def test_above_the_cap_rows_are_sampled(monkeypatch):
     monkeypatch.setattr(module, "MOST_ROWS", 500)
     people = [rows_of(1000, ("a", "b"), i) for i in range(3)]
     kept = module._sampled(people, 42)
-    sizes = [len(k) for _, k in kept]
+    sizes = [len(k) for k in kept]
     assert sum(sizes) < 600
     assert min(sizes) > 100
     again = module._sampled(people, 42)
-    assert all(np.array_equal(a, b) for (_, a), (_, b) in zip(kept, again, strict=True))
+    assert all(np.array_equal(a, b) for a, b in zip(kept, again, strict=True))
+
+
+class _ReadWhenAskedFor(Sequence):
+    """People's rows, of which it notes how many are in memory at once."""
+
+    def __init__(self, people):
+        self.people, self.there, self.most = people, weakref.WeakSet(), 0
+
+    def __len__(self):
+        return len(self.people)
+
+    def __getitem__(self, index):
+        found = replace(self.people[index], X=self.people[index].X.copy())
+        self.there.add(found)
+        self.most = max(self.most, len(self.there))
+        return found
+
+
+def test_the_rows_of_all_people_are_never_in_memory_beside_those_learned_from():
+    people = [rows_of(200 + i, ("a", "b"), i) for i in range(6)]
+    one_by_one = _ReadWhenAskedFor(people)
+    model, known = PooledModel().fit(one_by_one), PooledModel().fit(people)
+    assert one_by_one.most <= 2  # the next one is read before the last is let go
+    np.testing.assert_array_equal(model.favorite(people[0]), known.favorite(people[0]))
+    np.testing.assert_array_equal(model.played(people[0]), known.played(people[0]))
+
+
+def test_what_is_learned_from_stays_as_it_is():
+    """A column that nobody has a value of is filled for scikit-learn, in a copy."""
+    rows = rows_of(200, ("a", "b"), 0)
+    rows.X[:, 1] = np.nan
+    PooledModel().fit([rows])
+    assert np.isnan(rows.X[:, 1]).all()
 
 
 def test_nothing_to_learn_from():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import overload
 
 from jfdask.model.crowd import N_GROUPS, Crowds
 from jfdask.model.pooled import PooledModel, PooledRows
@@ -62,9 +63,9 @@ class Making:
             self.store.write(self.key(names[-1]), encode_rows(rows.taken(which)))
         return names
 
-    def read_rows(self, names: Iterable[str]) -> list[PooledRows]:
-        """Return the rows of some files, in the order of the names."""
-        return [decode_rows(self.store.read(self.key(n)), self.key(n)) for n in sorted(names)]
+    def read_rows(self, names: Iterable[str]) -> Sequence[PooledRows]:
+        """Return the rows of some files, in the order of the names; read when asked for."""
+        return _RowFiles(self, tuple(sorted(names)))
 
     def write_model(self, name: str, model: PooledModel) -> None:
         """Write a model, or a half of one."""
@@ -78,6 +79,29 @@ class Making:
     def remove(self) -> None:
         """Delete everything that was only needed to make the pool."""
         self.store.delete_all(join(_FOLDER, self.prefix))
+
+
+@dataclass(frozen=True)
+class _RowFiles(Sequence[PooledRows]):
+    """Rows in the store: those of all people together may be more than a worker can hold."""
+
+    making: Making
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @overload
+    def __getitem__(self, index: int) -> PooledRows: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[PooledRows]: ...
+
+    def __getitem__(self, index: int | slice) -> PooledRows | Sequence[PooledRows]:
+        if isinstance(index, slice):
+            return _RowFiles(self.making, self.names[index])
+        key = self.making.key(self.names[index])
+        return decode_rows(self.making.store.read(key), key)
 
 
 def remove_unfinished(store: Store) -> None:
