@@ -15,7 +15,6 @@ from typing import Any
 from jfdask.errors import JfdaskError
 from jfdask.model.crowd import FEWEST, N_GROUPS
 from jfdask.stages.files import POOL
-from jfdask.stages.people import shared_out
 from jfdask.stages.places import Place
 from jfdask.stages.pool import tasks
 from jfdask.stages.pool.making import Making, remove_unfinished
@@ -33,6 +32,8 @@ NAME = POOL
 _IN_FLIGHT = 64
 #: Share of all plays that may have come, gone or changed while a pool stays as it is.
 LARGEST_NEWS = 0.05
+#: Not by the number of workers: the trees depend on the order of the rows.
+PEOPLE_A_FILE = 8
 
 
 @dataclass(frozen=True)
@@ -161,7 +162,7 @@ def is_fresh(
 def _learn(
     night: Night, places: tuple[Place, ...], prefix: str, summary: Mapping[str, Any]
 ) -> Work[str]:
-    """Make a pool; return its manifest's checksum. What a broken off night made is used."""
+    """Make a pool; return its manifest's checksum. What a broken off night made of it is used."""
     found = find_pool(night.store, prefix)
     if found is not None:
         return found.sha256
@@ -169,11 +170,10 @@ def _learn(
     making = Making(night.store.address, prefix)
     values((yield [Call(tasks.make_crowds, (making, places), "")]))
     people = values((yield [Call(tasks.who_teaches, (place,), "") for place in places]))
-    most = night.settings.train.people_per_task
     calls = [
-        Call(tasks.make_rows, (making, place, chunk, seed), "people", len(chunk))
+        Call(tasks.make_rows, (making, place, some, seed), "people", len(some))
         for place, user_ids in zip(places, people, strict=True)
-        for chunk in shared_out(user_ids, night.client, most)
+        for some in _files(user_ids)
     ]
     names = sorted(name for some in values((yield calls)) for name in some)
     fits = [Call(tasks.fit_played, (making, names, seed), "models")]
@@ -182,6 +182,10 @@ def _learn(
     values((yield fits))
     [sha256] = values((yield [Call(tasks.publish, (making, summary), "")]))
     return str(sha256)
+
+
+def _files(user_ids: Sequence[str]) -> list[Sequence[str]]:
+    return [user_ids[i : i + PEOPLE_A_FILE] for i in range(0, len(user_ids), PEOPLE_A_FILE)]
 
 
 def _one(call: Call) -> Work[Any]:

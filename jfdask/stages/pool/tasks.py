@@ -15,11 +15,11 @@ from jfdask.model.crowd import N_GROUPS, Member, crowds_of, group_of
 from jfdask.model.films import films_of
 from jfdask.model.history import history_of
 from jfdask.model.holdout import stable_fractions
-from jfdask.model.pooled import FEWEST_PLAYS, PooledModel, PooledRows, training_rows_of
-from jfdask.stages.files import CHOICE, FETCH, MOVIES_TABLE, PLAYS_TABLE, POOL
+from jfdask.model.pooled import FEWEST_PLAYS, PooledModel, training_rows_of
+from jfdask.stages.files import CHOICE, FEATURIZE, FETCH, MOVIES_TABLE, PLAYS_TABLE, POOL
 from jfdask.stages.household import features, history
 from jfdask.stages.places import Place
-from jfdask.stages.pool.making import Making, of_plays
+from jfdask.stages.pool.making import FILMS_FILE, Making, files_of_rows, of_plays
 from jfdask.stages.pooled_rows import beneath
 from jfdask.stages.pools import StoredPool, write_pool
 from jfdask.stages.units import reader
@@ -32,7 +32,7 @@ from jfdask.tables import MOVIES, PLAYS
 
 #: People whose plays are counted at most; of more a sample, by a hash.
 MOST_MEMBERS = 20_000
-_PLAYED = "played"
+_PLAYED = "played.skops"
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,7 @@ def count_people(place: Place) -> Headcount:
     files = reader(place, FETCH).manifest.files
     made_of = {user_id: files[person(user_id, PLAYS_TABLE)].sha256 for user_id in people}
     made_of[""] = files[MOVIES_TABLE].sha256
+    made_of |= reader(place, FEATURIZE).manifest.checksums("matrix-")
     played = [plays["played"].to_numpy(dtype=bool) for plays in people.values()]
     liked = [plays["is_favorite"].to_numpy(dtype=bool) for plays in people.values()]
     return Headcount(
@@ -76,6 +77,8 @@ def who_teaches(place: Place) -> tuple[str, ...]:
 
 def make_crowds(making: Making, places: Sequence[Place]) -> None:
     """Count what everybody of all households has played and liked, and what goes together."""
+    if making.has(FILMS_FILE):
+        return
     movies = [reader(place, FETCH).table(MOVIES_TABLE, MOVIES) for place in places]
     films = films_of(pd.concat(movies, ignore_index=True))
     film_ids = films["film_id"].to_numpy(dtype=str)
@@ -95,27 +98,38 @@ def make_crowds(making: Making, places: Sequence[Place]) -> None:
 
 def make_rows(making: Making, place: Place, user_ids: Sequence[str], seed: int) -> list[str]:
     """Write the rows of some people, by group; return the names of the files."""
+    stem = f"{place.household}-{sha256_of(encode_json(list(user_ids)))[:12]}"
+    by_group: dict[int, list[str]] = {}
+    for user_id in user_ids:
+        by_group.setdefault(group_of(user_id, N_GROUPS), []).append(user_id)
+    names = [name for group in sorted(by_group) for name in files_of_rows(stem, group)]
+    if making.has(*names):
+        return names
     movies = reader(place, FETCH).table(MOVIES_TABLE, MOVIES)
     crowds = making.read_crowds().over(movies, outside=False).crowds
     catalogue = catalogue_of(features(place))
-    by_group: dict[int, list[PooledRows]] = {}
-    for user_id in user_ids:
-        rows = training_rows_of(catalogue, crowds.of(user_id), history(place, user_id), seed)
-        by_group.setdefault(group_of(user_id, N_GROUPS), []).append(rows)
-    stem = f"{place.household}-{sha256_of(encode_json(list(user_ids)))[:12]}"
-    written = [making.write_rows(stem, g, beneath(rows)) for g, rows in sorted(by_group.items())]
-    return [name for names in written for name in names]
+    for group, some in by_group.items():
+        rows = [
+            training_rows_of(catalogue, crowds.of(user_id), history(place, user_id), seed)
+            for user_id in some
+        ]
+        making.write_rows(stem, group, beneath(rows))
+    return names
 
 
 def fit_favorite(making: Making, names: Sequence[str], seed: int, without: int | None) -> None:
     """Fit P(favourite) on everybody's plays, or on those of people outside of a group."""
-    rows = making.read_rows(of_plays(names, without))
-    making.write_model(_favorite(without), PooledModel(random_state=seed).fit_favorite(rows))
+    if not making.has(_favorite(without)):
+        rows = making.read_rows(of_plays(names, without))
+        model = PooledModel(random_state=seed).fit_favorite(rows)
+        making.write_model(_favorite(without), model)
 
 
 def fit_played(making: Making, names: Sequence[str], seed: int) -> None:
     """Fit P(played) on everybody's rows."""
-    making.write_model(_PLAYED, PooledModel(random_state=seed).fit_played(making.read_rows(names)))
+    if not making.has(_PLAYED):
+        model = PooledModel(random_state=seed).fit_played(making.read_rows(names))
+        making.write_model(_PLAYED, model)
 
 
 def publish(making: Making, summary: Mapping[str, Any]) -> str:
@@ -146,7 +160,7 @@ def chosen_before(place: Place) -> str | None:
 
 
 def _favorite(without: int | None) -> str:
-    return "favorite" if without is None else f"favorite-without-{without}"
+    return "favorite.skops" if without is None else f"favorite-without-{without}.skops"
 
 
 def _people(place: Place) -> Iterator[tuple[str, pd.DataFrame]]:

@@ -3,14 +3,15 @@ import pytest
 
 from jfdask.demo.process import start_demo
 from jfdask.errors import DataError
-from jfdask.model.crowd import FEWEST
+from jfdask.model.crowd import FEWEST, N_GROUPS
 from jfdask.stages import pool
 from jfdask.stages.files import CHOICE, METRICS, POOL
 from jfdask.stages.lists import finished_unit, lists_of_run
-from jfdask.stages.pool import is_fresh
-from jfdask.stages.pool.making import of_plays
+from jfdask.stages.places import Place
+from jfdask.stages.pool import is_fresh, tasks
+from jfdask.stages.pool.making import Making, of_plays
 from jfdask.stages.pools import POOLS, find_pool, read_pool
-from jfdask.store.keys import person
+from jfdask.store.keys import MANIFEST, person
 from jfdask.store.runs import latest_run
 
 SETTINGS = {"random_state": 42, "code": "x"}
@@ -88,12 +89,43 @@ def test_a_night_of_many_people(finished, tmp_path):
             data = nights.store.read(key)
             assert not any(user_id in data for user_id in user_ids), key
 
+        taken_up_again(nights, summary.run_id, first["prefix"])
         assert nights.run().exit_code == 0
         assert choice_of(nights) == first
         alone = nights.run(train={"pool": False, "search": "off"})
         assert alone.exit_code == 0
         assert "pooled" not in kinds_of(nights)
         assert choice_of(nights)["prefix"] is None
+
+
+def taken_up_again(nights, run_id, prefix):
+    """What is there of a pool is not made again, and the same pool comes out."""
+    store, seed = nights.store, nights.settings.train.random_state
+    place, making = Place(store.address, run_id, "home"), Making(store.address, "pools/again")
+    ids = tasks.who_teaches(place)
+    tasks.make_crowds(making, [place])
+    names = []
+    for i in range(0, len(ids), pool.PEOPLE_A_FILE):
+        names += tasks.make_rows(making, place, ids[i : i + pool.PEOPLE_A_FILE], seed)
+    rows = store.read(making.key(names[0]))
+    store.write(making.key(names[0]), b"there")
+    tasks.make_crowds(making, [place])
+    tasks.make_rows(making, place, ids[: pool.PEOPLE_A_FILE], seed)
+    assert store.read(making.key(names[0])) == b"there"
+    store.write(making.key(names[0]), rows)
+    for _ in range(2):
+        tasks.fit_played(making, sorted(names), seed)
+        for group in (None, *range(N_GROUPS)):
+            tasks.fit_favorite(making, sorted(names), seed, group)
+        # The second time round there is nothing left to read.
+        store.write(making.key(names[0]), b"")
+    tasks.publish(making, {})
+    once, again = (
+        {name for name in store.children(folder) if name != MANIFEST}
+        for folder in (prefix, "pools/again")
+    )
+    assert again == once
+    store.delete_all("pools/again")
 
 
 def choice_of(nights):
