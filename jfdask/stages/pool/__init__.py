@@ -1,8 +1,8 @@
 """Stage pool: what all people of all households teach together, for everybody.
 
-With 20 people or more a pool of them is learned; with fewer the prior of `jfdask pretrain` is used,
-if there is one, and else everybody is learned of alone. A household's unit says which pool it
-has; the pool itself lies beside the runs, as all households have the same.
+The prior of `jfdask pretrain` is used if it was learned from at least as many people as there are;
+else, with 20 people or more, a pool of them; else everybody is learned of alone. A household's unit
+says which pool it has; the pool itself lies beside the runs, as all households have the same.
 """
 
 from __future__ import annotations
@@ -80,16 +80,21 @@ def _choose(night: Night, households: Sequence[str]) -> tuple[Choice, str | None
         {name: _one(Call(tasks.count_people, (night.place(name),), "")) for name in households}, 1
     )
     counts = {n: c for n, c in counted.items() if isinstance(c, Headcount)}
+    problems = [f"{n}: not in the pool tonight: {c}" for n, c in counted.items() if n not in counts]
     n_people = sum(count.n_people for count in counts.values())
     prior = find_pool(night.store, PRIOR)
+    choice = Choice(None)
+    if prior is None and night.store.exists(join(PRIOR, MANIFEST)):
+        problems.append("The prior cannot be used, see the log. Run jfdask pretrain again.")
     if prior is not None and prior.n_people >= n_people:
-        return Choice(PRIOR, prior.sha256, outside=True), None
-    if n_people < FEWEST:
-        return Choice(None), None
-    outcome = _of_our_own(night, counts)
-    if isinstance(outcome, JfdaskError):
-        return Choice(None), f"Nothing was learned of all people together tonight: {outcome}"
-    return outcome, None
+        choice = Choice(PRIOR, prior.sha256, outside=True)
+    elif n_people >= FEWEST:
+        outcome = _of_our_own(night, counts)
+        if isinstance(outcome, JfdaskError):
+            problems.append(f"Nothing was learned of all people together tonight: {outcome}")
+        else:
+            choice = outcome
+    return choice, " ".join(problems) or None
 
 
 def _of_our_own(night: Night, counts: Mapping[str, Headcount]) -> Choice | JfdaskError:

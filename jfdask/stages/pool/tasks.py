@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from jfdask.errors import MissingArtifact
+from jfdask.errors import DamagedArtifact, MissingArtifact, NewerArtifact
 from jfdask.model.catalogue import catalogue_of
 from jfdask.model.crowd import N_GROUPS, Member, crowds_of, group_of
 from jfdask.model.films import films_of
@@ -29,6 +30,8 @@ from jfdask.store.manifests import Receipt
 from jfdask.store.tables import encode_json
 from jfdask.store.units import UnitWriter
 from jfdask.tables import MOVIES, PLAYS
+
+logger = logging.getLogger(__name__)
 
 #: People whose plays are counted at most; of more a sample, by a hash.
 MOST_MEMBERS = 20_000
@@ -151,10 +154,16 @@ def write_choice(place: Place, choice: Mapping[str, Any]) -> Receipt:
 
 
 def chosen_before(place: Place) -> str | None:
-    """Return the prefix of the pool that a household had in a run; None if it had none."""
+    """Return the prefix of the pool that a household had in a run; None if it had none.
+
+    A run that is damaged stops no night: its pool is made again.
+    """
     try:
         prefix = reader(place, POOL).json(CHOICE)["prefix"]
     except MissingArtifact:
+        return None
+    except (DamagedArtifact, NewerArtifact) as error:
+        logger.warning("%s", error)
         return None
     return None if prefix is None else str(prefix)
 

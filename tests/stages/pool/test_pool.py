@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from jfdask.demo.process import start_demo
-from jfdask.errors import DataError
+from jfdask.errors import DataError, MissingArtifact
 from jfdask.model.crowd import FEWEST, N_GROUPS
 from jfdask.stages import pool
 from jfdask.stages.files import CHOICE, METRICS, POOL
@@ -92,6 +92,10 @@ def test_a_night_of_many_people(finished, tmp_path):
         taken_up_again(nights, summary.run_id, first["prefix"])
         assert nights.run().exit_code == 0
         assert choice_of(nights) == first
+        lose_a_file(nights, first["prefix"])
+        assert nights.run().exit_code == 0
+        assert choice_of(nights)["prefix"] == first["prefix"]
+        assert find_pool(nights.store, first["prefix"]) is not None
         alone = nights.run(train={"pool": False, "search": "off"})
         assert alone.exit_code == 0
         assert "pooled" not in kinds_of(nights)
@@ -126,6 +130,27 @@ def taken_up_again(nights, run_id, prefix):
     )
     assert again == once
     store.delete_all("pools/again")
+
+
+def lose_a_file(nights, prefix):
+    """A pool that is not whole is none, and so is another one than the night chose."""
+    [model, *_] = (n for n in nights.store.children(prefix) if n.startswith("model-"))
+    with pytest.raises(MissingArtifact, match="was replaced"):
+        read_pool(nights.store, prefix, "another")
+    nights.store.delete(f"{prefix}/{model}")
+    assert find_pool(nights.store, prefix) is None
+
+
+@pytest.mark.cluster
+@pytest.mark.server
+def test_a_choice_that_is_damaged_stops_no_night(night_after):
+    store = night_after.store
+    place = Place(store.address, latest_run(store), "home")
+    assert tasks.chosen_before(place) is None
+    unit = finished_unit(store, place.run_id, POOL, "home").manifest
+    store.write(unit.key(CHOICE), b"not what was written")
+    assert tasks.chosen_before(place) is None
+    assert night_after.run().exit_code == 0
 
 
 def choice_of(nights):
