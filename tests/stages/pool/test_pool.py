@@ -93,9 +93,6 @@ def test_a_night_of_many_people(finished, tmp_path):
         assert nights.run().exit_code == 0
         assert choice_of(nights) == first
         lose_a_file(nights, first["prefix"])
-        assert nights.run().exit_code == 0
-        assert choice_of(nights)["prefix"] == first["prefix"]
-        assert find_pool(nights.store, first["prefix"]) is not None
         alone = nights.run(train={"pool": False, "search": "off"})
         assert alone.exit_code == 0
         assert "pooled" not in kinds_of(nights)
