@@ -14,11 +14,12 @@ from typing import Any
 
 from jfdask.errors import JfdaskError
 from jfdask.model.crowd import FEWEST, N_GROUPS
+from jfdask.model.pooled import PooledModel
 from jfdask.stages.files import POOL
-from jfdask.stages.people import shared_out
 from jfdask.stages.places import Place
 from jfdask.stages.pool import tasks
 from jfdask.stages.pool.making import Making, remove_unfinished
+from jfdask.stages.pool.search import searched
 from jfdask.stages.pool.tasks import Headcount
 from jfdask.stages.pools import POOLS, PRIOR, FoundPool, find_pool, prune_pools
 from jfdask.stages.units import Draft, Night, Plan, UnitReport, run_units
@@ -31,6 +32,8 @@ from jfdask.version import code_version
 
 NAME = POOL
 _IN_FLIGHT = 64
+#: People whose rows are made by one task: however many workers there are, the same.
+_PEOPLE_PER_FILE = 10
 #: Share of all plays that may have come, gone or changed while a pool stays as it is.
 LARGEST_NEWS = 0.05
 
@@ -93,7 +96,10 @@ def _choose(night: Night, households: Sequence[str]) -> tuple[Choice, str | None
 
 def _of_our_own(night: Night, counts: Mapping[str, Headcount]) -> Choice | JfdaskError:
     people = {name: counts[name].to_dict() for name in sorted(counts)}
-    settings = {"random_state": night.settings.train.random_state, "code": code_version()}
+    settings = {
+        **night.settings.train.model_dump(include={"random_state", "pool_candidates"}),
+        "code": code_version(),
+    }
     earlier = _earlier(night)
     if earlier is not None and is_fresh(earlier.summary, settings, people):
         return Choice(earlier.prefix, earlier.sha256)
@@ -169,18 +175,24 @@ def _learn(
     making = Making(night.store.address, prefix)
     values((yield [Call(tasks.make_crowds, (making, places), "")]))
     people = values((yield [Call(tasks.who_teaches, (place,), "") for place in places]))
-    most = night.settings.train.people_per_task
+    most = min(night.settings.train.people_per_task, _PEOPLE_PER_FILE)
     calls = [
-        Call(tasks.make_rows, (making, place, chunk, seed), "people", len(chunk))
+        Call(tasks.make_rows, (making, place, some, first, seed), "people", len(some))
         for place, user_ids in zip(places, people, strict=True)
-        for chunk in shared_out(user_ids, night.client, most)
+        for first in range(0, len(user_ids), most)
+        if (some := user_ids[first : first + most])
     ]
     names = sorted(name for some in values((yield calls)) for name in some)
-    fits = [Call(tasks.fit_played, (making, names, seed), "models")]
+    searching = yield from searched(night, making, names)
+    chosen: dict[str, Any] | None = searching["search"]["chosen"] if searching else None
+    unfitted = PooledModel(chosen or None, random_state=seed)
+    fits = [Call(tasks.fit_played, (making, names, unfitted), "models")]
     groups = (None, *range(N_GROUPS))
-    fits += [Call(tasks.fit_favorite, (making, names, seed, group), "models") for group in groups]
+    fits += [
+        Call(tasks.fit_favorite, (making, names, unfitted, group), "models") for group in groups
+    ]
     values((yield fits))
-    [sha256] = values((yield [Call(tasks.publish, (making, summary), "")]))
+    [sha256] = values((yield [Call(tasks.publish, (making, {**summary, **searching}), "")]))
     return str(sha256)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.base import clone
 
 from jfdask.errors import MissingArtifact
 from jfdask.model.catalogue import catalogue_of
@@ -93,8 +94,16 @@ def make_crowds(making: Making, places: Sequence[Place]) -> None:
     making.write_crowds(StoredPool(PooledModel(), films, crowds_of(chosen, len(films))))
 
 
-def make_rows(making: Making, place: Place, user_ids: Sequence[str], seed: int) -> list[str]:
-    """Write the rows of some people, by group; return the names of the files."""
+def make_rows(
+    making: Making, place: Place, user_ids: Sequence[str], first: int, seed: int
+) -> list[str]:
+    """Write the rows of some people, by group; return the names of the files.
+
+    Parameters
+    ----------
+    first
+        How many people of the household come before them: files are read in their order.
+    """
     movies = reader(place, FETCH).table(MOVIES_TABLE, MOVIES)
     crowds = making.read_crowds().over(movies, outside=False).crowds
     catalogue = catalogue_of(features(place))
@@ -102,20 +111,22 @@ def make_rows(making: Making, place: Place, user_ids: Sequence[str], seed: int) 
     for user_id in user_ids:
         rows = training_rows_of(catalogue, crowds.of(user_id), history(place, user_id), seed)
         by_group.setdefault(group_of(user_id, N_GROUPS), []).append(rows)
-    stem = f"{place.household}-{sha256_of(encode_json(list(user_ids)))[:12]}"
+    stem = f"{place.household}-{first:06}-{sha256_of(encode_json(list(user_ids)))[:12]}"
     written = [making.write_rows(stem, g, beneath(rows)) for g, rows in sorted(by_group.items())]
     return [name for names in written for name in names]
 
 
-def fit_favorite(making: Making, names: Sequence[str], seed: int, without: int | None) -> None:
+def fit_favorite(
+    making: Making, names: Sequence[str], unfitted: PooledModel, without: int | None
+) -> None:
     """Fit P(favourite) on everybody's plays, or on those of people outside of a group."""
     rows = making.read_rows(of_plays(names, without))
-    making.write_model(_favorite(without), PooledModel(random_state=seed).fit_favorite(rows))
+    making.write_model(_favorite(without), clone(unfitted).fit_favorite(rows))
 
 
-def fit_played(making: Making, names: Sequence[str], seed: int) -> None:
+def fit_played(making: Making, names: Sequence[str], unfitted: PooledModel) -> None:
     """Fit P(played) on everybody's rows."""
-    making.write_model(_PLAYED, PooledModel(random_state=seed).fit_played(making.read_rows(names)))
+    making.write_model(_PLAYED, clone(unfitted).fit_played(making.read_rows(names)))
 
 
 def publish(making: Making, summary: Mapping[str, Any]) -> str:

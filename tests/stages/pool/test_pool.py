@@ -95,6 +95,14 @@ def test_a_night_of_many_people(finished, tmp_path):
         assert "pooled" not in kinds_of(nights)
         assert choice_of(nights)["prefix"] is None
 
+        assert nights.run(train={"pool_candidates": 2}).exit_code == 0
+        searched = choice_of(nights)
+        assert searched["prefix"] != first["prefix"]
+        found = find_pool(nights.store, searched["prefix"]).summary["search"]
+        assert len(found["candidates"]) == len(found["auc"]) == 2
+        assert nights.told.counts["all households", "fits of candidates"] == (10, 10)
+        assert "search" not in stored.summary
+
 
 def choice_of(nights):
     return finished_unit(nights.store, latest_run(nights.store), POOL, "home").json(CHOICE)
