@@ -59,6 +59,7 @@ def run(night: Night, featurized: Mapping[str, UnitReport]) -> dict[str, UnitRep
         work=partial(_work, choice=choice, problem=problem),
         in_flight=_IN_FLIGHT,
         is_begun=True,
+        absent=tasks.choose_none,
     )
 
 

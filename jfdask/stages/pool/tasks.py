@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -17,19 +18,20 @@ from jfdask.model.films import films_of
 from jfdask.model.history import history_of
 from jfdask.model.holdout import stable_fractions
 from jfdask.model.pooled import FEWEST_PLAYS, PooledModel, PooledRows, training_rows_of
-from jfdask.stages.files import CHOICE, FETCH, MOVIES_TABLE, PLAYS_TABLE, POOL
+from jfdask.stages.files import CHOICE, FEATURIZE, FETCH, MOVIES_TABLE, PLAYS_TABLE, POOL
 from jfdask.stages.household import features, history
 from jfdask.stages.places import Place
 from jfdask.stages.pool.making import Making, of_plays
 from jfdask.stages.pooled_rows import beneath
 from jfdask.stages.pools import StoredPool, write_pool
-from jfdask.stages.units import reader
+from jfdask.stages.units import UnitReport, reader, report_of
 from jfdask.store.filesystem import sha256_of
-from jfdask.store.keys import MANIFEST, PEOPLE, person
-from jfdask.store.manifests import Receipt
+from jfdask.store.keys import MANIFEST, PEOPLE, person, run_key
+from jfdask.store.manifests import Receipt, load_unit
 from jfdask.store.tables import encode_json
 from jfdask.store.units import UnitWriter
 from jfdask.tables import MOVIES, PLAYS
+from jfdask.version import code_version
 
 #: People whose plays are counted at most; of more a sample, by a hash.
 MOST_MEMBERS = 20_000
@@ -145,6 +147,34 @@ def write_choice(place: Place, choice: Mapping[str, Any]) -> Receipt:
     """Write which pool a household has tonight."""
     writer = UnitWriter(place.store, place.run_id, POOL, place.household)
     return writer.json(CHOICE, dict(choice))
+
+
+def choose_none(place: Place, status: str) -> UnitReport:
+    """Have no pool in this run, as the run before is from when there was no such stage.
+
+    Raises
+    ------
+    MissingArtifact
+        That run has it, or has nothing of the household.
+    """
+    before = place.previous or ""
+    load_unit(place.store, before, FEATURIZE, place.household)
+    if MANIFEST in place.store.children(run_key(before, POOL)):
+        raise MissingArtifact(f"Run {before} has a stage pool, but not of {place.household!r}.")
+    now = datetime.now(UTC)
+    choice = {"prefix": None, "sha256": "", "outside": False}
+    writer = UnitWriter(place.store, place.run_id, POOL, place.household)
+    writer.json(CHOICE, choice)
+    unit = writer.close(
+        inputs={},
+        settings=choice,
+        code_version=code_version(),
+        started=now,
+        finished=now,
+        status=status,
+        summary={"pool": None},
+    )
+    return report_of(unit)
 
 
 def chosen_before(place: Place) -> str | None:

@@ -2,15 +2,17 @@ import numpy as np
 import pytest
 
 from jfdask.demo.process import start_demo
-from jfdask.errors import DataError
+from jfdask.errors import DataError, MissingArtifact
 from jfdask.model.crowd import FEWEST
 from jfdask.stages import pool
 from jfdask.stages.files import CHOICE, METRICS, POOL
 from jfdask.stages.lists import finished_unit, lists_of_run
+from jfdask.stages.places import Place
 from jfdask.stages.pool import is_fresh
 from jfdask.stages.pool.making import of_plays
+from jfdask.stages.pool.tasks import choose_none, chosen_before
 from jfdask.stages.pools import POOLS, find_pool, read_pool
-from jfdask.store.keys import person
+from jfdask.store.keys import person, run_key
 from jfdask.store.runs import latest_run
 
 SETTINGS = {"random_state": 42, "code": "x"}
@@ -56,6 +58,38 @@ def test_what_failed_is_told_and_costs_the_pool_alone(night_after, monkeypatch):
     assert summary.exit_code == 3
     assert any("Nothing was learned of all people together" in p for p in summary.problems)
     assert set(kinds_of(night_after)) <= {"affinity", "played-only", "newcomer"}
+
+
+@pytest.mark.cluster
+@pytest.mark.server
+def test_yesterdays_result_from_before_there_was_this_stage_stays(night_after):
+    """The server is away, and the run before has no stage pool."""
+    before = latest_run(night_after.store)
+    night_after.store.delete_all(run_key(before, POOL))
+    [household] = night_after.settings.households
+    away = household.model_copy(update={"url": "http://127.0.0.1:9"})
+    nights = type(night_after)(night_after.settings.model_copy(update={"households": (away,)}))
+    summary = nights.run()
+    assert summary.exit_code == 3, summary.problems
+    assert latest_run(nights.store) == summary.run_id != before
+    assert choice_of(nights)["prefix"] is None
+    assert finished_unit(nights.store, summary.run_id, POOL, "home").manifest.status == "kept"
+    assert len(list(lists_of_run(nights.store, summary.run_id))) > 0
+
+
+@pytest.mark.cluster
+@pytest.mark.server
+def test_a_carried_over_household_may_be_from_before_there_was_this_stage(night_after):
+    store, before = night_after.store, latest_run(night_after.store)
+    place = Place(store.address, "20991231T000000Z-ffff", "home", before)
+    with pytest.raises(MissingArtifact, match="has a stage pool"):
+        choose_none(place, "done")
+    store.delete_all(run_key(before, POOL))
+    report = choose_none(place, "done")
+    assert report.status == "done"
+    assert chosen_before(place) is None
+    with pytest.raises(MissingArtifact):
+        choose_none(Place(store.address, place.run_id, "nobody", before), "done")
 
 
 @pytest.mark.cluster
