@@ -45,15 +45,17 @@ class PooledRows:
     played: Bools  # (n_rows,) or a movie she left
     liked: Bools  # (n_rows,)
     weight: Floats | None = None  # (n_rows,) what each label is worth, 0: none; None: all 1
+    person: Ints | None = None  # (n_rows,) a number for each person; None: not told
 
-    def taken(self, which: Bools) -> PooledRows:
-        """Return some of the rows, shape of ``which``: (n_rows,)."""
+    def taken(self, which: Bools | Ints) -> PooledRows:
+        """Return some of the rows: a mask of shape (n_rows,), or positions."""
         return PooledRows(
             self.X[which],
             self.columns,
             self.played[which],
             self.liked[which],
             None if self.weight is None else self.weight[which],
+            None if self.person is None else self.person[which],
         )
 
 
@@ -200,7 +202,7 @@ class PooledModel(BaseEstimator):
         kept = _sampled(people, self.random_state)
         if not kept:
             raise NotEnoughPlays("There are no plays to learn from, of anybody.")
-        X = np.concatenate([_aligned(r.X[k], r.columns, columns) for r, k in kept])
+        X = np.concatenate([aligned_columns(r.X[k], r.columns, columns) for r, k in kept])
         return columns, X, kept
 
     def favorite(self, rows: PooledRows) -> Floats | None:
@@ -213,7 +215,7 @@ class PooledModel(BaseEstimator):
 
     def aligned(self, rows: PooledRows) -> np.ndarray[Any, np.dtype[np.float32]]:
         """Return the rows as the trees take them, shape (n_rows, len(columns_))."""
-        return _aligned(rows.X, rows.columns, self.columns_)
+        return aligned_columns(rows.X, rows.columns, self.columns_)
 
     def _scores(self, trees: BoostedTrees, rows: PooledRows) -> Floats:
         return clipped(trees.probability(self.aligned(rows)))
@@ -245,6 +247,8 @@ _FAVORITE_TREES: dict[str, Any] = {
     "max_iter": 300,
     "max_leaf_nodes": 15,
 }
+#: The settings of the trees of P(favourite) that ``favorite_params`` changes.
+FAVORITE_DEFAULTS: dict[str, Any] = {**_TREES, **_FAVORITE_TREES}
 _PLAYED_TREES: dict[str, Any] = {
     "learning_rate": 0.05,
     "max_iter": 600,
@@ -271,7 +275,7 @@ def _weight(rows: PooledRows) -> Floats:
     return np.ones(len(rows.played)) if rows.weight is None else rows.weight
 
 
-def _aligned(
+def aligned_columns(
     X: np.ndarray[Any, np.dtype[np.float32]], columns: tuple[str, ...], wanted: tuple[str, ...]
 ) -> np.ndarray[Any, np.dtype[np.float32]]:
     """Return the wanted columns. A genre that a household does not have is 0, else unknown."""

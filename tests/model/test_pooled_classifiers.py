@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from scipy.special import logit
@@ -121,25 +119,6 @@ def test_what_is_thought_anyway(histories, crowds, library):
         np.argsort(-played, kind="stable")[:5] == np.argsort(-crowd.n_plays, kind="stable")[:5]
     ).all()
     assert not Others(None, None).played_log_odds(catalogue).any()
-
-
-def test_a_film_that_the_crowd_has_not_heard_of_is_as_the_others(histories, crowds, library):
-    crowd, catalogue = crowds(histories).of("somebody"), library.catalogue
-    known = np.arange(catalogue.n_movies) % 2 > 0
-    news = replace(
-        crowd,
-        n_plays=np.where(known, crowd.n_plays, np.nan),
-        n_likes=np.where(known, crowd.n_likes, np.nan),
-    )
-    others = Others(None, news)
-    played = others.played_log_odds(catalogue)
-    np.testing.assert_allclose(played[~known], played[known].mean())
-    assert played[known].min() < played[~known].min() < played[known].max()
-    liked = others.favorite_log_odds(catalogue)
-    public = Others(None, None).favorite_log_odds(catalogue)
-    np.testing.assert_allclose(liked[~known], public[~known], atol=0.02)
-    nothing = replace(crowd, n_plays=crowd.n_plays * np.nan, n_likes=crowd.n_likes * np.nan)
-    assert not Others(None, nothing).played_log_odds(catalogue).any()
 
 
 def test_a_stored_model_holds_plays_alone(histories, crowds, library):

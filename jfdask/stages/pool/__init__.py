@@ -14,10 +14,12 @@ from typing import Any
 
 from jfdask.errors import JfdaskError
 from jfdask.model.crowd import FEWEST, N_GROUPS
+from jfdask.model.pooled import PooledModel
 from jfdask.stages.files import POOL
 from jfdask.stages.places import Place
 from jfdask.stages.pool import tasks
 from jfdask.stages.pool.making import Making, remove_unfinished
+from jfdask.stages.pool.search import searched
 from jfdask.stages.pool.tasks import Headcount
 from jfdask.stages.pools import POOLS, PRIOR, FoundPool, find_pool, prune_pools
 from jfdask.stages.units import Draft, Night, Plan, UnitReport, run_units
@@ -57,6 +59,7 @@ def run(night: Night, featurized: Mapping[str, UnitReport]) -> dict[str, UnitRep
         work=partial(_work, choice=choice, problem=problem),
         in_flight=_IN_FLIGHT,
         is_begun=True,
+        absent=tasks.choose_none,
     )
 
 
@@ -99,7 +102,10 @@ def _choose(night: Night, households: Sequence[str]) -> tuple[Choice, str | None
 
 def _of_our_own(night: Night, counts: Mapping[str, Headcount]) -> Choice | JfdaskError:
     people = {name: counts[name].to_dict() for name in sorted(counts)}
-    settings = {"random_state": night.settings.train.random_state, "code": code_version()}
+    settings = {
+        **night.settings.train.model_dump(include={"random_state", "pool_candidates"}),
+        "code": code_version(),
+    }
     earlier = _earlier(night)
     if earlier is not None and is_fresh(earlier.summary, settings, people):
         return Choice(earlier.prefix, earlier.sha256)
@@ -181,11 +187,16 @@ def _learn(
         for some in _files(user_ids)
     ]
     names = sorted(name for some in values((yield calls)) for name in some)
-    fits = [Call(tasks.fit_played, (making, names, seed), "models")]
+    searching = yield from searched(night, making, names)
+    chosen: dict[str, Any] | None = searching["search"]["chosen"] if searching else None
+    unfitted = PooledModel(chosen or None, random_state=seed)
+    fits = [Call(tasks.fit_played, (making, names, unfitted), "models")]
     groups = (None, *range(N_GROUPS))
-    fits += [Call(tasks.fit_favorite, (making, names, seed, group), "models") for group in groups]
+    fits += [
+        Call(tasks.fit_favorite, (making, names, unfitted, group), "models") for group in groups
+    ]
     values((yield fits))
-    [sha256] = values((yield [Call(tasks.publish, (making, summary), "")]))
+    [sha256] = values((yield [Call(tasks.publish, (making, {**summary, **searching}), "")]))
     return str(sha256)
 
 

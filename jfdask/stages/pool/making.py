@@ -18,6 +18,7 @@ from jfdask.tables import FILMS
 _FOLDER = "making"  # not inside of the pool: what is not of a pool is deleted there
 PLAYS, LEFT = "plays", "left"
 FILMS_FILE = "films.parquet"
+_SAMPLE = "sample.parquet"
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Making:
     def read_crowds(self) -> StoredPool:
         """Return films and crowds, without a model yet."""
         films = self.key(FILMS_FILE)
-        there = set(self.store.children(join(_FOLDER, self.prefix)))
+        there = self.names()
         crowds = []
         for group in range(N_GROUPS):
             name = f"crowd-{group}.parquet"
@@ -68,6 +69,18 @@ class Making:
     def read_rows(self, names: Iterable[str]) -> list[PooledRows]:
         """Return the rows of some files, in the order of the names."""
         return [decode_rows(self.store.read(self.key(n)), self.key(n)) for n in sorted(names)]
+
+    def write_sample(self, rows: PooledRows) -> None:
+        """Write the plays that a search sees."""
+        self.store.write(self.key(_SAMPLE), encode_rows(rows))
+
+    def read_sample(self) -> PooledRows:
+        """Return the plays that a search sees."""
+        return decode_rows(self.store.read(self.key(_SAMPLE)), self.key(_SAMPLE))
+
+    def names(self) -> set[str]:
+        """Return the names of the files that are there."""
+        return set(self.store.children(join(_FOLDER, self.prefix)))
 
     def write_model(self, name: str, model: PooledModel) -> None:
         """Write a model, or a half of one."""
@@ -103,3 +116,14 @@ def of_plays(names: Sequence[str], without_group: int | None = None) -> list[str
     """
     parts = [(name, name.split("-")) for name in names]
     return [n for n, (what, group, *_) in parts if what == PLAYS and group != str(without_group)]
+
+
+def group_of_file(name: str) -> int:
+    """Return the group of the people that a file of rows is of.
+
+    Examples
+    --------
+    >>> group_of_file("plays-3-a.parquet")
+    3
+    """
+    return int(name.split("-")[1])

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.base import clone
 
 from jfdask.errors import DamagedArtifact, MissingArtifact, NewerArtifact
 from jfdask.model.catalogue import catalogue_of
@@ -23,13 +25,14 @@ from jfdask.stages.places import Place
 from jfdask.stages.pool.making import FILMS_FILE, Making, files_of_rows, of_plays
 from jfdask.stages.pooled_rows import beneath
 from jfdask.stages.pools import StoredPool, write_pool
-from jfdask.stages.units import reader
+from jfdask.stages.units import UnitReport, reader, report_of
 from jfdask.store.filesystem import sha256_of
-from jfdask.store.keys import MANIFEST, PEOPLE, person
-from jfdask.store.manifests import Receipt
+from jfdask.store.keys import MANIFEST, PEOPLE, person, run_key
+from jfdask.store.manifests import Receipt, load_unit
 from jfdask.store.tables import encode_json
 from jfdask.store.units import UnitWriter
 from jfdask.tables import MOVIES, PLAYS
+from jfdask.version import code_version
 
 logger = logging.getLogger(__name__)
 
@@ -120,19 +123,19 @@ def make_rows(making: Making, place: Place, user_ids: Sequence[str], seed: int) 
     return names
 
 
-def fit_favorite(making: Making, names: Sequence[str], seed: int, without: int | None) -> None:
+def fit_favorite(
+    making: Making, names: Sequence[str], unfitted: PooledModel, without: int | None
+) -> None:
     """Fit P(favourite) on everybody's plays, or on those of people outside of a group."""
     if not making.has(_favorite(without)):
         rows = making.read_rows(of_plays(names, without))
-        model = PooledModel(random_state=seed).fit_favorite(rows)
-        making.write_model(_favorite(without), model)
+        making.write_model(_favorite(without), clone(unfitted).fit_favorite(rows))
 
 
-def fit_played(making: Making, names: Sequence[str], seed: int) -> None:
+def fit_played(making: Making, names: Sequence[str], unfitted: PooledModel) -> None:
     """Fit P(played) on everybody's rows."""
     if not making.has(_PLAYED):
-        model = PooledModel(random_state=seed).fit_played(making.read_rows(names))
-        making.write_model(_PLAYED, model)
+        making.write_model(_PLAYED, clone(unfitted).fit_played(making.read_rows(names)))
 
 
 def publish(making: Making, summary: Mapping[str, Any]) -> str:
@@ -151,6 +154,34 @@ def write_choice(place: Place, choice: Mapping[str, Any]) -> Receipt:
     """Write which pool a household has tonight."""
     writer = UnitWriter(place.store, place.run_id, POOL, place.household)
     return writer.json(CHOICE, dict(choice))
+
+
+def choose_none(place: Place, status: str) -> UnitReport:
+    """Have no pool in this run, as the run before is from when there was no such stage.
+
+    Raises
+    ------
+    MissingArtifact
+        That run has it, or has nothing of the household.
+    """
+    before = place.previous or ""
+    load_unit(place.store, before, FEATURIZE, place.household)
+    if MANIFEST in place.store.children(run_key(before, POOL)):
+        raise MissingArtifact(f"Run {before} has a stage pool, but not of {place.household!r}.")
+    now = datetime.now(UTC)
+    choice = {"prefix": None, "sha256": "", "outside": False}
+    writer = UnitWriter(place.store, place.run_id, POOL, place.household)
+    writer.json(CHOICE, choice)
+    unit = writer.close(
+        inputs={},
+        settings=choice,
+        code_version=code_version(),
+        started=now,
+        finished=now,
+        status=status,
+        summary={"pool": None},
+    )
+    return report_of(unit)
 
 
 def chosen_before(place: Place) -> str | None:

@@ -4,14 +4,16 @@ import pytest
 from jfdask.demo.process import start_demo
 from jfdask.errors import DataError, MissingArtifact
 from jfdask.model.crowd import FEWEST, N_GROUPS
+from jfdask.model.pooled import PooledModel
 from jfdask.stages import pool
 from jfdask.stages.files import CHOICE, METRICS, POOL
 from jfdask.stages.lists import finished_unit, lists_of_run
 from jfdask.stages.places import Place
 from jfdask.stages.pool import is_fresh, tasks
 from jfdask.stages.pool.making import Making, of_plays
+from jfdask.stages.pool.tasks import choose_none, chosen_before
 from jfdask.stages.pools import POOLS, find_pool, read_pool
-from jfdask.store.keys import MANIFEST, person
+from jfdask.store.keys import MANIFEST, person, run_key
 from jfdask.store.runs import latest_run
 
 SETTINGS = {"random_state": 42, "code": "x"}
@@ -61,6 +63,39 @@ def test_what_failed_is_told_and_costs_the_pool_alone(night_after, monkeypatch):
 
 @pytest.mark.cluster
 @pytest.mark.server
+def test_yesterdays_result_from_before_there_was_this_stage_stays(night_after):
+    """The server is away, and the run before has no stage pool."""
+    before = latest_run(night_after.store)
+    night_after.store.delete_all(run_key(before, POOL))
+    [household] = night_after.settings.households
+    away = household.model_copy(update={"url": "http://127.0.0.1:9"})
+    nights = type(night_after)(night_after.settings.model_copy(update={"households": (away,)}))
+    summary = nights.run()
+    assert summary.exit_code == 3, summary.problems
+    assert latest_run(nights.store) == summary.run_id != before
+    assert choice_of(nights)["prefix"] is None
+    assert finished_unit(nights.store, summary.run_id, POOL, "home").manifest.status == "kept"
+    assert len(list(lists_of_run(nights.store, summary.run_id))) > 0
+
+
+@pytest.mark.cluster
+@pytest.mark.server
+def test_a_carried_over_household_may_be_from_before_there_was_this_stage(night_after):
+    store, before = night_after.store, latest_run(night_after.store)
+    place = Place(store.address, "20991231T000000Z-ffff", "home", before)
+    with pytest.raises(MissingArtifact, match="has a stage pool"):
+        choose_none(place, "done")
+    store.delete_all(run_key(before, POOL))
+    report = choose_none(place, "done")
+    assert report.status == "done"
+    assert chosen_before(place) is None
+    with pytest.raises(MissingArtifact):
+        choose_none(Place(store.address, place.run_id, "nobody", before), "done")
+
+
+@pytest.mark.cluster
+@pytest.mark.server
+@pytest.mark.timeout(900)
 def test_a_night_of_many_people(finished, tmp_path):
     """Everybody is scored by what all teach; the next night finds it there."""
     n_people = FEWEST + 6  # so that there is a crowd outside of every group
@@ -98,6 +133,14 @@ def test_a_night_of_many_people(finished, tmp_path):
         assert "pooled" not in kinds_of(nights)
         assert choice_of(nights)["prefix"] is None
 
+        assert nights.run(train={"pool_candidates": 2}).exit_code == 0
+        searched = choice_of(nights)
+        assert searched["prefix"] != first["prefix"]
+        found = find_pool(nights.store, searched["prefix"]).summary["search"]
+        assert len(found["candidates"]) == len(found["auc"]) == 2
+        assert nights.told.counts["all households", "fits of candidates"] == (10, 10)
+        assert "search" not in stored.summary
+
 
 def taken_up_again(nights, run_id, prefix):
     """What is there of a pool is not made again, and the same pool comes out."""
@@ -115,9 +158,9 @@ def taken_up_again(nights, run_id, prefix):
     assert store.read(making.key(names[0])) == b"there"
     store.write(making.key(names[0]), rows)
     for _ in range(2):
-        tasks.fit_played(making, sorted(names), seed)
+        tasks.fit_played(making, sorted(names), PooledModel(random_state=seed))
         for group in (None, *range(N_GROUPS)):
-            tasks.fit_favorite(making, sorted(names), seed, group)
+            tasks.fit_favorite(making, sorted(names), PooledModel(random_state=seed), group)
         # The second time round there is nothing left to read.
         store.write(making.key(names[0]), b"")
     tasks.publish(making, {})
