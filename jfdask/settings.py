@@ -271,6 +271,11 @@ class TrainSettings(_Section):
         description="Learn from what all people of all households have in common, from 20 people "
         "on, or from the prior of jfdask pretrain; false: of each person alone.",
     )
+    pool_candidates: Annotated[int, Field(ge=0, le=100)] = Field(
+        0,
+        description="Settings of the trees that are tried whenever a pool of your own people is "
+        "made, the defaults among them; 0: no search.",
+    )
     folds: Annotated[int, Field(ge=2, le=20)] = Field(5, description="Folds of a person's plays.")
     min_favorites: Annotated[float, Field(ge=0)] = Field(
         10.0,

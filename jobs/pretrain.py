@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 
 from jfdask.cluster.forkserver import load_for_workers
+from jobs.loading import quick_loading
 from jobs.options import Chosen, cluster_options, settings_options
 from jobs.progress import NightProgress
 
@@ -39,7 +40,8 @@ def pretrain(chosen: Chosen, ratings: Path) -> int:
     if chosen.settings.cluster.address == "local":
         load_for_workers(WORKERS_NEED)
     # Loaded here, as it takes a moment: `jfdask --help` does not need it.
-    from jfdask.stages.pretrain import pretrain as make_prior
+    with quick_loading():
+        from jfdask.stages.pretrain import pretrain as make_prior
 
     with NightProgress(Console(stderr=True, soft_wrap=True)) as progress:
         made = make_prior(chosen.settings, ratings, progress, chosen.households)

@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 
 from jfdask.cluster.forkserver import load_for_workers
+from jobs.loading import quick_loading
 from jobs.options import Chosen
 from jobs.progress import NightProgress
 
@@ -32,8 +33,9 @@ def do_stages(
     if chosen.settings.cluster.address == "local":
         load_for_workers(WORKERS_NEED)
     # What computes is loaded when it is needed: `jfdask --help` and `jfdask show` are quick.
-    from jfdask.stages.night import run_stages
-    from jfdask.stages.units import Selection
+    with quick_loading():
+        from jfdask.stages.night import run_stages
+        from jfdask.stages.units import Selection
 
     console = Console(stderr=True, soft_wrap=True)
     with NightProgress(console) as progress:

@@ -32,6 +32,8 @@ ENVIRONMENT = {
     # As distributed has it for workers that it spawns: one text has one hash in all of them.
     "PYTHONHASHSEED": "6640",
 }
+#: Imported by the fork server before and after all others.
+_FIRST, _LAST = "jfdask.cluster.loading", "jfdask.cluster.loaded"
 _started = False
 
 
@@ -43,7 +45,7 @@ def load_for_workers(modules: Sequence[str]) -> None:
     global _started
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return
-    forkserver.set_forkserver_preload(list(modules))
+    forkserver.set_forkserver_preload([_FIRST, *modules, _LAST])
     before = {name: os.environ.get(name) for name in ENVIRONMENT}
     os.environ.update(ENVIRONMENT)
     try:

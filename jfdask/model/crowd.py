@@ -1,6 +1,7 @@
 """What many people's plays say of movies: counts, opinions, and what is picked together.
 
-A crowd is a few numbers and factors a movie; no person's history is in it. Whoever is scored
+A crowd is a few numbers and factors a movie, no list of anybody's plays; of films that few have
+played, though, these can be worked out again: it is as personal as they are. Whoever is scored
 with one must not be part of it: people are put into groups by a hash, and each group is given
 the crowd of all others (`Crowds`). A statistic that leaves out only the row's own person tells
 her label by what it lacks; over a fifth of all people left out together nothing shows.
@@ -144,7 +145,7 @@ def crowds_of(members: Sequence[Member], n_movies: int, n_groups: int = N_GROUPS
     found = []
     for g in range(n_groups):
         outside = [m for m, own in zip(members, group, strict=True) if own != g]
-        found.append(crowd_of(outside, n_movies) if len(outside) >= FEWEST else None)
+        found.append(crowd_of(outside, n_movies) if outside and len(members) >= FEWEST else None)
     return Crowds(tuple(found))
 
 

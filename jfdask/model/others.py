@@ -1,7 +1,7 @@
 """What many people tell of one: a pool of them, and what it is for one person.
 
-A pool is learned of all people of all households, or of a public dump of ratings. Nobody's plays
-are in it, but counts, factors, and trees.
+A pool is learned of all people of all households, or of a public dump of ratings. It holds
+counts, factors and trees, nobody's list of plays.
 """
 
 from __future__ import annotations
@@ -102,14 +102,19 @@ class Others:
         public = favorite_log_odds(catalogue)
         if self.crowd is None:
             return public
-        n_likes, n_plays = np.nan_to_num(self.crowd.n_likes), np.nan_to_num(self.crowd.n_plays)
-        share = (n_likes.sum() + 1.0) / (n_plays.sum() + 2.0)
+        n_likes, n_plays = self.crowd.n_likes, self.crowd.n_plays
+        share = (np.nansum(n_likes) + 1.0) / (np.nansum(n_plays) + 2.0)
         chance = (n_likes + _OPINIONS * share) / (n_plays + _OPINIONS)
-        return np.asarray(public + logit(clipped(chance)) - logit(clipped(np.array(share))))
+        says = logit(clipped(chance)) - logit(clipped(np.array(share)))
+        return np.asarray(public + np.where(np.isnan(n_plays), 0.0, says))
 
     def played_log_odds(self, catalogue: Catalogue) -> Floats:
-        """Return how likely anybody plays each movie, shape (n_movies,); 0 without a crowd."""
-        if self.crowd is None:
+        """Return how likely anybody plays each movie, shape (n_movies,); 0 without a crowd.
+
+        A movie that the crowd has not heard of is as likely as the others are on average.
+        """
+        if self.crowd is None or np.isnan(self.crowd.n_plays).all():
             return np.zeros(catalogue.n_movies)
-        share = (np.nan_to_num(self.crowd.n_plays) + 0.5) / (self.crowd.n_people + 1.0)
-        return np.asarray(logit(share))
+        n_plays = self.crowd.n_plays
+        n_plays = np.where(np.isnan(n_plays), np.nanmean(n_plays), n_plays)
+        return np.asarray(logit((n_plays + 0.5) / (self.crowd.n_people + 1.0)))

@@ -134,7 +134,7 @@ def fit(
     if not taste.has_both:
         played = _fit_played(history, features, options, others)
         kind: Kind = "played-only" if played else "newcomer"
-        notice = _notice(history, kind, 0.0)
+        notice = _notice(history, kind, 0.0, has_others=others is not None)
         return Learned(history.user_id, kind, notice, None, played, {}, others=others)
     source = InMemory(vectors if options.method == "seed" else features)
     model = new_classifier(options, others).set_params(features=source)
@@ -142,7 +142,7 @@ def fit(
     needs_plays = options.method == "affinity" or model.trust_ < 1.0
     played = _fit_played(history, features, options, others) if needs_plays else None
     kind = options.method if others is None else "pooled"
-    notice = _notice(history, kind, model.trust_)
+    notice = _notice(history, kind, model.trust_, has_others=others is not None)
     return Learned(history.user_id, kind, notice, model, played, {}, others=others)
 
 
@@ -201,23 +201,23 @@ def _fit_played(
     return model.fit(history.played, history.liked, others=history.unplayed)
 
 
-def _notice(history: History, kind: Kind, share: float) -> str | None:
+def _notice(history: History, kind: Kind, share: float, *, has_others: bool) -> str | None:
     """Return why the list is not more of a person's own, for her; None if it is mostly hers."""
     if kind == "newcomer":
-        return (
-            f"{len(history.played)} movies played: the list is of well rated and well known ones."
-        )
+        which = "what others play and like" if has_others else "well rated and well known ones"
+        return f"{len(history.played)} movies played: the list is of {which}."
     n_liked = int(history.taste.liked.sum())
     n_other = len(history.taste.liked) - n_liked
     known = f"{n_liked} liked movies and {n_other} others are known"
     if kind == "played-only":
+        rest = "what is thought by others" if has_others else "the public's ratings"
         return (
             f"{known}: that tells nothing of what you like. The list goes by what was played and "
-            "by the public's ratings."
+            f"by {rest}."
         )
     if share >= 0.5:
         return None
     rest = "plays and public ratings" if kind == "seed" else "public ratings"
-    if kind == "pooled":
+    if has_others:
         rest = "what is thought by others"
     return f"{known}: your taste counts for {share:.0%} of P(favourite), {rest} for the rest."

@@ -45,15 +45,17 @@ class PooledRows:
     played: Bools  # (n_rows,) or a movie she left
     liked: Bools  # (n_rows,)
     weight: Floats | None = None  # (n_rows,) what each label is worth, 0: none; None: all 1
+    person: Ints | None = None  # (n_rows,) a number for each person; None: not told
 
-    def taken(self, which: Bools) -> PooledRows:
-        """Return some of the rows, shape of ``which``: (n_rows,)."""
+    def taken(self, which: Bools | Ints) -> PooledRows:
+        """Return some of the rows: a mask of shape (n_rows,), or positions."""
         return PooledRows(
             self.X[which],
             self.columns,
             self.played[which],
             self.liked[which],
             None if self.weight is None else self.weight[which],
+            None if self.person is None else self.person[which],
         )
 
 
@@ -212,7 +214,7 @@ class PooledModel(BaseEstimator):
 
     def aligned(self, rows: PooledRows) -> np.ndarray[Any, np.dtype[np.float32]]:
         """Return the rows as the trees take them, shape (n_rows, len(columns_))."""
-        return _aligned(rows.X, rows.columns, self.columns_)
+        return aligned_columns(rows.X, rows.columns, self.columns_)
 
     def _scores(self, trees: BoostedTrees, rows: PooledRows) -> Floats:
         return clipped(trees.probability(self.aligned(rows)))
@@ -244,6 +246,8 @@ _FAVORITE_TREES: dict[str, Any] = {
     "max_iter": 300,
     "max_leaf_nodes": 15,
 }
+#: The settings of the trees of P(favourite) that ``favorite_params`` changes.
+FAVORITE_DEFAULTS: dict[str, Any] = {**_TREES, **_FAVORITE_TREES}
 _PLAYED_TREES: dict[str, Any] = {
     "learning_rate": 0.05,
     "max_iter": 600,
@@ -272,7 +276,7 @@ def _gathered(
     X = np.empty((sum(map(len, kept)), len(columns)))
     start = 0
     for rows, k in zip(people, kept, strict=True):
-        X[start : start + len(k)] = _aligned(rows.X[k], rows.columns, columns)
+        X[start : start + len(k)] = aligned_columns(rows.X[k], rows.columns, columns)
         start += len(k)
     return X
 
@@ -281,7 +285,7 @@ def _weight(rows: PooledRows) -> Floats:
     return np.ones(len(rows.played)) if rows.weight is None else rows.weight
 
 
-def _aligned(
+def aligned_columns(
     X: np.ndarray[Any, np.dtype[np.float32]], columns: tuple[str, ...], wanted: tuple[str, ...]
 ) -> np.ndarray[Any, np.dtype[np.float32]]:
     """Return the wanted columns. A genre that a household does not have is 0, else unknown."""

@@ -198,8 +198,16 @@ class HouseholdClassifier(ClassifierMixin, BaseEstimator):
         return self.source.load()
 
 
+class _OverPeople(Protocol):
+    """An estimator over positions of people's rows."""
+
+    def predict_proba(self, X: ArrayLike) -> Floats: ...
+
+    def _rows(self) -> Any: ...  # with ``person`` and ``liked``
+
+
 def score_people(
-    estimator: HouseholdClassifier,
+    estimator: _OverPeople,
     X: ArrayLike,
     y: object = None,  # noqa: ARG001
 ) -> float:

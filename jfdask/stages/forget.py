@@ -8,6 +8,8 @@ from jfdask.errors import SettingsError, StoreError, StoreTimeout
 from jfdask.settings import Settings
 from jfdask.stages.files import USER
 from jfdask.stages.lists import matches
+from jfdask.stages.pool.making import remove_unfinished
+from jfdask.stages.pools import prune_pools
 from jfdask.store.filesystem import Store, address_of, open_store
 from jfdask.store.forget import Forgotten, forget
 from jfdask.store.keys import PEOPLE, RUNS, STATE
@@ -44,6 +46,9 @@ def forget_user(settings: Settings, user: str, households: tuple[str, ...]) -> F
             )
         [user_id] = ids
         names = {name for found, name in people if found == user_id and name}
+        # What was learned of her together with others: the next night learns it without her.
+        prune_pools(store, ())
+        remove_unfinished(store)
         return forget(store, user_id, sorted(names), households or None)
 
 

@@ -115,9 +115,9 @@ def _facts(place: Place, _sha256: str) -> Facts:
 
 
 @lru_cache(maxsize=KEPT)
-def _pool(place: Place, prefix: str, _sha256: str, *, outside: bool) -> Pool:
+def _pool(place: Place, prefix: str, sha256: str, *, outside: bool) -> Pool:
     movies = reader(place, FETCH).table(MOVIES_TABLE, MOVIES)
-    return read_pool(place.store, prefix).over(movies, outside=outside)
+    return read_pool(place.store, prefix, sha256).over(movies, outside=outside)
 
 
 @lru_cache(maxsize=KEPT)

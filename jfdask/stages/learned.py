@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from jfdask.errors import StaleModel
 from jfdask.model.calibration import Calibration
 from jfdask.model.inputs import InMemory
 from jfdask.model.personal import Learned
@@ -33,6 +34,8 @@ def read_learned(
         They were learned with a pool, and tonight there is none.
     """
     kind, many = measured["kind"], pool(place)
+    if kind == "pooled" and many is None:
+        raise StaleModel(f"User {user_id} was learned of with others; tonight there is no pool.")
     others = None if many is None or kind == "seed" else many.of(user_id)
 
     def model(name: str) -> Any:

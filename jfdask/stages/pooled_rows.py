@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 
-from jfdask.model.pooled import PooledRows
+from jfdask.model.pooled import PooledRows, aligned_columns
 from jfdask.store.tables import decode_arrow, encode_arrow
 
-_LABELS = ("played", "liked", "weight")
+_LABELS = ("played", "liked", "weight", "person")
 
 
 def encode_rows(rows: PooledRows) -> bytes:
     """Return rows as parquet: a column each, then the labels and what they are worth."""
-    weight = np.ones(len(rows.played)) if rows.weight is None else rows.weight
+    n_rows = len(rows.played)
+    weight = np.ones(n_rows) if rows.weight is None else rows.weight
+    person = np.zeros(n_rows, dtype=np.int64) if rows.person is None else rows.person
     arrays = [pa.array(np.ascontiguousarray(column)) for column in rows.X.T]
-    arrays += [pa.array(rows.played), pa.array(rows.liked), pa.array(weight)]
+    arrays += [pa.array(rows.played), pa.array(rows.liked), pa.array(weight), pa.array(person)]
     return encode_arrow(pa.Table.from_arrays(arrays, names=[*rows.columns, *_LABELS]))
 
 
@@ -26,16 +30,19 @@ def decode_rows(data: bytes, key: str) -> PooledRows:
     X = np.empty((len(table), len(columns)), dtype=np.float32)
     for i in range(len(columns)):
         X[:, i] = np.asarray(table[i])
-    played, liked, weight = (np.asarray(table[name]) for name in _LABELS)
-    return PooledRows(X, columns, played.astype(np.bool_), liked.astype(np.bool_), weight)
+    played, liked, weight, person = (np.asarray(table[name]) for name in _LABELS)
+    labels = played.astype(np.bool_), liked.astype(np.bool_)
+    return PooledRows(X, columns, *labels, weight, person.astype(np.int64))
 
 
-def beneath(some: list[PooledRows]) -> PooledRows:
-    """Return rows of the same columns under each other."""
+def beneath(people: Sequence[PooledRows]) -> PooledRows:
+    """Return rows of people, one each, under each other; of other households' columns, too."""
+    columns = tuple(dict.fromkeys(c for rows in people for c in rows.columns))
     return PooledRows(
-        np.concatenate([rows.X for rows in some]),
-        some[0].columns,
-        np.concatenate([rows.played for rows in some]),
-        np.concatenate([rows.liked for rows in some]),
-        np.concatenate([np.asarray(rows.weight) for rows in some]),
+        np.concatenate([aligned_columns(rows.X, rows.columns, columns) for rows in people]),
+        columns,
+        np.concatenate([rows.played for rows in people]),
+        np.concatenate([rows.liked for rows in people]),
+        np.concatenate([np.asarray(rows.weight) for rows in people]),
+        np.repeat(np.arange(len(people)), [len(rows.played) for rows in people]),
     )

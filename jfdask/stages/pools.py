@@ -147,17 +147,27 @@ def write_pool(store: Store, prefix: str, pool: StoredPool) -> Receipt:
     return receipt
 
 
-def read_pool(store: Store, prefix: str) -> StoredPool:
+def read_pool(store: Store, prefix: str, sha256: str | None = None) -> StoredPool:
     """Return a pool; a process keeps the last ones.
+
+    Parameters
+    ----------
+    sha256
+        Of the manifest that it must have; None: any.
 
     Raises
     ------
     MissingArtifact
-        There is none, or a file of it is gone.
+        There is none, or another, or a file of it is gone.
     DamagedArtifact, NewerArtifact, UntrustedModel
         It is not what it should be, or not for this version.
     """
-    return _load(store.address, prefix, sha256_of(store.read(join(prefix, MANIFEST))))
+    found = sha256_of(store.read(join(prefix, MANIFEST)))
+    if sha256 not in (None, found):
+        raise MissingArtifact(
+            f"{prefix!r} was replaced since stage pool chose it. Run first: jfdask pool."
+        )
+    return _load(store.address, prefix, found)
 
 
 @dataclass(frozen=True)
@@ -175,7 +185,7 @@ class FoundPool:
 
 
 def find_pool(store: Store, prefix: str) -> FoundPool | None:
-    """Return what lies at a prefix; None if that is no pool that can be read.
+    """Return what lies at a prefix; None if that is no pool, or not a whole one.
 
     Raises
     ------
@@ -185,12 +195,16 @@ def find_pool(store: Store, prefix: str) -> FoundPool | None:
     key = join(prefix, MANIFEST)
     try:
         data = store.read(key)
-        return FoundPool(prefix, sha256_of(data), _manifest(data, key)["summary"])
+        document = _manifest(data, key)
     except MissingArtifact:
         return None
     except DamagedArtifact as error:
-        logger.warning("It is made again: %s", error)
+        logger.warning("Not used: %s", error)
         return None
+    if gone := sorted(document["files"].keys() - set(store.children(prefix))):
+        logger.warning("Not used: %r lacks the file %s.", key, gone[0])
+        return None
+    return FoundPool(prefix, sha256_of(data), document["summary"])
 
 
 def prior_summary(store: Store) -> Mapping[str, Any] | None:

@@ -145,6 +145,7 @@ def run_units(
     *,
     waits: bool = False,
     is_begun: bool = False,
+    absent: Callable[[Place, str], UnitReport] | None = None,
 ) -> dict[str, UnitReport]:
     """Do a stage for every household that the stage before has a result of.
 
@@ -166,11 +167,14 @@ def run_units(
         Otherwise few do: a worker keeps the tables and features of two only.
     is_begun
         The stage has done something for all households together before, and was announced.
+    absent
+        The task that makes up, with a status, for what a run from before there was this stage
+        has not; MissingArtifact if that run has nothing of the household at all.
     """
     if not is_begun:
         night.progress.stage(stage)
     works = {
-        name: _unit(night, report, stage, plan, work, find or take_over)
+        name: _unit(night, report, stage, plan, work, find or take_over, absent)
         for name, report in earlier.items()
         if report.status != "failed"
     }
@@ -207,13 +211,23 @@ def _unit(
     plan: Callable[[Place], Work[Plan]],
     work: Callable[[Place, Plan], Work[Draft]],
     find: Callable[[Place, Plan], UnitReport | None],
+    absent: Callable[[Place, str], UnitReport] | None,
 ) -> Work[UnitReport | None]:
     place = night.place(earlier.household)
     if earlier.is_carried:
         [carried] = values((yield [Call(carry_over, (place, stage), "")]))
+        if carried is None and absent is not None:
+            [made_up] = yield [Call(absent, (place, "done"), "")]
+            if isinstance(made_up, UnitReport):
+                return replace(made_up, is_carried=True)
         return carried
     if earlier.status == "kept":
-        return (yield from keep(place, stage, earlier.problems))
+        kept = yield from keep(place, stage, earlier.problems)
+        if kept.status == "failed" and absent is not None:
+            [made_up] = yield [Call(absent, (place, "kept"), "")]
+            if isinstance(made_up, UnitReport):
+                return replace(made_up, problems=earlier.problems)
+        return kept
     started = datetime.now(UTC)
     try:
         planned = yield from plan(place)

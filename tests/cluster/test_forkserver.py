@@ -13,10 +13,14 @@ import json, os, signal
 from jfdask.cluster.forkserver import load_for_workers, start_method
 
 def look():
-    import sys, threadpoolctl
+    import gc, importlib.util, sys, threadpoolctl
     import psutil
     return {
-        "loaded": sorted({"sklearn", "jfdask.model.forest"} & set(sys.modules)),
+        "loaded": sorted({"sklearn", "jfdask.model.forest", "dask.array"} & set(sys.modules)),
+        "needless": sorted({"numba", "sparse"} & set(sys.modules)),
+        "sparse_can_be_had": importlib.util.find_spec("sparse") is not None,
+        "collects": gc.isenabled(),
+        "frozen": gc.get_freeze_count(),
         "threads": max([pool["num_threads"] for pool in threadpoolctl.threadpool_info()] or [1]),
         "parent": psutil.Process().parent().pid,
         "deaf": signal.getsignal(signal.SIGINT) == signal.SIG_IGN,
@@ -26,7 +30,7 @@ def look():
 
 if __name__ == "__main__":
     before = dict(os.environ)
-    load_for_workers(["jfdask.model.forest"])
+    load_for_workers(["jfdask.model.forest", "dask.array"])
     assert dict(os.environ) == before
     os.environ["SET_LATER"] = "a key"
     from jfdask.cluster.connect import connect
@@ -51,7 +55,11 @@ def test_workers_are_forked_of_a_process_that_has_loaded_all(tmp_path):
     assert found["method"] == "forkserver"
     assert len(found["workers"]) == 2
     for worker in found["workers"]:
-        assert worker["loaded"] == ["jfdask.model.forest", "sklearn"]
+        assert worker["loaded"] == ["dask.array", "jfdask.model.forest", "sklearn"]
+        assert worker["needless"] == []
+        assert worker["sparse_can_be_had"]
+        assert worker["collects"]
+        assert worker["frozen"] > 100_000
         assert worker["threads"] == 1
         assert worker["deaf"]
         assert worker["key"] == "a key"

@@ -81,7 +81,7 @@ def test_households_may_have_other_columns():
     new = rows_of(200, ("b", "a", "c"), 2)
     new = PooledRows(new.X[:, [1, 0, 2]], new.columns, new.played, new.liked)
     assert area_under_curve(new.liked[new.played], model.favorite(new)[new.played]) > 0.95
-    aligned = module._aligned(np.ones((1, 1), dtype=np.float32), ("a",), model.columns_)
+    aligned = module.aligned_columns(np.ones((1, 1), dtype=np.float32), ("a",), model.columns_)
     np.testing.assert_array_equal(aligned, [[1, 0, 0, np.nan]])
 
 

@@ -138,8 +138,10 @@ def plays_of(
         When this was read, by the server's clock; None: not known, and nothing counts as
         given up.
     """
-    known = item_plays[item_plays["item_id"].isin(movie_of_item.keys())].sort_values("item_id")
-    by_movie = known.groupby(known["item_id"].map(movie_of_item), sort=True)
+    # One look-up for each copy: another one for which copies are known is a third of all this.
+    found = item_plays.assign(movie_id=item_plays["item_id"].map(movie_of_item))
+    known = found[found["movie_id"].notna()].sort_values("item_id")
+    by_movie = known.groupby("movie_id", sort=True)
     frame = pd.DataFrame(
         {
             "item_id": by_movie["item_id"].first(),

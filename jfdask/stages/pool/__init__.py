@@ -1,8 +1,8 @@
 """Stage pool: what all people of all households teach together, for everybody.
 
-With 20 people or more a pool of them is learned; with fewer the prior of `jfdask pretrain` is used,
-if there is one, and else everybody is learned of alone. A household's unit says which pool it
-has; the pool itself lies beside the runs, as all households have the same.
+The prior of `jfdask pretrain` is used if it was learned from at least as many people as there are;
+else, with 20 people or more, a pool of them; else everybody is learned of alone. A household's unit
+says which pool it has; the pool itself lies beside the runs, as all households have the same.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from typing import Any
 
 from jfdask.errors import JfdaskError
 from jfdask.model.crowd import FEWEST, N_GROUPS
+from jfdask.model.pooled import PooledModel
 from jfdask.stages.files import POOL
-from jfdask.stages.people import shared_out
 from jfdask.stages.places import Place
 from jfdask.stages.pool import tasks
 from jfdask.stages.pool.making import Making, remove_unfinished
+from jfdask.stages.pool.search import searched
 from jfdask.stages.pool.tasks import Headcount
 from jfdask.stages.pools import POOLS, PRIOR, FoundPool, find_pool, prune_pools
 from jfdask.stages.units import Draft, Night, Plan, UnitReport, run_units
@@ -33,6 +34,8 @@ NAME = POOL
 _IN_FLIGHT = 64
 #: Share of all plays that may have come, gone or changed while a pool stays as it is.
 LARGEST_NEWS = 0.05
+#: Not by the number of workers: the trees depend on the order of the rows.
+PEOPLE_A_FILE = 8
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ def run(night: Night, featurized: Mapping[str, UnitReport]) -> dict[str, UnitRep
         work=partial(_work, choice=choice, problem=problem),
         in_flight=_IN_FLIGHT,
         is_begun=True,
+        absent=tasks.choose_none,
     )
 
 
@@ -79,21 +83,29 @@ def _choose(night: Night, households: Sequence[str]) -> tuple[Choice, str | None
         {name: _one(Call(tasks.count_people, (night.place(name),), "")) for name in households}, 1
     )
     counts = {n: c for n, c in counted.items() if isinstance(c, Headcount)}
+    problems = [f"{n}: not in the pool tonight: {c}" for n, c in counted.items() if n not in counts]
     n_people = sum(count.n_people for count in counts.values())
     prior = find_pool(night.store, PRIOR)
+    choice = Choice(None)
+    if prior is None and night.store.exists(join(PRIOR, MANIFEST)):
+        problems.append("The prior cannot be used, see the log. Run jfdask pretrain again.")
     if prior is not None and prior.n_people >= n_people:
-        return Choice(PRIOR, prior.sha256, outside=True), None
-    if n_people < FEWEST:
-        return Choice(None), None
-    outcome = _of_our_own(night, counts)
-    if isinstance(outcome, JfdaskError):
-        return Choice(None), f"Nothing was learned of all people together tonight: {outcome}"
-    return outcome, None
+        choice = Choice(PRIOR, prior.sha256, outside=True)
+    elif n_people >= FEWEST:
+        outcome = _of_our_own(night, counts)
+        if isinstance(outcome, JfdaskError):
+            problems.append(f"Nothing was learned of all people together tonight: {outcome}")
+        else:
+            choice = outcome
+    return choice, " ".join(problems) or None
 
 
 def _of_our_own(night: Night, counts: Mapping[str, Headcount]) -> Choice | JfdaskError:
     people = {name: counts[name].to_dict() for name in sorted(counts)}
-    settings = {"random_state": night.settings.train.random_state, "code": code_version()}
+    settings = {
+        **night.settings.train.model_dump(include={"random_state", "pool_candidates"}),
+        "code": code_version(),
+    }
     earlier = _earlier(night)
     if earlier is not None and is_fresh(earlier.summary, settings, people):
         return Choice(earlier.prefix, earlier.sha256)
@@ -161,7 +173,7 @@ def is_fresh(
 def _learn(
     night: Night, places: tuple[Place, ...], prefix: str, summary: Mapping[str, Any]
 ) -> Work[str]:
-    """Make a pool; return its manifest's checksum. What a broken off night made is used."""
+    """Make a pool; return its manifest's checksum. What a broken off night made of it is used."""
     found = find_pool(night.store, prefix)
     if found is not None:
         return found.sha256
@@ -169,19 +181,27 @@ def _learn(
     making = Making(night.store.address, prefix)
     values((yield [Call(tasks.make_crowds, (making, places), "")]))
     people = values((yield [Call(tasks.who_teaches, (place,), "") for place in places]))
-    most = night.settings.train.people_per_task
     calls = [
-        Call(tasks.make_rows, (making, place, chunk, seed), "people", len(chunk))
+        Call(tasks.make_rows, (making, place, some, seed), "people", len(some))
         for place, user_ids in zip(places, people, strict=True)
-        for chunk in shared_out(user_ids, night.client, most)
+        for some in _files(user_ids)
     ]
     names = sorted(name for some in values((yield calls)) for name in some)
-    fits = [Call(tasks.fit_played, (making, names, seed), "models")]
+    searching = yield from searched(night, making, names)
+    chosen: dict[str, Any] | None = searching["search"]["chosen"] if searching else None
+    unfitted = PooledModel(chosen or None, random_state=seed)
+    fits = [Call(tasks.fit_played, (making, names, unfitted), "models")]
     groups = (None, *range(N_GROUPS))
-    fits += [Call(tasks.fit_favorite, (making, names, seed, group), "models") for group in groups]
+    fits += [
+        Call(tasks.fit_favorite, (making, names, unfitted, group), "models") for group in groups
+    ]
     values((yield fits))
-    [sha256] = values((yield [Call(tasks.publish, (making, summary), "")]))
+    [sha256] = values((yield [Call(tasks.publish, (making, {**summary, **searching}), "")]))
     return str(sha256)
+
+
+def _files(user_ids: Sequence[str]) -> list[Sequence[str]]:
+    return [user_ids[i : i + PEOPLE_A_FILE] for i in range(0, len(user_ids), PEOPLE_A_FILE)]
 
 
 def _one(call: Call) -> Work[Any]:

@@ -18,6 +18,8 @@ from jfdask.tables import FILMS
 
 _FOLDER = "making"  # not inside of the pool: what is not of a pool is deleted there
 PLAYS, LEFT = "plays", "left"
+FILMS_FILE = "films.parquet"
+_SAMPLE = "sample.parquet"
 
 
 @dataclass(frozen=True)
@@ -36,17 +38,21 @@ class Making:
         """Return the key of a file."""
         return join(_FOLDER, self.prefix, name)
 
+    def has(self, *names: str) -> bool:
+        """Tell whether files are there: a making that was broken off is gone on with."""
+        return all(self.store.exists(self.key(name)) for name in names)
+
     def write_crowds(self, pool: StoredPool) -> None:
-        """Write films and crowds."""
-        self.store.write(self.key("films.parquet"), encode_table(FILMS, pool.films))
+        """Write crowds and, last, their films."""
         for group, crowd in enumerate(pool.crowds.of_group if pool.crowds else ()):
             if crowd is not None:
                 self.store.write(self.key(f"crowd-{group}.parquet"), encode_crowd(crowd))
+        self.store.write(self.key(FILMS_FILE), encode_table(FILMS, pool.films))
 
     def read_crowds(self) -> StoredPool:
         """Return films and crowds, without a model yet."""
-        films = self.key("films.parquet")
-        there = set(self.store.children(join(_FOLDER, self.prefix)))
+        films = self.key(FILMS_FILE)
+        there = self.names()
         crowds = []
         for group in range(N_GROUPS):
             name = f"crowd-{group}.parquet"
@@ -55,25 +61,35 @@ class Making:
         table = decode_table(self.store.read(films), films, FILMS)
         return StoredPool(PooledModel(), table, Crowds(tuple(crowds)))
 
-    def write_rows(self, stem: str, group: int, rows: PooledRows) -> list[str]:
-        """Write rows of people of one group, plays and others apart; return the files' names."""
-        names = []
-        for what, which in ((PLAYS, rows.played), (LEFT, ~rows.played)):
-            names.append(f"{what}-{group}-{stem}.parquet")
-            self.store.write(self.key(names[-1]), encode_rows(rows.taken(which)))
-        return names
+    def write_rows(self, stem: str, group: int, rows: PooledRows) -> None:
+        """Write rows of people of one group, plays and others apart, see `files_of_rows`."""
+        parts = rows.taken(rows.played), rows.taken(~rows.played)
+        for name, part in zip(files_of_rows(stem, group), parts, strict=True):
+            self.store.write(self.key(name), encode_rows(part))
 
     def read_rows(self, names: Iterable[str]) -> Sequence[PooledRows]:
         """Return the rows of some files, in the order of the names; read when asked for."""
         return _RowFiles(self, tuple(sorted(names)))
 
+    def write_sample(self, rows: PooledRows) -> None:
+        """Write the plays that a search sees."""
+        self.store.write(self.key(_SAMPLE), encode_rows(rows))
+
+    def read_sample(self) -> PooledRows:
+        """Return the plays that a search sees."""
+        return decode_rows(self.store.read(self.key(_SAMPLE)), self.key(_SAMPLE))
+
+    def names(self) -> set[str]:
+        """Return the names of the files that are there."""
+        return set(self.store.children(join(_FOLDER, self.prefix)))
+
     def write_model(self, name: str, model: PooledModel) -> None:
         """Write a model, or a half of one."""
-        write_model(self.store, self.key(f"{name}.skops"), model)
+        write_model(self.store, self.key(name), model)
 
     def read_model(self, name: str) -> PooledModel:
         """Return a model."""
-        model: PooledModel = read_model(self.store, self.key(f"{name}.skops"))
+        model: PooledModel = read_model(self.store, self.key(name))
         return model
 
     def remove(self) -> None:
@@ -109,6 +125,11 @@ def remove_unfinished(store: Store) -> None:
     store.delete_all(_FOLDER)
 
 
+def files_of_rows(stem: str, group: int) -> list[str]:
+    """Return the names of the files of some people of a group: of their plays, and the rest."""
+    return [f"{what}-{group}-{stem}.parquet" for what in (PLAYS, LEFT)]
+
+
 def of_plays(names: Sequence[str], without_group: int | None = None) -> list[str]:
     """Return the files that hold plays; those of a group's people may be left out.
 
@@ -119,3 +140,14 @@ def of_plays(names: Sequence[str], without_group: int | None = None) -> list[str
     """
     parts = [(name, name.split("-")) for name in names]
     return [n for n, (what, group, *_) in parts if what == PLAYS and group != str(without_group)]
+
+
+def group_of_file(name: str) -> int:
+    """Return the group of the people that a file of rows is of.
+
+    Examples
+    --------
+    >>> group_of_file("plays-3-a.parquet")
+    3
+    """
+    return int(name.split("-")[1])

@@ -2,37 +2,43 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.base import clone
 
-from jfdask.errors import MissingArtifact
+from jfdask.errors import DamagedArtifact, MissingArtifact, NewerArtifact
 from jfdask.model.catalogue import catalogue_of
 from jfdask.model.crowd import N_GROUPS, Member, crowds_of, group_of
 from jfdask.model.films import films_of
 from jfdask.model.history import history_of
 from jfdask.model.holdout import stable_fractions
-from jfdask.model.pooled import FEWEST_PLAYS, PooledModel, PooledRows, training_rows_of
-from jfdask.stages.files import CHOICE, FETCH, MOVIES_TABLE, PLAYS_TABLE, POOL
+from jfdask.model.pooled import FEWEST_PLAYS, PooledModel, training_rows_of
+from jfdask.stages.files import CHOICE, FEATURIZE, FETCH, MOVIES_TABLE, PLAYS_TABLE, POOL
 from jfdask.stages.household import features, history
 from jfdask.stages.places import Place
-from jfdask.stages.pool.making import Making, of_plays
+from jfdask.stages.pool.making import FILMS_FILE, Making, files_of_rows, of_plays
 from jfdask.stages.pooled_rows import beneath
 from jfdask.stages.pools import StoredPool, write_pool
-from jfdask.stages.units import reader
+from jfdask.stages.units import UnitReport, reader, report_of
 from jfdask.store.filesystem import sha256_of
-from jfdask.store.keys import MANIFEST, PEOPLE, person
-from jfdask.store.manifests import Receipt
+from jfdask.store.keys import MANIFEST, PEOPLE, person, run_key
+from jfdask.store.manifests import Receipt, load_unit
 from jfdask.store.tables import encode_json
 from jfdask.store.units import UnitWriter
 from jfdask.tables import MOVIES, PLAYS
+from jfdask.version import code_version
+
+logger = logging.getLogger(__name__)
 
 #: People whose plays are counted at most; of more a sample, by a hash.
 MOST_MEMBERS = 20_000
-_PLAYED = "played"
+_PLAYED = "played.skops"
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,7 @@ def count_people(place: Place) -> Headcount:
     files = reader(place, FETCH).manifest.files
     made_of = {user_id: files[person(user_id, PLAYS_TABLE)].sha256 for user_id in people}
     made_of[""] = files[MOVIES_TABLE].sha256
+    made_of |= reader(place, FEATURIZE).manifest.checksums("matrix-")
     played = [plays["played"].to_numpy(dtype=bool) for plays in people.values()]
     liked = [plays["is_favorite"].to_numpy(dtype=bool) for plays in people.values()]
     return Headcount(
@@ -76,6 +83,8 @@ def who_teaches(place: Place) -> tuple[str, ...]:
 
 def make_crowds(making: Making, places: Sequence[Place]) -> None:
     """Count what everybody of all households has played and liked, and what goes together."""
+    if making.has(FILMS_FILE):
+        return
     movies = [reader(place, FETCH).table(MOVIES_TABLE, MOVIES) for place in places]
     films = films_of(pd.concat(movies, ignore_index=True))
     film_ids = films["film_id"].to_numpy(dtype=str)
@@ -95,27 +104,38 @@ def make_crowds(making: Making, places: Sequence[Place]) -> None:
 
 def make_rows(making: Making, place: Place, user_ids: Sequence[str], seed: int) -> list[str]:
     """Write the rows of some people, by group; return the names of the files."""
+    stem = f"{place.household}-{sha256_of(encode_json(list(user_ids)))[:12]}"
+    by_group: dict[int, list[str]] = {}
+    for user_id in user_ids:
+        by_group.setdefault(group_of(user_id, N_GROUPS), []).append(user_id)
+    names = [name for group in sorted(by_group) for name in files_of_rows(stem, group)]
+    if making.has(*names):
+        return names
     movies = reader(place, FETCH).table(MOVIES_TABLE, MOVIES)
     crowds = making.read_crowds().over(movies, outside=False).crowds
     catalogue = catalogue_of(features(place))
-    by_group: dict[int, list[PooledRows]] = {}
-    for user_id in user_ids:
-        rows = training_rows_of(catalogue, crowds.of(user_id), history(place, user_id), seed)
-        by_group.setdefault(group_of(user_id, N_GROUPS), []).append(rows)
-    stem = f"{place.household}-{sha256_of(encode_json(list(user_ids)))[:12]}"
-    written = [making.write_rows(stem, g, beneath(rows)) for g, rows in sorted(by_group.items())]
-    return [name for names in written for name in names]
+    for group, some in by_group.items():
+        rows = [
+            training_rows_of(catalogue, crowds.of(user_id), history(place, user_id), seed)
+            for user_id in some
+        ]
+        making.write_rows(stem, group, beneath(rows))
+    return names
 
 
-def fit_favorite(making: Making, names: Sequence[str], seed: int, without: int | None) -> None:
+def fit_favorite(
+    making: Making, names: Sequence[str], unfitted: PooledModel, without: int | None
+) -> None:
     """Fit P(favourite) on everybody's plays, or on those of people outside of a group."""
-    rows = making.read_rows(of_plays(names, without))
-    making.write_model(_favorite(without), PooledModel(random_state=seed).fit_favorite(rows))
+    if not making.has(_favorite(without)):
+        rows = making.read_rows(of_plays(names, without))
+        making.write_model(_favorite(without), clone(unfitted).fit_favorite(rows))
 
 
-def fit_played(making: Making, names: Sequence[str], seed: int) -> None:
+def fit_played(making: Making, names: Sequence[str], unfitted: PooledModel) -> None:
     """Fit P(played) on everybody's rows."""
-    making.write_model(_PLAYED, PooledModel(random_state=seed).fit_played(making.read_rows(names)))
+    if not making.has(_PLAYED):
+        making.write_model(_PLAYED, clone(unfitted).fit_played(making.read_rows(names)))
 
 
 def publish(making: Making, summary: Mapping[str, Any]) -> str:
@@ -136,17 +156,51 @@ def write_choice(place: Place, choice: Mapping[str, Any]) -> Receipt:
     return writer.json(CHOICE, dict(choice))
 
 
+def choose_none(place: Place, status: str) -> UnitReport:
+    """Have no pool in this run, as the run before is from when there was no such stage.
+
+    Raises
+    ------
+    MissingArtifact
+        That run has it, or has nothing of the household.
+    """
+    before = place.previous or ""
+    load_unit(place.store, before, FEATURIZE, place.household)
+    if MANIFEST in place.store.children(run_key(before, POOL)):
+        raise MissingArtifact(f"Run {before} has a stage pool, but not of {place.household!r}.")
+    now = datetime.now(UTC)
+    choice = {"prefix": None, "sha256": "", "outside": False}
+    writer = UnitWriter(place.store, place.run_id, POOL, place.household)
+    writer.json(CHOICE, choice)
+    unit = writer.close(
+        inputs={},
+        settings=choice,
+        code_version=code_version(),
+        started=now,
+        finished=now,
+        status=status,
+        summary={"pool": None},
+    )
+    return report_of(unit)
+
+
 def chosen_before(place: Place) -> str | None:
-    """Return the prefix of the pool that a household had in a run; None if it had none."""
+    """Return the prefix of the pool that a household had in a run; None if it had none.
+
+    A run that is damaged stops no night: its pool is made again.
+    """
     try:
         prefix = reader(place, POOL).json(CHOICE)["prefix"]
     except MissingArtifact:
+        return None
+    except (DamagedArtifact, NewerArtifact) as error:
+        logger.warning("%s", error)
         return None
     return None if prefix is None else str(prefix)
 
 
 def _favorite(without: int | None) -> str:
-    return "favorite" if without is None else f"favorite-without-{without}"
+    return "favorite.skops" if without is None else f"favorite-without-{without}.skops"
 
 
 def _people(place: Place) -> Iterator[tuple[str, pd.DataFrame]]:

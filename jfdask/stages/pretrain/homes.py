@@ -13,9 +13,10 @@ from jfdask.model.films import positions_of
 from jfdask.stages.files import FEATURIZE, FETCH, MOVIES_TABLE
 from jfdask.stages.places import Place
 from jfdask.stages.units import reader
-from jfdask.store.filesystem import Store
+from jfdask.store.documents import encode_json
+from jfdask.store.filesystem import Store, sha256_of
 from jfdask.store.keys import MANIFEST, run_key
-from jfdask.store.manifests import load_unit
+from jfdask.store.manifests import Manifest, load_unit
 from jfdask.store.runs import run_ids
 from jfdask.tables import MOVIES
 
@@ -28,7 +29,7 @@ class Home:
     """A household with features, in the newest run that made them."""
 
     place: Place
-    features: str  # SHA-256 of the manifest of its features
+    features: str  # digest of its features; a manifest has times
 
     @property
     def name(self) -> str:
@@ -59,7 +60,7 @@ def featurized_homes(store: Store, wanted: Sequence[str]) -> list[Home]:
                 load_unit(store, run_id, FETCH, name)
             except MissingArtifact:
                 continue
-            found[name] = Home(Place(store.address, run_id, name), unit.sha256)
+            found[name] = Home(Place(store.address, run_id, name), _digest(unit))
     if not found:
         whose = f"of household {' or '.join(wanted)}" if wanted else "of any household"
         raise MissingArtifact(
@@ -100,3 +101,7 @@ def _in_common(home: Home, films: pd.DataFrame) -> int:
     movies = reader(home.place, FETCH).table(MOVIES_TABLE, MOVIES)
     found = positions_of(films, movies)
     return len(np.unique(found[found >= 0]))
+
+
+def _digest(unit: Manifest) -> str:
+    return sha256_of(encode_json(unit.checksums()))

@@ -55,7 +55,7 @@ def run(night: Night, pooled: Mapping[str, UnitReport]) -> dict[str, UnitReport]
 
 def _plan(place: Place, *, night: Night) -> Work[Plan]:  # noqa: ARG001
     yield from ()
-    matters = night.settings.train.model_dump(exclude={"people_per_task"})
+    matters = night.settings.train.model_dump(exclude={"people_per_task", "pool_candidates"})
     if night.selection.users:
         # Some models are of an earlier night: another night is not to take this for its own.
         matters["users"] = sorted(night.selection.users)

@@ -12,6 +12,7 @@ from jfdask.errors import JfdaskError
 from jfdask.model.grid import SearchPlan, plan_search
 from jfdask.stages.household import RowsSource
 from jfdask.stages.places import Place
+from jfdask.stages.searching import fits_told
 from jfdask.stages.train import tasks
 from jfdask.stages.train.search import Found, search
 from jfdask.stages.units import Night
@@ -43,7 +44,7 @@ def parameters(place: Place, people: tuple[str, ...], night: Night) -> Work[Para
         groups = [(user_id,) for user_id in people]
     wanted = settings_fingerprint(
         {
-            "settings": settings.model_dump(exclude={"people_per_task"}),
+            "settings": settings.model_dump(exclude={"people_per_task", "pool_candidates"}),
             "grid": planned.prefixed(""),
         }
     )
@@ -91,25 +92,17 @@ def _searched(
     night: Night, place: Place, wanted: Sequence[tuple[RowsSource, int]], planned: SearchPlan
 ) -> Work[dict[RowsSource, Found | JfdaskError]]:
     """Search for some people each, side by side; the progress counts all fits together."""
-    settings, client = night.settings.train, night.client
+    settings = night.settings.train
     n_fits = planned.n_candidates * settings.folds
-    topic, n_done = f"jfdask-search-{place.household}", 0
+    topic = f"jfdask-search-{place.household}"
 
-    def tell(_: object) -> None:
-        nonlocal n_done
-        n_done += 1
+    def told(n_done: int) -> None:
         total = len(wanted) * n_fits
         night.progress.advance(place.household, "fits of candidates", n_done, total)
 
-    if not wanted:
-        return {}
     calls = [
         Call(search, (source, n_rows, planned, settings, topic), "", n_tasks=n_fits)
         for source, n_rows in wanted
     ]
-    client.subscribe_topic(topic, tell)
-    try:
-        answers = yield calls
-    finally:
-        client.unsubscribe_topic(topic)
+    answers = yield from fits_told(night, calls, topic, told)
     return {source: answer for (source, _), answer in zip(wanted, answers, strict=True)}

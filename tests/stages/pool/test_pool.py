@@ -2,15 +2,18 @@ import numpy as np
 import pytest
 
 from jfdask.demo.process import start_demo
-from jfdask.errors import DataError
-from jfdask.model.crowd import FEWEST
+from jfdask.errors import DataError, MissingArtifact
+from jfdask.model.crowd import FEWEST, N_GROUPS
+from jfdask.model.pooled import PooledModel
 from jfdask.stages import pool
 from jfdask.stages.files import CHOICE, METRICS, POOL
 from jfdask.stages.lists import finished_unit, lists_of_run
-from jfdask.stages.pool import is_fresh
-from jfdask.stages.pool.making import of_plays
+from jfdask.stages.places import Place
+from jfdask.stages.pool import is_fresh, tasks
+from jfdask.stages.pool.making import Making, of_plays
+from jfdask.stages.pool.tasks import choose_none, chosen_before
 from jfdask.stages.pools import POOLS, find_pool, read_pool
-from jfdask.store.keys import person
+from jfdask.store.keys import MANIFEST, person, run_key
 from jfdask.store.runs import latest_run
 
 SETTINGS = {"random_state": 42, "code": "x"}
@@ -60,6 +63,39 @@ def test_what_failed_is_told_and_costs_the_pool_alone(night_after, monkeypatch):
 
 @pytest.mark.cluster
 @pytest.mark.server
+def test_yesterdays_result_from_before_there_was_this_stage_stays(night_after):
+    """The server is away, and the run before has no stage pool."""
+    before = latest_run(night_after.store)
+    night_after.store.delete_all(run_key(before, POOL))
+    [household] = night_after.settings.households
+    away = household.model_copy(update={"url": "http://127.0.0.1:9"})
+    nights = type(night_after)(night_after.settings.model_copy(update={"households": (away,)}))
+    summary = nights.run()
+    assert summary.exit_code == 3, summary.problems
+    assert latest_run(nights.store) == summary.run_id != before
+    assert choice_of(nights)["prefix"] is None
+    assert finished_unit(nights.store, summary.run_id, POOL, "home").manifest.status == "kept"
+    assert len(list(lists_of_run(nights.store, summary.run_id))) > 0
+
+
+@pytest.mark.cluster
+@pytest.mark.server
+def test_a_carried_over_household_may_be_from_before_there_was_this_stage(night_after):
+    store, before = night_after.store, latest_run(night_after.store)
+    place = Place(store.address, "20991231T000000Z-ffff", "home", before)
+    with pytest.raises(MissingArtifact, match="has a stage pool"):
+        choose_none(place, "done")
+    store.delete_all(run_key(before, POOL))
+    report = choose_none(place, "done")
+    assert report.status == "done"
+    assert chosen_before(place) is None
+    with pytest.raises(MissingArtifact):
+        choose_none(Place(store.address, place.run_id, "nobody", before), "done")
+
+
+@pytest.mark.cluster
+@pytest.mark.server
+@pytest.mark.timeout(900)
 def test_a_night_of_many_people(finished, tmp_path):
     """Everybody is scored by what all teach; the next night finds it there."""
     n_people = FEWEST + 6  # so that there is a crowd outside of every group
@@ -88,12 +124,73 @@ def test_a_night_of_many_people(finished, tmp_path):
             data = nights.store.read(key)
             assert not any(user_id in data for user_id in user_ids), key
 
+        taken_up_again(nights, summary.run_id, first["prefix"])
         assert nights.run().exit_code == 0
         assert choice_of(nights) == first
+        lose_a_file(nights, first["prefix"])
         alone = nights.run(train={"pool": False, "search": "off"})
         assert alone.exit_code == 0
         assert "pooled" not in kinds_of(nights)
         assert choice_of(nights)["prefix"] is None
+
+        assert nights.run(train={"pool_candidates": 2}).exit_code == 0
+        searched = choice_of(nights)
+        assert searched["prefix"] != first["prefix"]
+        found = find_pool(nights.store, searched["prefix"]).summary["search"]
+        assert len(found["candidates"]) == len(found["auc"]) == 2
+        assert nights.told.counts["all households", "fits of candidates"] == (10, 10)
+        assert "search" not in stored.summary
+
+
+def taken_up_again(nights, run_id, prefix):
+    """What is there of a pool is not made again, and the same pool comes out."""
+    store, seed = nights.store, nights.settings.train.random_state
+    place, making = Place(store.address, run_id, "home"), Making(store.address, "pools/again")
+    ids = tasks.who_teaches(place)
+    tasks.make_crowds(making, [place])
+    names = []
+    for i in range(0, len(ids), pool.PEOPLE_A_FILE):
+        names += tasks.make_rows(making, place, ids[i : i + pool.PEOPLE_A_FILE], seed)
+    rows = store.read(making.key(names[0]))
+    store.write(making.key(names[0]), b"there")
+    tasks.make_crowds(making, [place])
+    tasks.make_rows(making, place, ids[: pool.PEOPLE_A_FILE], seed)
+    assert store.read(making.key(names[0])) == b"there"
+    store.write(making.key(names[0]), rows)
+    for _ in range(2):
+        tasks.fit_played(making, sorted(names), PooledModel(random_state=seed))
+        for group in (None, *range(N_GROUPS)):
+            tasks.fit_favorite(making, sorted(names), PooledModel(random_state=seed), group)
+        # The second time round there is nothing left to read.
+        store.write(making.key(names[0]), b"")
+    tasks.publish(making, {})
+    once, again = (
+        {name for name in store.children(folder) if name != MANIFEST}
+        for folder in (prefix, "pools/again")
+    )
+    assert again == once
+    store.delete_all("pools/again")
+
+
+def lose_a_file(nights, prefix):
+    """A pool that is not whole is none, and so is another one than the night chose."""
+    [model, *_] = (n for n in nights.store.children(prefix) if n.startswith("model-"))
+    with pytest.raises(MissingArtifact, match="was replaced"):
+        read_pool(nights.store, prefix, "another")
+    nights.store.delete(f"{prefix}/{model}")
+    assert find_pool(nights.store, prefix) is None
+
+
+@pytest.mark.cluster
+@pytest.mark.server
+def test_a_choice_that_is_damaged_stops_no_night(night_after):
+    store = night_after.store
+    place = Place(store.address, latest_run(store), "home")
+    assert tasks.chosen_before(place) is None
+    unit = finished_unit(store, place.run_id, POOL, "home").manifest
+    store.write(unit.key(CHOICE), b"not what was written")
+    assert tasks.chosen_before(place) is None
+    assert night_after.run().exit_code == 0
 
 
 def choice_of(nights):

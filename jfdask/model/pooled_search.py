@@ -1,0 +1,152 @@
+"""Settings of the pooled trees as a search tries them, and how a candidate is judged.
+
+As in ``jfdask.model.search``, X is row positions: the estimator finds plays and labels where it
+runs. A fold is a group of people: a candidate is judged by people that it was not shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.model_selection import BaseCrossValidator, ParameterSampler
+from sklearn.utils.validation import check_is_fitted
+
+from jfdask.model.inputs import Bools, Floats, Ints
+from jfdask.model.pooled import FAVORITE_DEFAULTS, PooledModel, PooledRows
+from jfdask.model.positions import plain_positions
+
+#: Round the defaults, which were chosen on public data.
+POOLED_GRID = {
+    "learning_rate": [0.015, 0.03, 0.06],
+    "max_leaf_nodes": [7, 15, 31],
+    "min_samples_leaf": [20, 60, 180],
+    "l2_regularization": [1.0, 10.0, 100.0],
+    "max_features": [0.15, 0.3, 0.6],
+}
+
+#: What is set differently from the defaults; None: nothing.
+Candidate = dict[str, Any] | None
+
+
+def pooled_candidates(n_candidates: int, random_state: int) -> list[Candidate]:
+    """Return the defaults and other candidates, drawn at random.
+
+    Examples
+    --------
+    >>> pooled_candidates(1, 42)
+    [None]
+    """
+    drawn = ParameterSampler(POOLED_GRID, n_candidates, random_state=random_state)
+    others = [dict(sorted(c.items())) for c in drawn if not c.items() <= FAVORITE_DEFAULTS.items()]
+    return [None, *others[: n_candidates - 1]]
+
+
+@dataclass(frozen=True, eq=False)
+class PooledSample:
+    """Plays of many people, those of a group beside each other."""
+
+    rows: PooledRows
+    person: Ints  # (n_rows,) code of the person
+
+    @property
+    def liked(self) -> Bools:
+        """Whether a play is of a movie that is liked, shape (n_rows,)."""
+        return self.rows.liked
+
+    def __len__(self) -> int:
+        return len(self.person)
+
+
+class SampleSource(Protocol):
+    """Something small that finds the plays where it arrives."""
+
+    def load(self) -> PooledSample:
+        """Return the plays; the same object each time."""
+        ...
+
+
+class GroupFolds(BaseCrossValidator):
+    """One fold a group of people.
+
+    Parameters
+    ----------
+    sizes
+        Rows of each group, in their order.
+    """
+
+    def __init__(self, sizes: Sequence[int]) -> None:
+        self.sizes = sizes
+
+    def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:  # noqa: ARG002
+        """Return the number of groups."""
+        return len(self.sizes)
+
+    def _iter_test_indices(
+        self,
+        X: Any = None,  # noqa: ARG002
+        y: Any = None,  # noqa: ARG002
+        groups: Any = None,  # noqa: ARG002
+    ) -> Iterator[Ints]:
+        ends = np.cumsum(self.sizes)
+        for end, size in zip(ends, self.sizes, strict=True):
+            yield np.arange(end - size, end, dtype=np.int64)
+
+
+class PooledClassifier(ClassifierMixin, BaseEstimator):
+    """The pooled trees of P(favourite), fitted on some of the plays.
+
+    Parameters
+    ----------
+    source
+        Loads the plays.
+    favorite_params, random_state
+        Of the ``PooledModel``.
+    """
+
+    def __init__(
+        self,
+        source: SampleSource | None = None,
+        favorite_params: Candidate = None,
+        random_state: int = 42,
+    ) -> None:
+        self.source = source
+        self.favorite_params = favorite_params
+        self.random_state = random_state
+
+    def fit(self, X: ArrayLike, y: object = None) -> PooledClassifier:  # noqa: ARG002
+        """Fit the trees.
+
+        Parameters
+        ----------
+        X
+            Positions of plays, shape (n,) or (n, 1).
+        y
+            Ignored: labels are the plays' own.
+        """
+        self.classes_ = np.array([0, 1])
+        unfitted = PooledModel(self.favorite_params, random_state=self.random_state)
+        self.model_ = unfitted.fit_favorite([self._taken(X)])
+        return self
+
+    def predict_proba(self, X: ArrayLike) -> Floats:
+        """Return P(other) and P(liked) of plays, shape (n, 2); ½ if nothing was learned."""
+        check_is_fitted(self, "model_")
+        rows = self._taken(X)
+        liked = self.model_.favorite(rows)
+        if liked is None:
+            liked = np.full(len(rows.liked), 0.5)
+        return np.column_stack([1 - liked, liked])
+
+    def _taken(self, X: ArrayLike) -> PooledRows:
+        sample = self._rows()
+        return sample.rows.taken(plain_positions(X, len(sample)))
+
+    def _rows(self) -> PooledSample:
+        if self.source is None:
+            raise ValueError("PooledClassifier has no source of plays.")
+        return self.source.load()

@@ -1,0 +1,127 @@
+"""Settings of the pooled trees, chosen by a search on a sample of our own people's plays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from jfdask.errors import DataError
+from jfdask.model.crowd import N_GROUPS
+from jfdask.model.grid import chosen_params
+from jfdask.model.holdout import stable_fractions
+from jfdask.model.pooled_search import (
+    GroupFolds,
+    PooledClassifier,
+    PooledSample,
+    pooled_candidates,
+)
+from jfdask.settings import TrainSettings
+from jfdask.stages.pool.making import Making, group_of_file, of_plays
+from jfdask.stages.pooled_rows import beneath
+from jfdask.stages.searching import FAILED, cross_validated, fits_told
+from jfdask.stages.units import Night
+from jfdask.stages.window import Call, Work, values
+from jfdask.store.documents import decode_json
+from jfdask.store.tables import encode_json
+
+#: Plays that a search sees at most: some 40 MB in every worker process.
+MOST_PLAYS = 100_000
+_FOUND = "search.json"
+_FEWEST_FOLDS = 2
+
+
+def searched(night: Night, making: Making, names: Sequence[str]) -> Work[Mapping[str, Any]]:
+    """Return what a search found, as it stands in the pool's summary; nothing if there is none."""
+    settings = night.settings.train
+    n_candidates = settings.pool_candidates
+    if not n_candidates:
+        return {}
+    calls = [Call(sample_plays, (making, names, settings.random_state), "")]
+    [sizes] = values((yield calls))
+    if len(sizes) < _FEWEST_FOLDS:
+        return {}
+    topic = f"jfdask-search-{making.prefix.replace('/', '-')}"
+    n_fits = n_candidates * len(sizes)
+
+    def told(n_done: int) -> None:
+        night.progress.advance("all households", "fits of candidates", n_done, n_fits)
+
+    calls = [Call(search, (making, sizes, settings, topic), "", n_tasks=n_fits)]
+    [found] = values((yield from fits_told(night, calls, topic, told)))
+    return {"search": found}
+
+
+def sample_plays(making: Making, names: Sequence[str], seed: int) -> tuple[int, ...]:
+    """Write some people's plays, all that count of each; return how many there are by group."""
+    files = sorted(of_plays(names))  # so that a group's are beside each other
+    people = [
+        (group_of_file(name), rows.taken((rows.person == code) & (np.asarray(rows.weight) > 0)))
+        for name, rows in zip(files, making.read_rows(files), strict=True)
+        for code in np.unique(np.asarray(rows.person))
+    ]
+    n_plays = np.array([len(rows.liked) for _, rows in people])
+    drawn = stable_fractions(f"pooled search {seed}", map(str, range(len(people))))
+    order = np.argsort(drawn, kind="stable")
+    kept = set(order[np.cumsum(n_plays[order]) <= MOST_PLAYS].tolist())
+    sample = [one for i, one in enumerate(people) if i in kept]
+    making.write_sample(beneath([rows for _, rows in sample]))
+    sizes = [sum(len(rows.liked) for g, rows in sample if g == group) for group in range(N_GROUPS)]
+    return tuple(size for size in sizes if size)
+
+
+def search(
+    making: Making, sizes: tuple[int, ...], settings: TrainSettings, topic: str
+) -> dict[str, Any]:
+    """Return what was tried, how good it was, and what is best; of a broken off night, if there.
+
+    Raises
+    ------
+    DataError
+        A candidate, or the search as a whole, failed.
+    """
+    key = making.key(_FOUND)
+    if _FOUND in making.names():
+        return dict(decode_json(making.store.read(key), key))
+    seed = settings.random_state
+    tried = pooled_candidates(settings.pool_candidates, seed)
+    results = cross_validated(
+        PooledClassifier(SampleSource(making), random_state=seed),
+        {"favorite_params": tried},
+        GroupFolds(sizes),
+        sum(sizes),
+        topic,
+    )
+    scores = np.asarray(results["mean_test_score"])
+    by_fold = np.array([results[f"split{i}_test_score"] for i in range(len(sizes))])
+    if (by_fold <= FAILED).any():
+        raise DataError("Candidates of the search for the pool failed.")
+    chosen = chosen_params(results, len(sizes), {"favorite_params": None})["favorite_params"]
+    found = {
+        "n_plays": sum(sizes),
+        "candidates": [params["favorite_params"] or {} for params in results["params"]],
+        "auc": scores.tolist(),
+        "chosen": chosen or {},
+    }
+    making.store.write(key, encode_json(found))
+    return found
+
+
+@dataclass(frozen=True)
+class SampleSource:
+    """Finds the sample where it arrives."""
+
+    making: Making
+
+    def load(self) -> PooledSample:
+        """Return the plays; the same object each time."""
+        return _sample(self.making)
+
+
+@lru_cache(maxsize=1)
+def _sample(making: Making) -> PooledSample:
+    rows = making.read_sample()
+    return PooledSample(rows, np.asarray(rows.person))
