@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,13 +15,13 @@ from sklearn.base import clone
 
 from jfdask.errors import DamagedArtifact, MissingArtifact, NewerArtifact
 from jfdask.model.catalogue import catalogue_of
-from jfdask.model.crowd import N_GROUPS, Member, crowds_of, group_of
+from jfdask.model.crowd import N_GROUPS, Crowds, Member, crowds_of, group_of
 from jfdask.model.films import films_of
 from jfdask.model.history import history_of
 from jfdask.model.holdout import stable_fractions
 from jfdask.model.pooled import FEWEST_PLAYS, PooledModel, training_rows_of
 from jfdask.stages.files import CHOICE, FEATURIZE, FETCH, MOVIES_TABLE, PLAYS_TABLE, POOL
-from jfdask.stages.household import features, history
+from jfdask.stages.household import KEPT, features, history
 from jfdask.stages.places import Place
 from jfdask.stages.pool.making import FILMS_FILE, Making, files_of_rows, of_plays
 from jfdask.stages.pooled_rows import beneath
@@ -111,9 +112,7 @@ def make_rows(making: Making, place: Place, user_ids: Sequence[str], seed: int) 
     names = [name for group in sorted(by_group) for name in files_of_rows(stem, group)]
     if making.has(*names):
         return names
-    movies = reader(place, FETCH).table(MOVIES_TABLE, MOVIES)
-    crowds = making.read_crowds().over(movies, outside=False).crowds
-    catalogue = catalogue_of(features(place))
+    crowds, catalogue = _crowds(making, place), catalogue_of(features(place))
     for group, some in by_group.items():
         rows = [
             training_rows_of(catalogue, crowds.of(user_id), history(place, user_id), seed)
@@ -197,6 +196,13 @@ def chosen_before(place: Place) -> str | None:
         logger.warning("%s", error)
         return None
     return None if prefix is None else str(prefix)
+
+
+@lru_cache(maxsize=KEPT)
+def _crowds(making: Making, place: Place) -> Crowds:
+    """Return the crowds over a household's library; its people are in many files."""
+    movies = reader(place, FETCH).table(MOVIES_TABLE, MOVIES)
+    return making.read_crowds().over(movies, outside=False).crowds
 
 
 def _favorite(without: int | None) -> str:
