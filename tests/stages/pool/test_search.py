@@ -8,7 +8,7 @@ from jfdask.cluster.connect import connect
 from jfdask.model.pooled import PooledRows
 from jfdask.settings import ClusterSettings, StoreSettings, TrainSettings
 from jfdask.stages.pool import search as module
-from jfdask.stages.pool.making import Making
+from jfdask.stages.pool.making import Making, files_of_rows
 from jfdask.stages.pool.search import SampleSource, sample_plays, search
 from jfdask.stages.pooled_rows import beneath
 from jfdask.store.filesystem import address_of
@@ -37,7 +37,9 @@ def write(making, groups=(0, 0, 1, 3), columns=COLUMNS):
     names = []
     for number, group in enumerate(groups):
         rows = beneath([person(10 * number + i, columns) for i in range(6)])
-        names += making.write_rows(f"home-{number:06}-x", group, rows)
+        stem = f"home-{number:06}-x"
+        making.write_rows(stem, group, rows)
+        names += files_of_rows(stem, group)
     return names
 
 
