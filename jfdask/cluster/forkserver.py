@@ -14,7 +14,7 @@ import signal
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 
 #: What a worker process is started with.
 ENVIRONMENT = {
@@ -70,13 +70,17 @@ def deaf_children() -> Iterator[None]:
     """Let processes started in the block ignore Ctrl-C, which a terminal sends to all of them.
 
     They end when we close the cluster; on their own they would die in the middle of a task,
-    each with a traceback. A process inherits what its parent ignores.
+    each with a traceback. A process inherits the signals that are blocked where it was started;
+    for us Ctrl-C is only put off to the end of the block.
     """
-    if threading.current_thread() is not threading.main_thread():
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # It unblocks the signal when it is started.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

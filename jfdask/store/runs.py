@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import secrets
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from jfdask.store.keys import LATEST, RUNS, released_key, run_key, run_manifest_
 from jfdask.store.lock import Lock
 from jfdask.store.manifests import Listing, load_run, save_listing
 
+_log = logging.getLogger(__name__)
 _TIME = "%Y%m%dT%H%M%SZ"
 _RUN_ID = re.compile(r"(\d{8}T\d{6}Z)-[0-9a-f]{6}", re.ASCII)
 
@@ -69,18 +71,23 @@ def run_ids(store: Store) -> list[str]:
 
 
 def latest_run(store: Store) -> str | None:
-    """Return the id of the run that readers read; None before the first night has ended."""
+    """Return the id of the run that readers read; None before the first night has ended.
+
+    If what names it is damaged, it is the newest one that has ended: the next night writes it anew.
+    """
     try:
         document = read_json(store, LATEST)
     except MissingArtifact:
         return None
+    except DamagedArtifact:
+        document = None
     run_id = document.get("run_id") if isinstance(document, dict) else None
-    if not isinstance(run_id, str) or not _RUN_ID.fullmatch(run_id):
-        raise DamagedArtifact(
-            f"{LATEST!r} in the store {store.url} names no run. Delete it; the next night writes "
-            "it anew."
-        )
-    return run_id
+    if isinstance(run_id, str) and _RUN_ID.fullmatch(run_id):
+        return run_id
+    ended = (run for run in run_ids(store) if store.exists(run_manifest_key(run)))
+    newest = next(ended, None)
+    _log.warning("%r in the store %s names no run; taken is %s.", LATEST, store.url, newest)
+    return newest
 
 
 def list_runs(store: Store) -> list[RunInfo]:

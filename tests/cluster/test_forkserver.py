@@ -1,10 +1,14 @@
 """Workers forked of a process that has loaded everything; each case in a process of its own."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 
 import pytest
+
+from jfdask.cluster.forkserver import deaf_children
 
 pytestmark = pytest.mark.cluster
 
@@ -23,7 +27,7 @@ def look():
         "frozen": gc.get_freeze_count(),
         "threads": max([pool["num_threads"] for pool in threadpoolctl.threadpool_info()] or [1]),
         "parent": psutil.Process().parent().pid,
-        "deaf": signal.getsignal(signal.SIGINT) == signal.SIG_IGN,
+        "deaf": signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []),
         "hash": hash("jfdask"),
         "key": os.environ.get("SET_LATER"),
     }
@@ -65,3 +69,11 @@ def test_workers_are_forked_of_a_process_that_has_loaded_all(tmp_path):
         assert worker["key"] == "a key"
     assert len({worker["parent"] for worker in found["workers"]}) == 1
     assert len({worker["hash"] for worker in found["workers"]}) == 1
+
+
+def test_ctrl_c_while_children_are_started_is_put_off_and_not_lost():
+    done = []
+    with pytest.raises(KeyboardInterrupt), deaf_children():
+        os.kill(os.getpid(), signal.SIGINT)
+        done.append("all")
+    assert done == ["all"]

@@ -97,10 +97,16 @@ def test_a_lock_lost_between_the_two_writes(
     assert latest_run(folder) == name(1)
 
 
-def test_a_latest_that_names_no_run(folder: Store) -> None:
-    folder.write("latest", b'{"run_id": "../x"}')
-    with pytest.raises(DamagedArtifact, match="names no run"):
-        latest_run(folder)
+@pytest.mark.parametrize("damaged", [b'{"run_id": "../x"}', b"{", b"[]"])
+def test_a_latest_that_names_no_run_is_the_newest_that_has_ended(
+    folder: Store, write_run: WriteRun, damaged: bytes
+) -> None:
+    folder.write("latest", damaged)
+    assert latest_run(folder) is None
+    for number in (1, 2):
+        write_run(folder, name(number))
+        folder.write("latest", damaged)
+    assert latest_run(folder) == name(2)
 
 
 def test_prune_keeps_the_newest_the_latest_and_what_is_under_way(
