@@ -317,15 +317,22 @@ def inherit(place: Place, stages: Sequence[str]) -> UnitReport:
         try:
             unit = load_unit(place.store, place.previous or "", stage, place.household)
         except (MissingArtifact, ValueError):
+            missing = _first_missing(place, stages) or stage
             raise MissingArtifact(
-                f"Nothing to work on for household {place.household!r}: stage {stage} has not "
-                f"been done. Run: jfdask {stage}, or the whole night: jfdask run."
+                f"Nothing to work on for household {place.household!r}: stage {missing} has not "
+                f"been done. Run: jfdask {missing}, or the whole night: jfdask run."
             ) from None
         # What was kept for a night is taken for what it is: an earlier night's result.
         report = report_of(copy_unit(place.store, as_done(unit), place.run_id), reused=True)
     if report is None:
         raise ValueError("No stage to inherit.")
     return replace(report, problems=())
+
+
+def _first_missing(place: Place, stages: Sequence[str]) -> str | None:
+    """Return the first stage that no run in the store has of the household."""
+    runs = run_ids(place.store)
+    return next((s for s in stages if not any(_units(place, run, [s]) for run in runs)), None)
 
 
 def _units(place: Place, run_id: str, stages: Sequence[str]) -> list[Manifest]:

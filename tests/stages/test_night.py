@@ -365,3 +365,11 @@ class TestMethods:
             train={"search": grid, "search_per": "person"}, recommend={"reasons": 2}
         )
         assert again.reports["train"]["home"].reused
+
+
+def test_a_stage_that_is_run_too_early_says_which_one_is_missing(finished, tmp_path):
+    store = finished.settings.store.model_copy(update={"url": str(tmp_path / "store")})
+    nights = type(finished)(finished.settings.model_copy(update={"store": store}))
+    assert nights.run("fetch").exit_code == 0
+    with pytest.raises(MissingArtifact, match="stage featurize has not been done"):
+        nights.run("train")
