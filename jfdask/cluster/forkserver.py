@@ -71,7 +71,7 @@ def deaf_children() -> Iterator[None]:
 
     They end when we close the cluster; on their own they would die in the middle of a task,
     each with a traceback. A process inherits the signals that are blocked where it was started;
-    for us Ctrl-C is only put off to the end of the block.
+    for us Ctrl-C is put off to the end of the block, or comes at once if other threads take it.
     """
     is_main = threading.current_thread() is threading.main_thread()
     if not is_main or not hasattr(signal, "pthread_sigmask"):

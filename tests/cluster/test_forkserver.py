@@ -1,10 +1,10 @@
 """Workers forked of a process that has loaded everything; each case in a process of its own."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -76,7 +76,7 @@ def test_ctrl_c_while_children_are_started_is_put_off_and_not_lost():
 
     def start():
         with deaf_children():
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.pthread_kill(threading.get_ident(), signal.SIGINT)
             done.append("all")
 
     with pytest.raises(KeyboardInterrupt):
