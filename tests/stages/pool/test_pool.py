@@ -1,4 +1,8 @@
+import io
+import zipfile
+
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from jfdask.demo.process import start_demo
@@ -15,6 +19,7 @@ from jfdask.stages.pool.tasks import choose_none, chosen_before
 from jfdask.stages.pools import POOLS, find_pool, read_pool
 from jfdask.store.keys import MANIFEST, person, run_key
 from jfdask.store.runs import latest_run
+from jfdask.store.tables import decode_arrow, encode_arrow
 
 SETTINGS = {"random_state": 42, "code": "x"}
 HOME = {"n_people": 30, "n_plays": 1000, "n_liked": 400, "who": "these"}
@@ -121,7 +126,7 @@ def test_a_night_of_many_people(finished, tmp_path):
         assert np.isfinite(scores).all()
         user_ids = [one.user_id.encode() for one in lists]
         for key in nights.store.list(POOLS):
-            data = nights.store.read(key)
+            data = unpacked(nights.store.read(key))
             assert not any(user_id in data for user_id in user_ids), key
 
         taken_up_again(nights, summary.run_id, first["prefix"])
@@ -140,6 +145,26 @@ def test_a_night_of_many_people(finished, tmp_path):
         assert len(found["candidates"]) == len(found["auc"]) == 2
         assert nights.told.counts["all households", "fits of candidates"] == (10, 10)
         assert "search" not in stored.summary
+
+
+def unpacked(data):
+    """Return what a file says, its compression undone."""
+    if data.startswith(b"PAR1"):
+        table = decode_arrow(data, "a file")
+        return repr((table.schema.metadata, table.to_pydict())).encode()
+    if data.startswith(b"PK"):
+        with zipfile.ZipFile(io.BytesIO(data)) as files:
+            return b"".join(files.read(name) for name in files.namelist())
+    return data
+
+
+def test_packed_ids_are_found():
+    table = encode_arrow(pa.table({"user": ["an id"] * 50}))
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as files:
+        files.writestr("schema.json", "an id " * 50)
+    for data in (table, packed.getvalue(), b"an id"):
+        assert b"an id" in unpacked(data)
 
 
 def taken_up_again(nights, run_id, prefix):
