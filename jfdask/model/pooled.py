@@ -30,8 +30,8 @@ from jfdask.model.person_columns import PERSON_COLUMNS, person_columns
 from jfdask.model.played import sampled_negatives
 from jfdask.model.rows import INNER_FOLDS, contrast_rows, inner_folds, row_columns, scoring_rows
 
-#: Rows that are learned from at most: 1 GB while the trees grow.
-MOST_ROWS = 1_000_000
+#: Rows that are learned from at most: with so many a worker of a night holds 1.4 GB.
+MOST_ROWS = 500_000
 #: Plays from which on a person's rows are learned from.
 FEWEST_PLAYS = 10
 
