@@ -94,6 +94,9 @@ def _main(argv: list[str] | None) -> int:
             err=True,
         )
         return TERMINATED if isinstance(stop, _Terminated) else INTERRUPTED
+    except OSError as error:
+        click.echo(f"jfdask: {error}", err=True)  # a full disk, an address that is taken
+        return JfdaskError.exit_code
     return result if isinstance(result, int) else 0
 
 

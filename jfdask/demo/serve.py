@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import signal
@@ -138,18 +139,23 @@ def serve(
     """Serve a demo Jellyfin on loopback and print its address."""
     is_invented = movies is not None or people is not None
     is_slow = is_invented if latency is None else latency
-    server = DemoServer(
-        _household(movies, people, plays, seed),
-        version=version,
-        api_key=_api_key(key_file),
-        faults=Faults(seed=fault_seed, **faults),  # type: ignore[arg-type]
-        people_seconds_per_movie=people_seconds_per_movie,
-        latencies=Latencies() if is_slow else NO_LATENCY,
-        base_path=base_path,
-        startup=StartUp(refused_seconds, migrating_seconds, degraded_seconds, loading_seconds),
-        port=port,
-        ssl_options=_tls(tls_cert, tls_key),
-    )
+    try:
+        server = DemoServer(
+            _household(movies, people, plays, seed),
+            version=version,
+            api_key=_api_key(key_file),
+            faults=Faults(seed=fault_seed, **faults),  # type: ignore[arg-type]
+            people_seconds_per_movie=people_seconds_per_movie,
+            latencies=Latencies() if is_slow else NO_LATENCY,
+            base_path=base_path,
+            startup=StartUp(refused_seconds, migrating_seconds, degraded_seconds, loading_seconds),
+            port=port,
+            ssl_options=_tls(tls_cert, tls_key),
+        )
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise click.UsageError(f"--port {port} is taken; 0 takes any free one.") from None
     if until_stdin_closes:
         threading.Thread(target=_end_with_stdin, daemon=True).start()
     said = f"Demo Jellyfin {version} listens on"

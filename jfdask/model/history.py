@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
+from jfdask.model.holdout import stable_fractions
 from jfdask.model.inputs import Bools, Floats, Ints, Texts
 from jfdask.model.labels import STATED, Labels, graded
+
+#: Plays of one person that are learned from at most. Kernel ridge takes memory by their square,
+#: and whole libraries get marked as played by one click.
+MOST_PLAYS = 3_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +76,30 @@ class History:
             self.favorite_unplayed,
             None if self.labels is None else self.labels.without(self.played[hidden]),
         )
+
+    def at_most(self, most: int, movie_ids: Texts) -> History:
+        """Return the history with so many plays at most, as if she could not see the others.
+
+        Liked plays stay as long as they are no more than half of that many, or there are too few
+        others. Which of a kind stay is a matter of a hash: the same ones every night.
+
+        Parameters
+        ----------
+        most
+            How many plays.
+        movie_ids
+            The catalogue's ids, sorted.
+        """
+        if len(self.played) <= most:
+            return self
+        n_liked = min(self.n_liked, max(most // 2, most - (len(self.played) - self.n_liked)))
+        drawn = stable_fractions(f"plays of {self.user_id}", movie_ids[self.played])
+        order = np.argsort(drawn, kind="stable")
+        liked, others = order[self.liked[order]], order[~self.liked[order]]
+        dropped = np.r_[liked[n_liked:], others[most - n_liked :]]
+        left = self.without(np.isin(np.arange(len(order)), dropped))
+        seen = ~np.isin(self.visible, self.played[dropped])
+        return replace(left, visible=self.visible[seen], item_ids=self.item_ids[seen])
 
 
 def history_of(user_id: str, plays: pd.DataFrame, movie_ids: Texts) -> History:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import socket
+
 import click
 import pytest
 import trustme
@@ -57,3 +59,14 @@ def test_the_command_serves_what_its_options_say(monkeypatch):
     assert result.output == "Demo Jellyfin 10.11 listens on U\n"
     assert seen[0].trouble.faults.drop == 0.5
     assert seen[0].world.version == "10.11"
+
+
+def test_a_port_that_is_taken_is_told():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        options = ["--movies=30", "--people=1", "--plays=5", f"--port={port}"]
+        result = CliRunner().invoke(serve.command, options, env={KEY_VARIABLE: "k" * 32})
+    assert result.exit_code == 2
+    assert f"--port {port} is taken" in result.output

@@ -1,5 +1,6 @@
 """Commands as they are typed: what they print and how they exit."""
 
+import errno
 import json
 import os
 import signal
@@ -112,6 +113,16 @@ def test_show_somebody_who_is_not_there(run):
     code, _, err = run("show", "nobody")
     assert code == 2
     assert "there are lists of: ingrid, lea, marco, newcomer, tom" in err
+
+
+def test_what_the_system_refuses_is_a_sentence(run, monkeypatch):
+    def refused(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("jobs.show.print_list", refused)
+    code, _, err = run("show", "lea")
+    assert code == 1
+    assert "jfdask: [Errno 28] No space left on device" in err
 
 
 def test_show_before_the_first_night(run, tmp_path):

@@ -59,3 +59,29 @@ def test_likes_are_graded_and_unplayed_movies_have_labels_too(library):
     seen = history.without(np.array([True, False, False]))
     assert seen.taste.positions.tolist() == [4, 5, 7, 9, 11]
     assert seen.liked.tolist() == [False, True]
+
+
+def test_of_too_many_plays_some_are_kept_liked_ones_first(library):
+    ids = library.features.movie_ids
+    played, liked = np.arange(20), np.isin(np.arange(20), [2, 5, 11])
+    history = library.history("anna", played.tolist(), liked.tolist())
+    assert history.at_most(20, ids) is history
+    kept = history.at_most(8, ids)
+    assert len(kept.played) == len(kept.labels.positions) == 8
+    assert kept.played[kept.liked].tolist() == [2, 5, 11]
+    assert kept.unplayed.tolist() == history.unplayed.tolist()
+    assert kept.item_ids[np.searchsorted(kept.visible, 11)] == "m0011-copy"
+    # One play more moves at most one other out.
+    more = library.history("anna", list(range(21)), [*liked.tolist(), False]).at_most(8, ids)
+    assert len(np.setdiff1d(kept.played, more.played)) <= 1
+
+
+def test_both_kinds_of_plays_stay(library):
+    ids = library.features.movie_ids
+    liked = np.arange(20) >= 2
+    kept = library.history("anna", list(range(20)), liked.tolist()).at_most(8, ids)
+    assert kept.played[~kept.liked].tolist() == [0, 1]
+    assert len(kept.played) == 8
+    half = library.history("anna", list(range(20)), (np.arange(20) < 10).tolist()).at_most(8, ids)
+    assert half.n_liked == 4
+    assert len(half.played) == 8
