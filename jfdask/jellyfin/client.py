@@ -30,7 +30,7 @@ from jfdask.jellyfin.answers import (
     redirected,
     without_query,
 )
-from jfdask.jellyfin.failures import failure_of, too_slow
+from jfdask.jellyfin.failures import CONNECT_SECONDS, failure_of, too_slow
 from jfdask.jellyfin.startup import ServerInfo, wait_until_ready
 
 __all__ = ["JellyfinClient", "ServerInfo"]
@@ -40,7 +40,6 @@ logger = logging.getLogger(__name__)
 MAX_ANSWER = 64 * 2**20  # bytes, unpacked
 MAX_REDIRECTIONS = 5
 MAX_URL = 8_000  # characters; Jellyfin refuses some 60,000, proxies far fewer
-CONNECT_SECONDS = 10.0
 
 # Waits between tries: 0.5, 1, 2, 4, … seconds and up to a second more by chance.
 WAIT_INITIAL, WAIT_MAX, WAIT_JITTER = 0.5, 30.0, 1.0

@@ -10,6 +10,8 @@ import httpx
 from jfdask.errors import ServerUnreachable
 from jfdask.jellyfin.answers import TryAgain, without_query
 
+CONNECT_SECONDS = 10.0  # longest wait for a connection
+
 
 def failure_of(url: str, error: Exception, timeout_seconds: float) -> Exception:
     """Return our error for one of httpx: a TryAgain if another try may help.
@@ -32,6 +34,15 @@ def failure_of(url: str, error: Exception, timeout_seconds: float) -> Exception:
             return ServerUnreachable(f"{where}: no such host. Check the url.")
     if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
         return ServerUnreachable(f"{where}: not a usable address. Check the url.")
+    if isinstance(error, httpx.ConnectTimeout):
+        seconds = min(CONNECT_SECONDS, timeout_seconds)
+        tls = " Does the server speak https?" if where.startswith("https:") else ""
+        return TryAgain(
+            ServerUnreachable(
+                f"{where}: no connection within {seconds:g} s. Is the server running, and the url "
+                f"right?{tls}"
+            )
+        )
     if isinstance(error, httpx.TimeoutException):
         return TryAgain(too_slow(where, timeout_seconds))
     reasons = [cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror]

@@ -25,6 +25,7 @@ from jfdask.errors import (
 )
 from jfdask.jellyfin import client as client_module
 from jfdask.jellyfin.connection import Server, connect
+from jfdask.jellyfin.failures import failure_of
 
 HEADER = "authorization"
 
@@ -127,6 +128,16 @@ def test_tries_are_bounded(failure, error, client_of):
         client_of(server, attempts=4).get_json("/Items")
     assert type(caught.value) is error
     assert server.asked == 4
+
+
+@pytest.mark.parametrize(
+    ("url", "asks_for_tls"), [("https://server/Items", True), ("http://server/Items", False)]
+)
+def test_no_connection_in_time_is_not_a_slow_answer(url, asks_for_tls):
+    failure = failure_of(url, httpx.ConnectTimeout("slow"), 60.0)
+    told = str(failure.error)
+    assert "no connection within 10 s" in told
+    assert ("speak https?" in told) == asks_for_tls
 
 
 @pytest.mark.parametrize(
