@@ -13,9 +13,12 @@ Printed as JSON: the `seconds` of
 - `sklearn`: scikit-learn's own forests of the same settings on the same rows, fitted, and asked
   for the same movies;
 - `learn`: both learned and measured, which takes six more fits of P(favourite);
-- `pooled_rows`: her rows for a model of all people; `pooled_score`: all movies scored by one.
+- `pooled_rows`: her rows for a model of all people, made if her plays have changed;
+- `pooled_fit`, `pooled_score`: both her models learned beside one of all people, and all movies
+  scored by them.
 
-`person_seconds` is the sum of the first three, `ratio` that sum to scikit-learn's seconds.
+`person_seconds` is the sum of the first three, `ratio` that sum to scikit-learn's seconds;
+`pooled_person_seconds` the sum of the last two.
 """
 
 from __future__ import annotations
@@ -98,6 +101,7 @@ def measure(n_movies: int, n_plays: int, repeats: int) -> dict[str, Any]:
         "seconds": seconds,
         "person_seconds": person,
         "ratio": person / seconds["sklearn"],
+        "pooled_person_seconds": seconds["pooled_fit"] + seconds["pooled_score"],
     }
 
 
@@ -167,12 +171,13 @@ def _pooled(features: FeatureMatrix, pool: Pool, history: History) -> dict[str, 
     """Return the seconds of one person's part in a model of all people."""
     catalogue = catalogue_of(features)
     crowd = pool.crowds.of(history.user_id)
-    pooled = fit(history, features, LearnOptions(), pool=pool)
+    pooled, fitting = _timed(lambda: fit(history, features, LearnOptions(), pool=pool))
     steps: dict[str, Callable[[], Any]] = {
         "pooled_rows": lambda: training_rows_of(catalogue, crowd, history, SEED),
         "pooled_score": lambda: score_movies(pooled, catalogue, history.unplayed),
     }
-    return {name: _timed(step)[1] for name, step in steps.items()}
+    seconds = {name: _timed(step)[1] for name, step in steps.items()}
+    return {"pooled_fit": fitting, **seconds}
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,12 @@ class Facts:
     collection_ids: npt.NDArray[np.object_]  # (n,) str; "": none
     collection_order: Floats  # (n,) 1, 2, ...; NaN: none
     name_of: Mapping[str, str]  # people, studios and collections by id
+
+    @cached_property
+    def median_rating(self) -> float:
+        """The median CommunityRating; NaN if no movie has one."""
+        known = self.community_rating[np.isfinite(self.community_rating)]
+        return float(np.median(known)) if len(known) else float("nan")
 
 
 def facts_of(movies: pd.DataFrame, movie_ids: Texts, name_of: Mapping[str, str]) -> Facts:

@@ -257,10 +257,10 @@ class _Sentences:
 
 
 def _general(facts: Facts, position: int) -> Reason:
-    rating, known = facts.community_rating[position], facts.community_rating
+    rating = facts.community_rating[position]
     if not np.isfinite(rating):
         return Reason("general", "Little in your history speaks for or against it.", 0.0)
-    if rating >= np.nanmedian(known):
+    if rating >= facts.median_rating:
         return Reason("rating", f"Well rated: {rating:.1f} of 10.", 0.0)
     text = f"Little in your history speaks for or against it; rated {rating:.1f} of 10."
     return Reason("general", text, 0.0)

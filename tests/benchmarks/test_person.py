@@ -16,7 +16,7 @@ def test_each_part_is_timed(tmp_path):
     result = json.loads(out.read_text(encoding="utf-8"))
     assert (result["movies"], result["plays"]) == (300, 60)
     own = ["favorite_fit", "played_fit", "score"]
-    others = ["sklearn", "learn", "pooled_rows", "pooled_score"]
+    others = ["sklearn", "learn", "pooled_fit", "pooled_rows", "pooled_score"]
     seconds = result["seconds"]
     assert list(seconds) == own + others
     assert min(seconds.values()) > 0
