@@ -156,12 +156,13 @@ def _cluster(settings: Settings) -> Iterator[Finding]:
     if settings.cluster.address == "local":
         # Its workers are this machine's, and have what the lines above have looked at.
         n = n_local_workers(settings.cluster)
-        yield Finding(what, True, f"{n} worker processes on this machine")
+        processes = "process" if n == 1 else "processes"
+        yield Finding(what, True, f"{n} worker {processes} on this machine")
         return
     try:
         with connect_cluster(settings.cluster) as client:
             n = len(client.scheduler_info(n_workers=-1)["workers"])
-            yield Finding(what, True, f"{n} workers")
+            yield Finding(what, True, f"{n} worker{'' if n == 1 else 's'}")
             store = open_store(address_of(settings.store))
             servers = [server_of(one, settings.fetch) for one in settings.households]
             yield _look("workers", lambda: look_at_workers(client, store, servers))
