@@ -175,7 +175,9 @@ def _of_products(
     numbers: Floats,
 ) -> Parts:
     """Return parts of products with references: tokens', texts', and those of the numbers."""
-    decade, nobodys = _spread(catalogue, query, _DECADE, numbers[:, _YEAR], None)
+    moved = np.zeros((len(query), len(TOKEN_BLOCKS)))
+    moved[:, _DECADE] = numbers[:, _YEAR]
+    decade, nobodys = _spread(catalogue, query, moved, None)
     told = [*_RATING_NUMBERS, _YEAR]
     return Parts(
         base,
@@ -216,15 +218,14 @@ def parts_of_groups(
     leaning
         Which way each token leans, shape (t,).
     """
-    groups[:, _GENRE] += groups[:, _PAIR]
+    moved = groups[:, : len(TOKEN_BLOCKS)].copy()
+    moved[:, _GENRE] += moved[:, _PAIR]
+    moved[:, _PAIR] = 0.0
     parts = _by_kernel(ridge, groups[:, _KERNEL])
-    tokens, other = parts.tokens, parts.other + groups[:, _OTHER]
-    for block in range(len(TOKEN_BLOCKS)):
-        if block != _PAIR:
-            shared, rest = _spread(catalogue, query, block, groups[:, block], leaning)
-            tokens, other = csr_matrix(tokens + shared), other + rest
+    shared, nobodys = _spread(catalogue, query, moved, leaning)
     text, rating = parts.text + groups[:, _TEXT], parts.rating + groups[:, _RATING]
-    return Parts(base, tokens, text, rating, other)
+    other = parts.other + groups[:, _OTHER] + nobodys
+    return Parts(base, csr_matrix(parts.tokens + shared), text, rating, other)
 
 
 def group_of_column(column: str) -> int:
@@ -256,20 +257,31 @@ def _by_kernel(ridge: Parts, moved: Floats) -> Parts:
 
 
 def _spread(
-    catalogue: Catalogue, query: Ints, block: int, moved: Floats, leaning: Floats | None
+    catalogue: Catalogue, query: Ints, moved: Floats, leaning: Floats | None
 ) -> tuple[csr_matrix, Floats]:
-    """Share out what a kind moved to a movie's tokens of it: to those that lean the same way.
+    """Share out what kinds moved to a movie's tokens of each: to those that lean the same way.
+
+    Parameters
+    ----------
+    moved
+        What each kind of tokens moved, shape (n, n_kinds).
+    leaning
+        Which way each token leans, shape (t,); None: all the same way.
 
     Returns
     -------
     csr_matrix, Floats
         Shape (n, t), and what no token leans to, shape (n,).
     """
-    inside = (catalogue.block_of_token == block).astype(np.float64)
-    rows = csr_matrix(catalogue.tokens[query].multiply(inside[None, :]))
+    tokens = catalogue.tokens[query]
+    row = np.repeat(np.arange(len(query)), np.diff(tokens.indptr))
+    kind = catalogue.block_of_token[tokens.indices]
+    weight = tokens.data
     if leaning is not None:
         up = np.where(moved > 0, 1.0, -1.0)
-        rows = csr_matrix((diags(up) @ rows.multiply(leaning[None, :])).maximum(0.0))
-    sums = np.asarray(rows.sum(axis=1), dtype=np.float64).ravel()
+        weight = np.maximum(up[row, kind] * weight * leaning[tokens.indices], 0.0)
+    cell = row * moved.shape[1] + kind
+    sums = np.bincount(cell, weight, minlength=moved.size).reshape(moved.shape)
     factor = np.divide(moved, sums, out=np.zeros_like(sums), where=sums > 0)
-    return csr_matrix(diags(factor) @ rows), np.where(sums > 0, 0.0, moved)
+    shared = csr_matrix((weight * factor[row, kind], tokens.indices, tokens.indptr), tokens.shape)
+    return shared, np.where(sums > 0, 0.0, moved).sum(axis=1)

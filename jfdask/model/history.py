@@ -10,6 +10,7 @@ import pandas as pd
 from jfdask.model.holdout import stable_fractions
 from jfdask.model.inputs import Bools, Floats, Ints, Texts
 from jfdask.model.labels import STATED, Labels, graded
+from jfdask.model.positions import surviving
 
 #: Plays of one person that are learned from at most. Kernel ridge takes memory by their square,
 #: and whole libraries get marked as played by one click.
@@ -114,8 +115,10 @@ def history_of(user_id: str, plays: pd.DataFrame, movie_ids: Texts) -> History:
     movie_ids
         The catalogue's ids, sorted. Movies that are not in it are left out.
     """
-    known = plays[plays["movie_id"].isin(movie_ids)].sort_values("movie_id")
-    visible = np.searchsorted(movie_ids, known["movie_id"].to_numpy(dtype=str)).astype(np.int64)
+    rows = np.arange(len(plays))
+    positions, rows = surviving(movie_ids, plays["movie_id"].to_numpy(dtype=str), rows)
+    order = np.argsort(positions)
+    visible, known = positions[order], plays.iloc[rows[order]]
     played = known["played"].to_numpy(dtype=bool)
     favorite = known["is_favorite"].to_numpy(dtype=bool)
     # A server forgets the position of what was hardly begun or played to the end.

@@ -106,6 +106,8 @@ def graded(user_id: str, plays: pd.DataFrame) -> tuple[Bools, Floats]:
     weight = np.select(cases, [STATED, STATED, SHOWN, SHOWN, UNKNOWN], 0.0)
     is_known = np.logical_or.reduce(cases[:-1])
     disliked = weight[is_known & ~liked].sum()
-    drawn = stable_fractions(f"stands in of {user_id}", plays["movie_id"])
-    weight[~is_known & (drawn >= _STANDING_IN / (_STANDING_IN + disliked))] = 0.0
+    standing_in = np.flatnonzero(played & ~is_known)
+    ids = plays["movie_id"].iloc[standing_in]
+    drawn = stable_fractions(f"stands in of {user_id}", ids)
+    weight[standing_in[drawn >= _STANDING_IN / (_STANDING_IN + disliked)]] = 0.0
     return liked.astype(np.bool_), weight

@@ -16,7 +16,7 @@ from jfdask.model.forest import AffinityClassifier, clipped
 from jfdask.model.history import History
 from jfdask.model.inputs import Features, Floats, Ints
 from jfdask.model.parts import Parts
-from jfdask.model.personal import Favorite, Kind, Learned, Played
+from jfdask.model.personal import Kind, Learned, Played
 from jfdask.model.pooled_classifiers import PooledFavorite, PooledPlayed
 from jfdask.model.pooled_parts import crowd_parts, pooled_favorite_parts, pooled_played_parts
 from jfdask.model.prior import favorite_log_odds, trust
@@ -70,9 +70,10 @@ def recommend(
     """
     catalogue = catalogue_of(features)
     candidates = candidates_of(history, facts)
-    scores = score_movies(learned, catalogue, candidates)
+    liked = _liked(learned, candidates)
+    scores = score_movies(learned, catalogue, candidates, liked)
     order = rank(catalogue, candidates, scores, facts, max_per_collection, diversity)
-    chance = favorite_chance(learned, candidates)
+    chance = _favorite_chance(learned, liked)
     candidates, scores, chance = candidates[order], scores[order], chance[order]
     first = candidates[:EXPLAINED]
     if learned.kind == "newcomer":
@@ -87,7 +88,9 @@ def recommend(
     return frame, SCORE_MEANINGS[learned.kind]
 
 
-def score_movies(learned: Learned, catalogue: Catalogue, candidates: Ints) -> Floats:
+def score_movies(
+    learned: Learned, catalogue: Catalogue, candidates: Ints, liked: Floats | None = None
+) -> Floats:
     """Return what movies are ranked by, the greater the better; see ``SCORE_MEANINGS``.
 
     The log odds of P(played), counted twice, and of P(favourite), divided by three: the
@@ -98,6 +101,8 @@ def score_movies(learned: Learned, catalogue: Catalogue, candidates: Ints) -> Fl
     ----------
     candidates
         Positions that the person has not played, shape (n,).
+    liked
+        P(favourite) of each, shape (n,), if it is known already.
 
     Returns
     -------
@@ -108,8 +113,11 @@ def score_movies(learned: Learned, catalogue: Catalogue, candidates: Ints) -> Fl
         return np.empty(0)
     log_odds = _prior_odds(learned, catalogue, candidates)
     learned_odds = None
-    if learned.favorite is not None:
-        learned_odds = logit(clipped(_listed(learned.favorite, candidates)))
+    if isinstance(learned.favorite, PooledFavorite):
+        learned_odds = logit(clipped(learned.favorite.predict_listed(candidates)))
+    elif learned.favorite is not None:
+        liked = _liked(learned, candidates) if liked is None else liked
+        learned_odds = logit(clipped(liked))
     if learned_odds is not None and learned.kind != "seed":
         log_odds = learned_odds
     # P(played) is the mean of two models' logits, or of many people's trees, and counts twice.
@@ -120,10 +128,11 @@ def score_movies(learned: Learned, catalogue: Catalogue, candidates: Ints) -> Fl
     return np.asarray(expit(log_odds), dtype=np.float64)
 
 
-def _listed(favorite: Favorite, candidates: Ints) -> Floats:
-    if isinstance(favorite, PooledFavorite):
-        return favorite.predict_listed(candidates)
-    return np.asarray(favorite.predict_proba(candidates)[:, 1])
+def _liked(learned: Learned, candidates: Ints) -> Floats:
+    """Return P(favourite), not calibrated, shape (n,); NaN without a model of it."""
+    if learned.favorite is None or not len(candidates):
+        return np.full(len(candidates), np.nan)
+    return np.asarray(learned.favorite.predict_proba(candidates)[:, 1])
 
 
 def _prior_odds(learned: Learned, catalogue: Catalogue, candidates: Ints) -> Floats:
@@ -152,14 +161,14 @@ def _played_share(played: Played | None) -> float:
     return trust(len(played.movie_ids_), strength)
 
 
-def favorite_chance(learned: Learned, query: Ints) -> Floats:
+def _favorite_chance(learned: Learned, liked: Floats) -> Floats:
     """Return how likely each movie, once watched, becomes a favourite, shape (n,).
 
     It is the calibrated P(favourite); NaN without a model of it, or if it was never measured.
     """
-    if learned.favorite is None or learned.calibration is None or not len(query):
-        return np.full(len(query), np.nan)
-    return learned.calibration.apply(learned.favorite.predict_proba(query)[:, 1])
+    if learned.favorite is None or learned.calibration is None or not len(liked):
+        return np.full(len(liked), np.nan)
+    return learned.calibration.apply(liked)
 
 
 def score_parts(learned: Learned, catalogue: Catalogue, candidates: Ints) -> Parts | None:
@@ -201,19 +210,17 @@ def _frame(
     chance: Floats,
     reasons: list[list[Reason]],
 ) -> pd.DataFrame:
-    copies = history.item_ids[np.searchsorted(history.visible, candidates)]
-    rows = [
+    frame = pd.DataFrame(
         {
-            "rank": i + 1,
-            "movie_id": str(facts.movie_ids[p]),
-            "item_id": str(copies[i]),
-            "name": facts.titles[p],
-            "production_year": facts.years[p],
-            "score": float(scores[i]),
-            "p_favorite": float(chance[i]),
-            "reasons": [r.text for r in reasons[i]],
-            "reason_kinds": [r.kind for r in reasons[i]],
+            "rank": np.arange(1, len(candidates) + 1),
+            "movie_id": facts.movie_ids[candidates],
+            "item_id": history.item_ids[np.searchsorted(history.visible, candidates)],
+            "name": facts.titles[candidates],
+            "production_year": facts.years[candidates],
+            "score": scores,
+            "p_favorite": chance,
+            "reasons": pd.Series([[r.text for r in some] for some in reasons], dtype=object),
+            "reason_kinds": pd.Series([[r.kind for r in some] for some in reasons], dtype=object),
         }
-        for i, p in enumerate(candidates.tolist())
-    ]
-    return RECOMMENDATIONS.frame(rows)
+    )
+    return RECOMMENDATIONS.from_arrow(RECOMMENDATIONS.to_arrow(frame))

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
-from typing import TypeVar
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
 
 _T = TypeVar("_T")
+_Answers = SimpleQueue[tuple[Any, BaseException | None]]
+_Calls = SimpleQueue[tuple[Callable[[], Any], _Answers]]
+
+# Threads that wait for a call: a night makes thousands, and to start a thread takes longer than
+# to read a file. They do not come along into a process that is forked.
+_idle: list[_Calls] = []
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_idle.clear)
 
 
 def within(seconds: float, function: Callable[[], _T]) -> _T:
@@ -21,20 +31,34 @@ def within(seconds: float, function: Callable[[], _T]) -> _T:
     >>> within(5.0, lambda: 2 + 2)
     4
     """
-    results: list[_T] = []
-    errors: list[BaseException] = []
+    answers: _Answers = SimpleQueue()
+    try:
+        calls = _idle.pop()
+    except IndexError:
+        calls = SimpleQueue()
+        threading.Thread(target=_serve, args=(calls,), name="store-call", daemon=True).start()
+    calls.put((function, answers))
+    try:
+        value, error = answers.get(timeout=seconds)
+    except Empty:
+        raise TimeoutError from None
+    if error is not None:
+        raise error
+    result: _T = value
+    return result
 
-    def work() -> None:
-        try:
-            results.append(function())
-        except BaseException as error:
-            errors.append(error)  # raised again by the thread that waits
 
-    thread = threading.Thread(target=work, name="store-call", daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if errors:
-        raise errors[0]
-    if not results:
-        raise TimeoutError
-    return results[0]
+def _serve(calls: _Calls) -> None:
+    while True:
+        _answer(*calls.get(), calls)
+
+
+def _answer(function: Callable[[], Any], answers: _Answers, calls: _Calls) -> None:
+    value: Any = None
+    failed: BaseException | None = None
+    try:
+        value = function()
+    except BaseException as error:
+        failed = error  # raised again by the thread that waits
+    _idle.append(calls)
+    answers.put((value, failed))

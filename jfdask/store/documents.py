@@ -73,7 +73,7 @@ def _plain(value: object) -> Any:
     elif isinstance(value, (np.generic, np.ndarray)):
         plain = _plain(value.tolist())
     elif isinstance(value, Mapping):
-        plain = {str(k): _plain(v) for k, v in value.items()}
+        plain = {str(k): v if type(v) in _PLAIN else _plain(v) for k, v in value.items()}
     elif dataclasses.is_dataclass(value) and not isinstance(value, type):
         plain = {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     elif isinstance(value, Set):

@@ -1,3 +1,4 @@
+import multiprocessing
 import threading
 import time
 
@@ -22,3 +23,40 @@ def test_it_does_not_wait_longer() -> None:
         within(0.1, lambda: release.wait(20))
     assert time.monotonic() - begun < 5
     release.set()
+
+
+def _store_threads() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if thread.name == "store-call"}
+
+
+def test_a_thread_is_used_again_also_after_an_error() -> None:
+    within(5.0, lambda: None)
+    before = _store_threads()
+    for _ in range(20):
+        with pytest.raises(ZeroDivisionError):
+            within(5.0, lambda: 1 // 0)
+        assert within(5.0, threading.current_thread) in before
+    assert _store_threads() == before
+
+
+def test_a_call_that_hangs_holds_up_no_other() -> None:
+    release = threading.Event()
+    with pytest.raises(TimeoutError):
+        within(0.1, lambda: release.wait(20))
+    assert within(5.0, lambda: 3) == 3
+    release.set()
+
+
+def _call_in_a_child(answer: "multiprocessing.SimpleQueue[int]") -> None:
+    answer.put(within(5.0, lambda: 4))
+
+
+def test_a_forked_process_has_threads_of_its_own() -> None:
+    within(5.0, lambda: None)
+    fork = multiprocessing.get_context("fork")
+    answer = fork.SimpleQueue()
+    child = fork.Process(target=_call_in_a_child, args=(answer,))
+    child.start()
+    child.join(30)
+    assert child.exitcode == 0
+    assert answer.get() == 4

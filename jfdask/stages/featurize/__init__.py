@@ -121,11 +121,13 @@ def make_matrix(place: Place, text_model: str | None, size: int) -> Work[Made]:
     n_parts = -(-n_movies // size)
     edges = [i * n_movies // n_parts for i in range(n_parts + 1)] if n_parts else []
     bounds = list(pairwise(edges))
-    calls = [Call(tasks.write_columns, (place, checksums), "")]
-    for i, (a, b) in enumerate(bounds):
-        wanted = (place, checksums, i, a, b, text_model)
-        calls.append(Call(tasks.transform, wanted, "movies", b - a))
-    columns, *parts = values((yield calls))
+    calls = [
+        Call(tasks.transform, (place, checksums, i, a, b, text_model), "movies", b - a)
+        for i, (a, b) in enumerate(bounds)
+    ]
+    # Last: as long as Dask does not know how long tasks take, one stands in for another.
+    calls.append(Call(tasks.write_columns, (place, checksums), ""))
+    *parts, columns = values((yield calls))
     return Made(
         (*(one.receipt for one in fitted), columns),
         tuple(parts),

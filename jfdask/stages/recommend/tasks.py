@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
+
+import pandas as pd
 
 from jfdask.model.personal_list import recommend
 from jfdask.settings import RecommendSettings
@@ -65,18 +67,19 @@ def _recommend_to(place: Place, user_id: str, settings: RecommendSettings) -> Pe
         "kind": learned.kind,
         "notice": learned.notice,
         "score_meaning": meaning,
-        "recommendations": [_plain(row) for row in frame.to_dict("records")],
+        "recommendations": _rows(frame),
     }
     writer.json(person(user_id, DOCUMENT), document)
     return PersonReport(user_id, writer.receipts, {"kind": learned.kind, "n": len(frame)})
 
 
-def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
-    year, chance = row["production_year"], row["p_favorite"]
-    return {
-        **row,
-        "production_year": int(year) if isinstance(year, float) and year == year else None,
-        "p_favorite": chance if chance == chance else None,
-        "reasons": list(row["reasons"]),
-        "reason_kinds": list(row["reason_kinds"]),
+def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return a list's rows for JSON, which knows neither NaN nor 2016.0."""
+    years = frame["production_year"].tolist()
+    columns = {
+        **{name: frame[name].tolist() for name in frame.columns},
+        "production_year": [int(year) if year == year else None for year in years],
+        "reasons": [reasons.tolist() for reasons in frame["reasons"]],
+        "reason_kinds": [kinds.tolist() for kinds in frame["reason_kinds"]],
     }
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]

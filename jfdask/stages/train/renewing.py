@@ -13,6 +13,8 @@ from functools import lru_cache
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from jfdask.errors import DamagedArtifact, MissingArtifact
 from jfdask.model.calibration import Reliability
@@ -126,8 +128,18 @@ def _changed_movies(address: StoreAddress, household: str, before: str, now: str
 
 
 def _rows(movies: pd.DataFrame) -> dict[str, Hashable]:
-    lines = movies.to_json(orient="records", lines=True).splitlines()
-    return dict(zip(movies["movie_id"], lines, strict=True))
+    """Return all that is known of each movie, as one text: by far the quickest to compare."""
+    texts = [_as_text(column) for column in MOVIES.to_arrow(movies).columns]
+    rows = pc.binary_join_element_wise(
+        *texts, "\x1e", null_handling="replace", null_replacement="\x00"
+    )
+    return dict(zip(movies["movie_id"], rows.to_pylist(), strict=True))
+
+
+def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    if pa.types.is_list(column.type):
+        return pc.binary_join(column, "\x1f")
+    return column.cast(pa.string())
 
 
 def _fetched(
