@@ -1,4 +1,4 @@
-"""The kernel between movies, and ridge regression on it.
+"""The kernel between movies.
 
 k(i, j) = Σ_b w_b ⟨block_b(i), block_b(j)⟩ + Σ_x w_x exp(-(x_i - x_j)² / 2) + Σ_x v_x x_i x_j
 
@@ -129,26 +129,6 @@ def number_products(catalogue: Catalogue, query: Ints, reference: Ints, weights:
         linear = np.multiply.outer(x, z @ weights)
         products[:, column] = radial_weight * sums[which] + linear_weight * linear
     return products
-
-
-def ridge_weights(kernel: Floats, residuals: Floats, penalty: float) -> Floats:
-    """Return a with (K + penalty·I) a = residuals.
-
-    Parameters
-    ----------
-    kernel
-        The reference rows against themselves, shape (n, n).
-    residuals
-        What is to be explained, shape (n,): liked or not, less the share of liked.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> ridge_weights(np.eye(2), np.array([1.0, -1.0]), penalty=1.0)
-    array([ 0.5, -0.5])
-    """
-    lifted = kernel + penalty * np.eye(len(kernel))
-    return np.asarray(np.linalg.solve(lifted, residuals), dtype=np.float64)
 
 
 def share_liked(liked: Bools) -> float:

@@ -20,8 +20,9 @@ from jfdask.model.contributions import token_affinities, token_lifts
 from jfdask.model.facts import Facts
 from jfdask.model.history import History
 from jfdask.model.inputs import Floats, Ints
-from jfdask.model.kernel import ridge_weights, share_liked, similarity
+from jfdask.model.kernel import share_liked
 from jfdask.model.parts import Parts
+from jfdask.model.ridge import ridge_inverse
 
 #: How a sentence begins, for the kinds of tokens that make one.
 OPENINGS = {
@@ -78,8 +79,7 @@ def evidence_of(catalogue: Catalogue, history: History) -> Evidence:
         return Evidence(history, lift, n_plays, n_liked, np.zeros(len(history.played)), True)
     residual = np.asarray(history.liked - share_liked(history.liked), dtype=np.float64)
     affinity = token_affinities(catalogue, history.played, residual)
-    own = similarity(catalogue, history.played, history.played).kernel
-    pull = ridge_weights(own, residual, RIDGE_PENALTY)
+    pull = ridge_inverse(catalogue, history.played, RIDGE_PENALTY) @ residual
     return Evidence(history, affinity, n_plays, n_liked, pull, False)
 
 

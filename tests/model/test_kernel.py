@@ -1,6 +1,6 @@
 import numpy as np
 
-from jfdask.model.kernel import ridge_weights, share_liked, similarity, similarity_product
+from jfdask.model.kernel import share_liked, similarity, similarity_product
 
 
 def test_the_kernel_is_symmetric_and_positive(library):
@@ -17,14 +17,6 @@ def test_movies_of_one_director_are_more_alike(library):
     other = ~np.eye(420, dtype=bool)
     # The director's block has weight .25 and rows of length 1.
     assert np.isclose((kernel[same & other].mean() - kernel[~same].mean()), 0.25, atol=0.03)
-
-
-def test_ridge_is_the_usual_one(library):
-    rows = np.arange(30)
-    kernel = similarity(library.catalogue, rows, rows).kernel
-    residual = np.random.default_rng(0).normal(size=30)
-    weights = ridge_weights(kernel, residual, 1.5)
-    np.testing.assert_allclose(kernel @ weights + 1.5 * weights, residual)
 
 
 def test_the_share_of_liked_is_never_0_or_1():
