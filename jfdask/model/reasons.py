@@ -20,7 +20,7 @@ from jfdask.model.contributions import token_affinities, token_lifts
 from jfdask.model.facts import Facts
 from jfdask.model.history import History
 from jfdask.model.inputs import Floats, Ints
-from jfdask.model.kernel import share_liked
+from jfdask.model.kernel import residuals_of
 from jfdask.model.parts import Parts
 from jfdask.model.ridge import ridge_inverse
 
@@ -77,7 +77,7 @@ def evidence_of(catalogue: Catalogue, history: History) -> Evidence:
     if not history.liked.any():
         lift = token_lifts(catalogue, history.played)
         return Evidence(history, lift, n_plays, n_liked, np.zeros(len(history.played)), True)
-    residual = np.asarray(history.liked - share_liked(history.liked), dtype=np.float64)
+    residual = residuals_of(history.liked)
     affinity = token_affinities(catalogue, history.played, residual)
     pull = ridge_inverse(catalogue, history.played, RIDGE_PENALTY) @ residual
     return Evidence(history, affinity, n_plays, n_liked, pull, False)
