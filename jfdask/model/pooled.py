@@ -31,7 +31,7 @@ from jfdask.model.played import sampled_negatives
 from jfdask.model.rows import INNER_FOLDS, contrast_rows, inner_folds, row_columns, scoring_rows
 
 #: Rows that are learned from at most: with so many a worker of a night holds 1.4 GB.
-MOST_ROWS = 500_000
+MOST_ROWS = 400_000
 #: Plays from which on a person's rows are learned from.
 FEWEST_PLAYS = 10
 

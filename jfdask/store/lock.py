@@ -117,7 +117,7 @@ class Lock:
                 return  # the first answer was lost, the second said that it exists
             if not self._is_past(found):
                 raise _held(self._store, found)
-            if self._under_claim(found.token, lambda: self._write(self._renewed())):
+            if self._under_claim(found, lambda: self._write(self._renewed())):
                 _log.warning(
                     "Took over the lock of %s on %s (process %d), expired since %s: that night "
                     "was killed or lost its network.",
@@ -146,21 +146,25 @@ class Lock:
         if found is None or found.token != self.token:
             return
         if self._is_past(found):
-            self._under_claim(self.token, lambda: self._store.delete(LOCK))
+            self._under_claim(found, lambda: self._store.delete(LOCK))
         else:
             self._store.delete(LOCK)
 
     def renew(self) -> bool:
         """Make it last for another lease; False if it is no longer ours."""
-        found = _read(self._store, LOCK)
-        if found is None or found.token != self.token:
-            return False
-        left = datetime.fromisoformat(found.expires) - self._now()
-        if left > timedelta(seconds=self._seconds / 4):
-            self._write(self._renewed())
-            return True
-        # So late that somebody may be about to take over: one at a time.
-        return self._under_claim(self.token, lambda: self._write(self._renewed()))
+        for _ in range(_TRIES):
+            found = _read(self._store, LOCK)
+            if found is None or found.token != self.token:
+                return False
+            left = datetime.fromisoformat(found.expires) - self._now()
+            if left > timedelta(seconds=self._seconds / 4):
+                self._write(self._renewed())
+                return True
+            # So late that somebody may be about to take over: one at a time.
+            if self._under_claim(found, lambda: self._write(self._renewed())):
+                return True
+            self._stop.wait(_PAUSE_SECONDS)
+        return False
 
     def _keep_renewing(self) -> None:
         pause = self._seconds / 3
@@ -196,18 +200,22 @@ class Lock:
             return False
         return True
 
-    def _under_claim(self, token: str, act: Callable[[], None]) -> bool:
-        """Do something to a lock that shows ``token``, alone; False if others are at it."""
+    def _under_claim(self, lease: Lease, act: Callable[[], None]) -> bool:
+        """Do something to a lock that shows this lease, alone; False if others are at it.
+
+        One that was renewed meanwhile shows another.
+        """
         if not self._create(LOCK_CLAIM, self._renewed()):
             claim = _read(self._store, LOCK_CLAIM)
-            if claim is not None and claim.token != self.token:
+            if claim is None:
+                return False  # its maker was quick
+            if claim.token != self.token:
                 if self._is_past(claim):
                     # Its maker died within these few lines; the next try may claim.
                     self._store.delete(LOCK_CLAIM)
                 return False
         try:
-            found = _read(self._store, LOCK)
-            if found is None or found.token != token:
+            if _read(self._store, LOCK) != lease:
                 return False
             act()
             return True

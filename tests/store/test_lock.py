@@ -13,6 +13,7 @@ import pytest
 from jfdask.errors import LockHeld, StoreError
 from jfdask.store.documents import read_json, write_json
 from jfdask.store.filesystem import Store, open_store
+from jfdask.store.keys import LOCK, LOCK_CLAIM
 from jfdask.store.lock import Lock, hold_lock, utc_now
 
 
@@ -214,6 +215,48 @@ def test_a_claim_under_way_is_respected(folder: Store, clock: Callable) -> None:
     with pytest.raises(LockHeld, match="at this moment"), hold_lock(folder, "new", 60, clock):
         pass
     assert read_json(folder, "lock")["owner"] == "dead"
+
+
+def test_one_that_is_renewed_at_the_last_moment_is_not_taken_over(
+    folder: Store, clock: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with hold_lock(folder, "slept", 120, clock) as old:
+        clock.advance(121)
+        new = Lock(folder, "new", 120, clock)
+        create = new._create
+
+        def create_late(key, lease):
+            if key == LOCK_CLAIM:
+                assert old.renew()
+            return create(key, lease)
+
+        monkeypatch.setattr(new, "_create", create_late)
+        with pytest.raises(LockHeld, match="slept"):
+            new.acquire()
+        assert old.still_held()
+        assert folder.list() == [LOCK]
+
+
+def test_a_claim_that_is_gone_when_it_is_read_is_tried_for_again(
+    folder: Store, clock: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with hold_lock(folder, "slept", 120, clock) as old:
+        clock.advance(121)
+        new = Lock(folder, "new", 120, clock)
+        create, refused = new._create, []
+
+        def refused_once(key, lease):
+            if key == LOCK_CLAIM and not refused:
+                refused.append(key)
+                return False
+            return create(key, lease)
+
+        monkeypatch.setattr(new, "_create", refused_once)
+        new.acquire()
+        assert refused
+        assert new.still_held()
+        assert not old.still_held()
+        new.release()
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"token": 1}'])
