@@ -235,8 +235,10 @@ class _Drive(Generic[T]):
         self._client.cancel([*self._live, *self._asking], force=True)
 
     def close(self) -> None:
-        for future in [*self._live, *self._asking]:
-            future.cancel()
+        # With the connection to the scheduler its tasks are gone, too.
+        if self._client.status == "running":
+            for future in [*self._live, *self._asking]:
+                future.cancel()
         for household in self._running.values():
             household.work.close()
 

@@ -107,6 +107,19 @@ def test_a_scheduler_that_is_gone_is_told():
             drive(own, {"a": work()}, 1, quiet)
 
 
+def test_a_scheduler_that_is_gone_while_others_wait_for_it_is_told():
+    with connect(ClusterSettings(workers=1, dashboard_port=0)) as own:
+
+        def work():
+            yield [Call(add, (1, 1), "x")]
+            own.close()
+            yield [Call(add, (1, 1), "x")]
+
+        others = {name: one_batch([Call(nap, (30,), "naps")]) for name in ("b", "c")}
+        with pytest.raises(ClusterError, match="connection to the Dask scheduler is lost"):
+            drive(own, {"a": work(), **others}, 1, quiet)
+
+
 def test_no_more_than_the_window_is_under_way(client):
     def work():
         return (yield [Call(nap, (0.1,), "naps") for _ in range(4)])
