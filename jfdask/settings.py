@@ -126,7 +126,7 @@ class StoreSettings(_Section):
         "jfdask-store", description="A folder, s3://bucket/prefix, or any other fsspec URL."
     )
     keep: Positive = Field(7, description="Finished runs that are kept; older ones are pruned.")
-    endpoint_url: str | None = Field(
+    endpoint_url: HttpUrl | None = Field(
         None, description="Address of an S3 service other than Amazon's."
     )
     region: str | None = Field(None, description="S3 region.")

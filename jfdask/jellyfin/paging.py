@@ -20,9 +20,9 @@ disagree on it. `find_shift` looks at the seams and a little more; if it finds n
    counts as shifted, and by the argument of 1 every other item was read; the saved ones
    themselves have just been read.
 
-If pages are shifted, the whole list is read again, at most `MAX_ROUNDS` times. `distinct` makes
-one table of all rounds. A list that never settles is reported; its union can still lack an
-item or hold one that is gone, which shows when the people's own lists are laid beside it.
+If pages are shifted, the whole list is read again, at most `MAX_ROUNDS` times. A list that never
+settles is reported, and all rounds are one table; that can still lack an item or hold one that is
+gone, which shows when the people's own lists are laid beside it.
 """
 
 from __future__ import annotations
@@ -132,24 +132,6 @@ def find_shift(pages: Sequence[Receipt], *, saved: Collection[str] = ()) -> str 
     if n_distinct != total:
         return f"{total} items, but {n_distinct} different ones"
     return None
-
-
-def shifted(pages: Sequence[Receipt], *, saved: Collection[str] = ()) -> bool:
-    """Return whether a list changed while its pages were read; see `find_shift`."""
-    return find_shift(pages, saved=saved) is not None
-
-
-def distinct(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Return the rows of all frames, one an ``item_id``, sorted by it.
-
-    Parameters
-    ----------
-    frames
-        At least one, the oldest first: of an item that was read several times the last row
-        stands.
-    """
-    rows = pd.concat(frames, ignore_index=True).drop_duplicates("item_id", keep="last")
-    return rows.sort_values("item_id", ignore_index=True)
 
 
 def fingerprint(item_id: str) -> bytes:

@@ -27,7 +27,7 @@ class Memo:
 
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
-        self._kept: OrderedDict[bytes, tuple[object, Floats]] = OrderedDict()
+        self._kept: OrderedDict[tuple[int, bytes], tuple[object, Floats]] = OrderedDict()
         self._n_bytes = 0
         self._lock = Lock()
 
@@ -37,20 +37,23 @@ class Memo:
         Parameters
         ----------
         owner
-            The object that the key's positions refer to. It is kept with the array and
-            compared by identity, so that two catalogues are never mistaken for one another.
+            The object that the key's positions refer to, told apart by identity. It is kept with
+            the array, so that its id is nobody else's meanwhile.
         """
+        asked = id(owner), key
         with self._lock:
-            found = self._kept.get(key)
-            if found is not None and found[0] is owner:
-                self._kept.move_to_end(key)
+            found = self._kept.get(asked)
+            if found is not None:
+                self._kept.move_to_end(asked)
                 return found[1]
         array = compute()
         array.flags.writeable = False
+        if array.nbytes > self.max_bytes:
+            return array
         with self._lock:
-            replaced = self._kept.pop(key, None)
+            replaced = self._kept.pop(asked, None)
             self._n_bytes += array.nbytes - (replaced[1].nbytes if replaced else 0)
-            self._kept[key] = (owner, array)
+            self._kept[asked] = (owner, array)
             while self._n_bytes > self.max_bytes:
                 self._n_bytes -= self._kept.popitem(last=False)[1][1].nbytes
         return array

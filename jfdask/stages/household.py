@@ -61,7 +61,8 @@ def pool(place: Place) -> Pool | None:
     choice = reader(place, POOL).json(CHOICE)
     if choice["prefix"] is None:
         return None
-    return _pool(place, choice["prefix"], choice["sha256"], outside=choice["outside"])
+    movies = reader(place, FETCH).manifest.files[MOVIES_TABLE].sha256
+    return _pool(place, choice["prefix"], choice["sha256"], movies, outside=choice["outside"])
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,8 @@ class RowsSource:
 
     def load(self) -> SearchRows:
         """Return the rows; the same object each time."""
-        return _rows(self, reader(self.place, FEATURIZE).manifest.sha256)
+        units = (reader(self.place, stage).manifest.sha256 for stage in (FETCH, FEATURIZE))
+        return _rows(self, *units)
 
 
 @lru_cache(maxsize=KEPT)
@@ -116,13 +118,13 @@ def _facts(place: Place, _sha256: str) -> Facts:
 
 
 @lru_cache(maxsize=KEPT)
-def _pool(place: Place, prefix: str, sha256: str, *, outside: bool) -> Pool:
+def _pool(place: Place, prefix: str, sha256: str, _movies: str, *, outside: bool) -> Pool:
     movies = reader(place, FETCH).table(MOVIES_TABLE, MOVIES)
     return read_pool(place.store, prefix, sha256).over(movies, outside=outside)
 
 
 @lru_cache(maxsize=KEPT)
-def _rows(source: RowsSource, _sha256: str) -> SearchRows:
+def _rows(source: RowsSource, _fetched: str, _features: str) -> SearchRows:
     return search_rows(
         [history(source.place, user_id) for user_id in source.user_ids],
         features(source.place).movie_ids,

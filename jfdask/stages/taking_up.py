@@ -13,7 +13,7 @@ from jfdask.stages.files import FETCH, STAGE_NAMES
 from jfdask.store.filesystem import Store
 from jfdask.store.keys import run_key
 from jfdask.store.lock import Lock
-from jfdask.store.manifests import load_stage, load_unit
+from jfdask.store.manifests import load_stage
 from jfdask.store.runs import (
     latest_run,
     new_run_id,
@@ -52,7 +52,7 @@ def choose_run(settings: Settings, store: Store, stages: Sequence[str]) -> Chose
     now = datetime.now(UTC)
     latest = latest_run(store)
     begun = unfinished_run(store, now - timedelta(hours=settings.run.resume_hours))
-    if begun is None or not _can_go_on(settings, store, stages, begun):
+    if begun is None or not _can_go_on(store, stages, begun):
         return ChosenRun(new_run_id(now), latest, True)
     released = take_up_run(store, begun)
     if released is None:
@@ -70,31 +70,19 @@ def release(store: Store, lock: Lock, run: ChosenRun) -> None:
         _log.warning("Run %s could not be released: %s", run.run_id, error)
 
 
-def _can_go_on(settings: Settings, store: Store, stages: Sequence[str], run_id: str) -> bool:
+def _can_go_on(store: Store, stages: Sequence[str], run_id: str) -> bool:
     """Tell whether a run that was broken off is one to go on with."""
     first = stages[0]
     if first == FETCH:
         # Who asks for fetch alone wants the server read anew, not a reading of before.
         return len(stages) > 1 or not _has_stage(store, run_id, first)
-    before = _stage_before(first)
-    return any(_has_unit(store, run_id, before, h.name) for h in settings.households)
+    # Broken off within the stage before, it lacks households, and what would make it whole.
+    return _has_stage(store, run_id, STAGE_NAMES[STAGE_NAMES.index(first) - 1])
 
 
 def _has_stage(store: Store, run_id: str, stage: str) -> bool:
     try:
         load_stage(store, run_id, stage)
-    except MissingArtifact:
-        return False
-    return True
-
-
-def _stage_before(stage: str) -> str:
-    return STAGE_NAMES[STAGE_NAMES.index(stage) - 1]
-
-
-def _has_unit(store: Store, run_id: str, stage: str, household: str) -> bool:
-    try:
-        load_unit(store, run_id, stage, household)
     except MissingArtifact:
         return False
     return True

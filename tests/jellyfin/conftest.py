@@ -3,7 +3,7 @@
 import json
 import lzma
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pandas as pd
 import pytest
 import stamina
 
@@ -22,6 +23,12 @@ RECORDINGS = Path(__file__).parents[1] / "recordings"
 # Parameters that change what an answer holds of an item, or how many, but not which it is about.
 ABOUT_THE_PAGE = {"startIndex", "limit", "fields", "enableImages", "enableUserData", "ids"}
 ABOUT_THE_ORDER = {"sortBy", "sortOrder"}
+
+
+def distinct(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return the rows of all frames, one an item, sorted by it."""
+    rows = pd.concat(frames, ignore_index=True).drop_duplicates("item_id")
+    return rows.sort_values("item_id", ignore_index=True)
 
 
 @cache

@@ -9,7 +9,7 @@ import pytest
 from jfdask.demo.process import start_demo
 from jfdask.errors import ServerStarting, Unauthorized
 from jfdask.jellyfin.connection import Server, connect
-from jfdask.jellyfin.paging import MAX_ROUNDS, distinct, find_shift, page_starts
+from jfdask.jellyfin.paging import MAX_ROUNDS, find_shift, page_starts
 from jfdask.jellyfin.reading import (
     MARKS,
     count_visible,
@@ -22,6 +22,8 @@ from jfdask.jellyfin.reading import (
     read_plays_page,
     read_users,
 )
+
+from .conftest import distinct
 
 pytestmark = pytest.mark.server
 SIZE = 60

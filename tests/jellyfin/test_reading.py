@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from jfdask.errors import NotFound, UnexpectedAnswer
-from jfdask.jellyfin.paging import distinct, find_shift, page_starts, shifted
+from jfdask.jellyfin.paging import find_shift, page_starts
 from jfdask.jellyfin.reading import (
     Collection,
     read_collections,
@@ -20,6 +20,8 @@ from jfdask.jellyfin.reading import (
     read_users,
 )
 from jfdask.tables import CREDITS, ITEM_IDS, ITEM_PLAYS, ITEMS
+
+from .conftest import distinct
 
 ANNA, BOX = "0942bb1c009a42d3bd36cb79a324110f", "78e9db72fe77d0361591f03f611ddf2a"
 IDS = [f"{n:032x}" for n in range(1, 200)]
@@ -52,7 +54,7 @@ def test_users(recorded, recorded_client):
 @pytest.mark.parametrize("size", [17, 100, 500])
 def test_all_movies_in_pages_of_any_size(recorded, recorded_client, size):
     pages = read_all(lambda s, n: read_item_page(recorded_client, s, n), size)
-    assert not shifted([page.receipt for page in pages])
+    assert find_shift([page.receipt for page in pages]) is None
     items = distinct([page.frame for page in pages])
     said = {i["Id"]: i for name in ("movies-page-0", "movies-page-100")
             for i in recorded.body(name)["Items"]}  # fmt: skip
@@ -112,7 +114,7 @@ def test_one_person_in_five_jobs(recorded, recorded_client):
 def test_plays(recorded, recorded_client, name):
     user_id = recorded.user_id(name)
     pages = read_all(lambda s, n: read_plays_page(recorded_client, user_id, s, n), 60)
-    assert not shifted([page.receipt for page in pages])
+    assert find_shift([page.receipt for page in pages]) is None
     plays = distinct([page.frame for page in pages]).set_index("item_id")
     said = recorded.body(f"userdata-{name}")["Items"]
     assert len(plays) == len(said) == 156

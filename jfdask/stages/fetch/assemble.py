@@ -146,7 +146,8 @@ def plays_of(
         {
             "item_id": by_movie["item_id"].first(),
             "played": by_movie["played"].any(),
-            "play_count": by_movie["play_count"].sum(),
+            # A server shares a count among copies, or a person ticks all of them.
+            "play_count": by_movie["play_count"].max(),
             "is_favorite": by_movie["is_favorite"].any(),
             "rating": by_movie["rating"].max(),
             "position_fraction": by_movie["position_fraction"].max(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -57,6 +57,7 @@ def read_list(
     JellyfinError
         A page cannot be read; after a `ServerFault`: nothing of the first page can.
     """
+    earlier: list[str] = []  # pages of earlier rounds, the newest first
     for round_ in range(MAX_ROUNDS):
         # Of another length each time: an item that was just saved is not a seam again.
         length = max(2, size - round_)
@@ -68,10 +69,13 @@ def read_list(
         shift = yield from pages.shift()
         if shift is None:
             return pages.result()
-    return pages.result(
+        earlier = [*pages.parts, *earlier]
+    told = pages.result(
         f"The list of {listing.name} kept changing in {MAX_ROUNDS} readings ({shift}); a movie "
         "may be missing."
     )
+    # What slipped from one reading may stand in another.
+    return replace(told, parts=tuple(dict.fromkeys(earlier)))
 
 
 @dataclass
