@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from distributed import Client
 
@@ -18,6 +19,7 @@ from jfdask.errors import JfdaskError, SettingsError
 from jfdask.jellyfin.connection import server_of
 from jfdask.settings import Settings
 from jfdask.stages import featurize, fetch, pool, recommend, train
+from jfdask.stages.people import People, who_is_there
 from jfdask.stages.taking_up import choose_run, release
 from jfdask.stages.units import (
     Night,
@@ -130,9 +132,13 @@ def run_stages(
                     selection or Selection(), run.forerunner, watch,
                 )  # fmt: skip
                 reports = _begin(night, stages[0], run.is_new)
+                # The first one that knows who is there.
+                first_of_people = next((n for n in stages if n != fetch.NAME), None)
                 for name in stages:
                     if not lock.still_held():
                         raise lock.loss(run.run_id)
+                    if name == first_of_people:
+                        _require_somebody(night, reports)
                     began = time.monotonic()
                     extra = {"accept_loss": accept_loss} if name == fetch.NAME else {}
                     reports = STAGES[name].run(night, reports, **extra)
@@ -197,7 +203,21 @@ def _begin(night: Night, first: str, is_new: bool) -> dict[str, UnitReport]:
     return reports
 
 
-def _one(call: Call) -> Work[UnitReport]:
+def _require_somebody(night: Night, reports: Mapping[str, UnitReport]) -> None:
+    """Raise SettingsError if the people that are asked for are in none of the households."""
+    wanted = night.selection.users
+    names = [n for n, r in reports.items() if r.status != "failed" and not r.is_carried]
+    if not wanted or not names:
+        return
+    calls = {n: _one(Call(who_is_there, (night.place(n), wanted), "")) for n in names}
+    found = {n: one for n, one in night.drive(calls, 1).items() if isinstance(one, People)}
+    if any(people.chosen for people in found.values()):
+        return
+    there = "; ".join(f"in {n}: {', '.join(people.names)}" for n, people in found.items())
+    raise SettingsError(f"Nobody is called {' or '.join(wanted)}; there are {there or 'none'}.")
+
+
+def _one(call: Call) -> Work[Any]:
     [answer] = values((yield [call]))
     return answer
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from distributed import Client
 
-from jfdask.errors import DamagedArtifact, JfdaskError, MissingArtifact, SettingsError
+from jfdask.errors import DamagedArtifact, JfdaskError, MissingArtifact
 from jfdask.stages.files import FETCH, USER
 from jfdask.stages.places import Place
 from jfdask.stages.units import reader
@@ -39,7 +39,8 @@ class People:
     """Who is in a household, and for whom of them the night is."""
 
     user_ids: tuple[str, ...]  # everybody, sorted
-    chosen: tuple[str, ...]  # sorted
+    chosen: tuple[str, ...]  # sorted; maybe nobody of this household
+    names: tuple[str, ...] = ()  # everybody's, sorted; told where somebody is asked for by name
 
 
 def who_is_there(place: Place, wanted: Sequence[str]) -> People:
@@ -49,11 +50,6 @@ def who_is_there(place: Place, wanted: Sequence[str]) -> People:
     ----------
     wanted
         Names or ids; empty: everybody.
-
-    Raises
-    ------
-    SettingsError
-        None of those who are wanted is in the household.
     """
     unit = reader(place, FETCH)
     user_ids = sorted({name.split("/")[1] for name in unit.names(f"{PEOPLE}/")})
@@ -62,12 +58,7 @@ def who_is_there(place: Place, wanted: Sequence[str]) -> People:
     names = {user_id: name_of(place, user_id) for user_id in user_ids}
     asked = {name.casefold() for name in wanted}
     chosen = [u for u in user_ids if u in asked or names[u].casefold() in asked]
-    if not chosen:
-        raise SettingsError(
-            f"Nobody in household {place.household!r} is called {', '.join(wanted)}; there are: "
-            f"{', '.join(sorted(names.values())) or 'none'}."
-        )
-    return People(tuple(user_ids), tuple(chosen))
+    return People(tuple(user_ids), tuple(chosen), tuple(sorted(names.values())))
 
 
 def name_of(place: Place, user_id: str) -> str:

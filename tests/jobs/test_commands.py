@@ -194,8 +194,8 @@ def test_one_person_alone(run):
 
 def test_one_person_who_is_not_there(run):
     code, _, err = run("run", "--user", "nobody")
-    assert code == 3
-    assert "is called nobody; there are: ingrid" in err
+    assert code == 2
+    assert "Nobody is called nobody; there are in home: ingrid" in err
 
 
 def test_one_household_alone_leaves_the_others_what_they_have(run, config):
@@ -207,6 +207,14 @@ def test_one_household_alone_leaves_the_others_what_they_have(run, config):
     assert code == 0, err
     for household in ("home", "other"):
         assert run("show", "tom", "--household", household)[0] == 0
+    # Somebody of one household alone: nothing is wrong with the other one.
+    _, before, _ = run("show", "tom", "--household", "other", "--json")
+    code, _, err = run("run", "--user", "lea")
+    assert code == 0, err
+    _, after, _ = run("show", "tom", "--household", "other", "--json")
+    was, is_ = json.loads(before), json.loads(after)
+    assert is_["run_id"] != was["run_id"]
+    assert is_["recommendations"] == was["recommendations"]
     assert run("train")[0] == 0
     code, _, err = run("run", "--household", "none")
     assert code == 2
