@@ -17,9 +17,12 @@ from jfdask.stages.fetch.choosing import chosen_people, missing_people, widest
 from jfdask.stages.fetch.listing import Listing, in_chunks
 from jfdask.stages.fetch.losses import told_losses
 from jfdask.stages.fetch.pages import ListRead, first_part, or_raise, read_list
+from jfdask.stages.files import FETCH
+from jfdask.stages.people import PersonReport, carry_person_over
 from jfdask.stages.places import Place
 from jfdask.stages.units import Draft
 from jfdask.stages.window import Call, Work, together
+from jfdask.store.manifests import Receipt
 
 __all__ = ["chosen_people", "missing_people", "read_household"]
 
@@ -54,14 +57,16 @@ def read_household(
     times = [time for one in read for time in one.times]
     problems = missing_people(opened.users, household)
     names: dict[str, str] = {}
+    unread: list[tuple[User, JfdaskError]] = []
     for user, history in zip(people, histories, strict=True):
         if isinstance(history, JfdaskError):
-            problems.append(f"User {user.name!r} could not be read and is left out: {history}")
+            unread.append((user, history))
         else:
             read += history
             names[user.user_id] = user.name
     if not names:
-        raise JellyfinError(" ".join(problems))
+        told = [f"User {user.name!r} could not be read: {error}" for user, error in unread]
+        raise JellyfinError(" ".join([*problems, *told]))
     if isinstance(collections, JfdaskError):
         collections = ((), (f"The collections could not be read: {collections}",))
     problems += [*collections[1], *(problem for one in read for problem in one.problems)]
@@ -83,11 +88,22 @@ def read_household(
     )
     [written] = yield [Call(making.assemble, (place, request), "")]
     receipts, summary = or_raise(written)
+    carried = yield [
+        Call(carry_person_over, (place, FETCH, user.user_id), "") for user, _ in unread
+    ]
+    stand_ins: list[Receipt] = []
+    for (user, error), answer in zip(unread, carried, strict=True):
+        then = "is left out"
+        if isinstance(answer, PersonReport):
+            stand_ins.append(answer.receipt)
+            summary["people"][user.user_id] = dict(answer.summary)
+            then = "stays as on the night before"
+        problems.append(f"User {user.name!r} could not be read and {then}: {error}")
     # Whatever comes of it: what cannot be removed now goes when the run is pruned.
     yield [Call(making.clear, (place, tuple(user.user_id for user in people)), "")]
     if broken := sum(in_lists, users + movies + credits):
         summary["broken"] = dict(sorted(broken.items()))
-    return Draft([receipts], summary, tuple(problems))
+    return Draft([receipts, *stand_ins], summary, tuple(problems))
 
 
 def _read_lists(

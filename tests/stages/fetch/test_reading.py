@@ -1,6 +1,8 @@
 """A whole household, read by the real tasks from a demo server, without a cluster."""
 
 import re
+from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 
 import pytest
@@ -13,7 +15,9 @@ from jfdask.settings import FetchSettings, Household
 from jfdask.stages.fetch import making, tasks
 from jfdask.stages.fetch.losses import NOT_GIVEN
 from jfdask.stages.fetch.reading import read_household
+from jfdask.store.keys import person
 from jfdask.store.tables import read_table
+from jfdask.store.units import UnitWriter
 from jfdask.tables import MOVIES
 
 pytestmark = pytest.mark.server
@@ -33,9 +37,9 @@ def read(demo, place, by_hand, tmp_path):
     path = tmp_path / "key"
     path.write_text(demo.api_key)
 
-    def reading(answer=None, fetch=FETCH, **changes):
+    def reading(answer=None, fetch=FETCH, at=place, **changes):
         household = Household(name="home", url=demo.url, api_key_file=path, **changes)
-        work = read_household(place, household, server_of(household, fetch), fetch, False)
+        work = read_household(at, household, server_of(household, fetch), fetch, False)
         return by_hand(work, answer) if answer else by_hand(work)
 
     return reading
@@ -116,9 +120,32 @@ def test_somebody_who_cannot_be_read_is_left_out_and_everybody_is_not(read):
     broken = {tasks.read_page: of_lea, tasks.read_first_pages: of_lea}
     draft = read(partial(instead, broken))
     assert set(draft.summary["people"]) == set(whole.summary["people"]) - lea
-    assert "User 'lea' could not be read" in draft.problems[0]
+    assert "User 'lea' could not be read and is left out" in draft.problems[0]
     with pytest.raises(JellyfinError, match="User 'lea' could not be read"):
         read(partial(instead, broken), users=("lea",))
+
+
+def test_somebody_who_cannot_be_read_stays_as_on_the_night_before(read, place):
+    before = read()
+    writer = UnitWriter(place.store, place.run_id, "fetch", "home")
+    now = datetime(2026, 8, 1, tzinfo=UTC)
+    writer.close(
+        receipts=before.receipts, inputs={}, settings={}, code_version="", started=now,
+        finished=now, summary=before.summary,
+    )  # fmt: skip
+    [lea] = read(users=("lea",)).summary["people"]
+
+    def of_lea(call):
+        return ClusterError("lost") if call.args[3][0].user_id == lea else None
+
+    tonight = replace(place, run_id="20260802T030000Z-0a1b2c", previous=place.run_id)
+    draft = read(partial(instead, {tasks.read_first_pages: of_lea}), at=tonight)
+    assert draft.summary["people"] == before.summary["people"]
+    [problem] = draft.problems
+    assert problem == "User 'lea' could not be read and stays as on the night before: lost"
+    files = {name: file for receipt in draft.receipts for name, file in receipt.items()}
+    assert files == {name: file for receipt in before.receipts for name, file in receipt.items()}
+    assert place.store.exists(tonight.key("fetch", person(lea, "plays.parquet")))
 
 
 def test_one_task_reads_a_persons_lists_if_each_is_one_page(read):
