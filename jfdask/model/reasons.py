@@ -22,7 +22,7 @@ from jfdask.model.history import History
 from jfdask.model.inputs import Floats, Ints
 from jfdask.model.kernel import residuals_of
 from jfdask.model.parts import Parts
-from jfdask.model.ridge import ridge_inverse
+from jfdask.model.ridge import ridge_weights
 
 #: How a sentence begins, for the kinds of tokens that make one.
 OPENINGS = {
@@ -69,7 +69,7 @@ class Evidence:
 
 
 def evidence_of(catalogue: Catalogue, history: History) -> Evidence:
-    """Return the evidence of a person's plays."""
+    """Return the evidence of a person's plays; the catalogue's kernel is what they pull by."""
     tokens = catalogue.tokens[history.played]
     present = (tokens != 0).astype(np.float64)
     n_plays = np.asarray(present.sum(axis=0)).ravel()
@@ -79,7 +79,7 @@ def evidence_of(catalogue: Catalogue, history: History) -> Evidence:
         return Evidence(history, lift, n_plays, n_liked, np.zeros(len(history.played)), True)
     residual = residuals_of(history.liked)
     affinity = token_affinities(catalogue, history.played, residual)
-    pull = ridge_inverse(catalogue, history.played, RIDGE_PENALTY) @ residual
+    pull = ridge_weights(catalogue, history.played, residual, RIDGE_PENALTY)
     return Evidence(history, affinity, n_plays, n_liked, pull, False)
 
 
