@@ -19,7 +19,7 @@ from jfdask.model.memo import Memo, digest
 INNER_FOLDS = 5
 
 # Affinities depend on no setting of a forest: the candidates of a search share them.
-_memo = Memo(max_bytes=256 * 2**20)
+_memo = Memo(max_bytes=128 * 2**20)
 
 
 def row_columns(catalogue: Catalogue) -> tuple[str, ...]:
