@@ -20,14 +20,14 @@ from jfdask.store.verify import verify
 _log = logging.getLogger(__name__)
 
 
-def find_finished_unit(
+def finished_units(
     store: Store,
     stage: str,
     household: str,
     fingerprint: str,
     among: Sequence[str] | None = None,
-) -> Manifest | None:
-    """Return the newest unit that did the same work, of any run that is kept, ended or not.
+) -> Iterator[Manifest]:
+    """Yield the units that did the same work, of any run that is kept, ended or not.
 
     Parameters
     ----------
@@ -35,9 +35,20 @@ def find_finished_unit(
         See ``manifests.fingerprint``.
     among
         The runs' ids, newest first (``run_ids``); None: they are listed, a call each time. On
-        top of that it is one read a run, until one matches.
+        top of that it is one read a run.
     """
-    return next(_candidates(store, stage, household, fingerprint, among), None)
+    if not fingerprint:
+        return
+    for run_id in run_ids(store) if among is None else among:
+        try:
+            unit = load_unit(store, run_id, stage, household)
+        except MissingArtifact:
+            continue
+        except (DamagedArtifact, NewerArtifact) as error:
+            _log.warning("%s", error)
+            continue
+        if unit.fingerprint == fingerprint and as_done(unit).status == "done":
+            yield unit
 
 
 def reuse_unit(
@@ -54,7 +65,7 @@ def reuse_unit(
     one that is taken have been looked at. One that was kept on a bad night is done again in
     this one, with the summary of the night that did it.
     """
-    for unit in _candidates(store, stage, household, fingerprint, among):
+    for unit in finished_units(store, stage, household, fingerprint, among):
         try:
             done = as_done(unit)
             if done == unit and unit.run_id == run_id:
@@ -115,23 +126,6 @@ def copy_unit(
         copied_from=unit.copied_from or ("" if unit.run_id == run_id else unit.run_id),
     )
     return save_unit(store, moved)
-
-
-def _candidates(
-    store: Store, stage: str, household: str, fingerprint: str, among: Sequence[str] | None
-) -> Iterator[Manifest]:
-    if not fingerprint:
-        return
-    for run_id in run_ids(store) if among is None else among:
-        try:
-            unit = load_unit(store, run_id, stage, household)
-        except MissingArtifact:
-            continue
-        except (DamagedArtifact, NewerArtifact) as error:
-            _log.warning("%s", error)
-            continue
-        if unit.fingerprint == fingerprint and as_done(unit).status == "done":
-            yield unit
 
 
 def as_done(unit: Manifest) -> Manifest:

@@ -1,12 +1,13 @@
 import logging
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from jfdask.errors import DamagedArtifact
 from jfdask.store.filesystem import Store
 from jfdask.store.manifests import Manifest, load_unit
-from jfdask.store.reuse import copy_unit, find_finished_unit, reuse_unit
+from jfdask.store.reuse import copy_unit, finished_units, reuse_unit
 from jfdask.store.units import UnitReader
 from jfdask.store.verify import verify
 
@@ -14,16 +15,20 @@ R1, R2, R3 = "20260801T030000Z-000001", "20260802T030000Z-000001", "20260803T030
 WriteUnit = Callable[..., Manifest]
 
 
+def _newest(store: Store, *wanted: Any) -> Manifest | None:
+    return next(finished_units(store, *wanted), None)
+
+
 def test_the_newest_unit_of_the_same_work_is_found(store: Store, write_unit: WriteUnit) -> None:
     old = write_unit(store, R1)
     same = write_unit(store, R2)
     write_unit(store, R3, inputs={"fetch/movies.parquet": "1" * 64})
     assert old.fingerprint == same.fingerprint
-    assert find_finished_unit(store, "train", "home", same.fingerprint) == same
-    assert find_finished_unit(store, "train", "home", same.fingerprint, [R1]) == old
-    assert find_finished_unit(store, "train", "away", same.fingerprint) is None
-    assert find_finished_unit(store, "fetch", "home", same.fingerprint) is None
-    assert find_finished_unit(store, "train", "home", "f" * 64) is None
+    assert _newest(store, "train", "home", same.fingerprint) == same
+    assert _newest(store, "train", "home", same.fingerprint, [R1]) == old
+    assert _newest(store, "train", "away", same.fingerprint) is None
+    assert _newest(store, "fetch", "home", same.fingerprint) is None
+    assert _newest(store, "train", "home", "f" * 64) is None
 
 
 @pytest.mark.parametrize(
@@ -33,16 +38,16 @@ def test_only_whole_results_are_found(
     folder: Store, write_unit: WriteUnit, status: str, found: bool
 ) -> None:
     unit = write_unit(folder, R1, status=status)
-    assert (find_finished_unit(folder, "train", "home", unit.fingerprint) == unit) is found
+    assert (_newest(folder, "train", "home", unit.fingerprint) == unit) is found
     # Kept on a worse night, it is no better and no worse.
     kept = copy_unit(folder, unit, R2, status="kept", summary={"why": "x"})
     again = copy_unit(folder, kept, R3, status="kept", summary={"why": "y"})
-    assert (find_finished_unit(folder, "train", "home", unit.fingerprint) == again) is found
+    assert (_newest(folder, "train", "home", unit.fingerprint) == again) is found
 
 
 def test_an_empty_fingerprint_finds_nothing(folder: Store, write_unit: WriteUnit) -> None:
     write_unit(folder, R1)
-    assert find_finished_unit(folder, "train", "home", "") is None
+    assert _newest(folder, "train", "home", "") is None
 
 
 def test_a_look_up_costs_a_read_a_run(
@@ -58,7 +63,7 @@ def test_a_look_up_costs_a_read_a_run(
         return call(self, verb, key, function)
 
     monkeypatch.setattr(Store, "_call", count)
-    assert find_finished_unit(folder, "train", "home", unit.fingerprint, [R3, R2, R1])
+    assert _newest(folder, "train", "home", unit.fingerprint, [R3, R2, R1])
     assert calls == ["read", "read"]
 
 
