@@ -1,0 +1,44 @@
+"""Which run a night works in, told by what lies in the store."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from jfdask.settings import Settings
+from jfdask.stages.night import IN_PART, Summary
+from jfdask.stages.taking_up import choose_run
+from jfdask.stages.units import UnitReport
+from jfdask.store.filesystem import address_of, open_store
+from jfdask.store.manifests import close_stage
+from jfdask.store.runs import new_run_id, release_run
+from jfdask.store.units import UnitWriter
+
+
+@pytest.fixture
+def settings(tmp_path):
+    homes = [{"name": name, "url": "http://localhost:8096"} for name in ("a", "b")]
+    return Settings.model_validate({"store": {"url": str(tmp_path)}, "households": homes})
+
+
+@pytest.mark.parametrize("is_closed", [False, True])
+def test_a_stage_goes_on_in_a_run_of_which_the_stage_before_was_ended(settings, is_closed):
+    store, now = open_store(address_of(settings.store)), datetime.now(UTC)
+    begun = new_run_id(now)
+    unit = UnitWriter(store, begun, "fetch", "a").close(
+        inputs={}, settings={}, code_version="", started=now, finished=now
+    )
+    if is_closed:
+        close_stage(store, "fetch", [unit], begun, now)
+    release_run(store, begun, now)
+    run = choose_run(settings, store, ["featurize"])
+    assert run.is_new is not is_closed
+    assert (run.run_id == begun) is is_closed
+
+
+def test_what_went_wrong_for_who_is_not_chosen_tonight_was_told_on_its_night():
+    summary = Summary("", "")
+    carried = UnitReport("b", "part", is_carried=True)
+    summary.reports["recommend"] = {"a": UnitReport("a", "done"), "b": carried}
+    assert summary.exit_code == 0
+    summary.reports["recommend"]["a"] = UnitReport("a", "part")
+    assert summary.exit_code == IN_PART
