@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from jfdask.model.holdout import stable_fractions
-from jfdask.model.inputs import Bools, Floats, Ints, Texts
+from jfdask.model.inputs import Bools, Ints, Texts
 from jfdask.model.labels import STATED, Labels, graded
 from jfdask.model.positions import surviving
 
@@ -46,18 +46,6 @@ class History:
     def unplayed(self) -> Ints:
         """Visible and not played."""
         return np.setdiff1d(self.visible, self.played)
-
-    @property
-    def weight_of_plays(self) -> Floats:
-        """What the label of each play is worth, shape (n_played,); 0: it tells nothing."""
-        if self.labels is None:
-            return np.full(len(self.played), STATED)
-        weight = np.zeros(len(self.played))
-        _, of_play, of_label = np.intersect1d(
-            self.played, self.labels.positions, assume_unique=True, return_indices=True
-        )
-        weight[of_play] = self.labels.weight[of_label]
-        return weight
 
     def without(self, hidden: Bools) -> History:
         """Return the history as if some plays were movies not yet played.

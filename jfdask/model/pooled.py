@@ -25,7 +25,7 @@ from jfdask.model.forest import clipped
 from jfdask.model.history import History
 from jfdask.model.holdout import stable_fractions, stable_seed
 from jfdask.model.inputs import Bools, Floats, Ints
-from jfdask.model.labels import within_classes
+from jfdask.model.labels import Labels, within_classes
 from jfdask.model.person_columns import PERSON_COLUMNS, person_columns
 from jfdask.model.played import sampled_negatives
 from jfdask.model.rows import INNER_FOLDS, contrast_rows, inner_folds, row_columns, scoring_rows
@@ -45,6 +45,7 @@ class PooledRows:
     played: Bools  # (n_rows,) or a movie she left
     liked: Bools  # (n_rows,)
     weight: Floats | None = None  # (n_rows,) what each label is worth, 0: none; None: all 1
+    contrast: Bools | None = None  # (n_rows,) what P(played) is learned from; None: all
     person: Ints | None = None  # (n_rows,) a number for each person; None: not told
 
     def taken(self, which: Bools | Ints) -> PooledRows:
@@ -55,6 +56,7 @@ class PooledRows:
             self.played[which],
             self.liked[which],
             None if self.weight is None else self.weight[which],
+            None if self.contrast is None else self.contrast[which],
             None if self.person is None else self.person[which],
         )
 
@@ -68,7 +70,11 @@ def pooled_columns(catalogue: Catalogue) -> tuple[str, ...]:
 def training_rows_of(
     catalogue: Catalogue, crowd: Crowd | None, history: History, random_state: int
 ) -> PooledRows:
-    """Return the rows of a person's plays, then of movies that she left.
+    """Return the rows of a person's plays, of movies that she left, and of what she thinks.
+
+    Her taste is learned from labels: not all plays have one, and other movies have (given up, a
+    favourite not played). They have rows of their own, which are compared with the other labels
+    as movies to be scored are; if all plays are labelled, and nothing else is, the plays' do.
 
     Parameters
     ----------
@@ -88,9 +94,30 @@ def training_rows_of(
     is_played = np.arange(len(query)) < len(positions)
     is_liked = np.zeros(len(query), dtype=np.bool_)
     is_liked[: len(positions)] = liked
-    weight = np.zeros(len(query))
-    weight[: len(positions)] = history.weight_of_plays
-    return PooledRows(X, pooled_columns(catalogue), is_played, is_liked, weight)
+    taste, weight = history.taste, np.zeros(len(query))
+    if np.array_equal(taste.positions, positions) and np.array_equal(taste.liked, liked):
+        weight[: len(positions)] = taste.weight
+        return PooledRows(X, pooled_columns(catalogue), is_played, is_liked, weight)
+    n_labels = len(taste.positions)
+    return PooledRows(
+        np.concatenate([X, _rows_of_labels(catalogue, crowd, taste, seed)]),
+        pooled_columns(catalogue),
+        np.r_[is_played, np.ones(n_labels, dtype=np.bool_)],
+        np.r_[is_liked, taste.liked],
+        np.r_[weight, taste.weight],
+        np.r_[np.ones(len(query), dtype=np.bool_), np.zeros(n_labels, dtype=np.bool_)],
+    )
+
+
+def _rows_of_labels(
+    catalogue: Catalogue, crowd: Crowd | None, taste: Labels, seed: int
+) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """Return a row of each label, compared with those of other folds."""
+    positions, nothing = taste.positions, np.empty(0, dtype=np.int64)
+    folds = inner_folds(catalogue, positions, 0, seed)
+    base = contrast_rows(catalogue, positions, taste.liked, folds, nothing, nothing)
+    references = outside_folds(positions, taste.liked, folds, INNER_FOLDS)
+    return _beside(base, catalogue, crowd, positions, folds, references)
 
 
 def scoring_rows_of(
@@ -187,6 +214,9 @@ class PooledModel(BaseEstimator):
     def fit_played(self, people: Sequence[PooledRows]) -> PooledModel:
         """Learn P(played) alone; NotEnoughPlays if everything was played, or nothing."""
         self.columns_, labels, kept = self._looked_through(people)
+        kept = [
+            k if r.contrast is None else k[r.contrast[k]] for r, k in zip(labels, kept, strict=True)
+        ]
         played = np.concatenate([r.played[k] for r, k in zip(labels, kept, strict=True)])
         if played.all() or not played.any():
             raise NotEnoughPlays("Everything was played, or nothing: P(played) needs both.")

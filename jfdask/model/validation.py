@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
+from jfdask.errors import NotEnoughPlays
 from jfdask.model.calibration import (
     Calibration,
     Reliability,
@@ -49,7 +50,8 @@ def validate(
 
     No search has seen the held-out plays; their model is fitted on all others. Out of fold,
     the affinities' rows are made once instead of several times, for time: those figures are a
-    trifle low. Nothing is measured if the plays not held out have fewer than two of either class.
+    trifle low. Nothing is measured if the plays not held out have fewer than two of either class,
+    or the labels outside of a fold are all the same.
 
     Parameters
     ----------
@@ -64,7 +66,10 @@ def validate(
     if min(seen.n_liked, len(seen.played) - seen.n_liked) < 2:
         return Validation()
     seed = stable_seed(f"bootstrap of {history.user_id}", random_state)
-    score, folds = _out_of_fold(seen, catalogue, model, n_folds)
+    try:
+        score, folds = _out_of_fold(seen, catalogue, model, n_folds)
+    except NotEnoughPlays:
+        return Validation()
     tuned = _by_other_folds(seen.liked, score, folds)
     rating = catalogue.items[:, _RATING]
     training = rating[seen.played]

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
+from jfdask.model.inputs import Bools
 from jfdask.model.pooled import PooledRows, aligned_columns
 from jfdask.store.tables import decode_arrow, encode_arrow
 
-_LABELS = ("played", "liked", "weight", "person")
+_LABELS = ("played", "liked", "weight", "contrast", "person")
 
 
 def encode_rows(rows: PooledRows) -> bytes:
@@ -19,7 +20,8 @@ def encode_rows(rows: PooledRows) -> bytes:
     weight = np.ones(n_rows) if rows.weight is None else rows.weight
     person = np.zeros(n_rows, dtype=np.int64) if rows.person is None else rows.person
     arrays = [pa.array(np.ascontiguousarray(column)) for column in rows.X.T]
-    arrays += [pa.array(rows.played), pa.array(rows.liked), pa.array(weight), pa.array(person)]
+    labels = (rows.played, rows.liked, weight, _contrast(rows), person)
+    arrays += [pa.array(label) for label in labels]
     return encode_arrow(pa.Table.from_arrays(arrays, names=[*rows.columns, *_LABELS]))
 
 
@@ -30,9 +32,13 @@ def decode_rows(data: bytes, key: str) -> PooledRows:
     X = np.empty((len(table), len(columns)), dtype=np.float32)
     for i in range(len(columns)):
         X[:, i] = np.asarray(table[i])
-    played, liked, weight, person = (np.asarray(table[name]) for name in _LABELS)
-    labels = played.astype(np.bool_), liked.astype(np.bool_)
-    return PooledRows(X, columns, *labels, weight, person.astype(np.int64))
+    played, liked, weight, contrast, person = (np.asarray(table[name]) for name in _LABELS)
+    labels = played.astype(np.bool_), liked.astype(np.bool_), weight, contrast.astype(np.bool_)
+    return PooledRows(X, columns, *labels, person.astype(np.int64))
+
+
+def _contrast(rows: PooledRows) -> Bools:
+    return np.ones(len(rows.played), dtype=np.bool_) if rows.contrast is None else rows.contrast
 
 
 def beneath(people: Sequence[PooledRows]) -> PooledRows:
@@ -44,5 +50,6 @@ def beneath(people: Sequence[PooledRows]) -> PooledRows:
         np.concatenate([rows.played for rows in people]),
         np.concatenate([rows.liked for rows in people]),
         np.concatenate([np.asarray(rows.weight) for rows in people]),
+        np.concatenate([_contrast(rows) for rows in people]),
         np.repeat(np.arange(len(people)), [len(rows.played) for rows in people]),
     )

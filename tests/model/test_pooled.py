@@ -7,6 +7,8 @@ import pytest
 
 from jfdask.errors import NotEnoughPlays
 from jfdask.model import pooled as module
+from jfdask.model.holdout import stable_seed
+from jfdask.model.labels import Labels
 from jfdask.model.metrics import area_under_curve
 from jfdask.model.pooled import (
     PooledModel,
@@ -15,6 +17,7 @@ from jfdask.model.pooled import (
     scoring_rows_of,
     training_rows_of,
 )
+from jfdask.model.rows import inner_folds
 
 
 def with_liked(history, liked):
@@ -156,9 +159,39 @@ def test_a_label_that_is_worth_nothing_teaches_nothing():
 def test_plays_are_worth_what_their_labels_are(histories, library):
     one = histories[0]
     rows = training_rows_of(library.catalogue, None, one, 42)
-    np.testing.assert_array_equal(rows.weight[rows.played], one.weight_of_plays)
-    assert set(one.weight_of_plays[one.liked]) == {1.0}
-    assert set(one.weight_of_plays[~one.liked]) == {0.5}
+    assert rows.contrast is None
+    np.testing.assert_array_equal(rows.weight[rows.played], one.taste.weight)
+    assert set(rows.weight[rows.liked]) == {1.0}
+    assert set(rows.weight[rows.played & ~rows.liked]) == {0.5}
+
+
+def test_labels_that_are_not_the_plays_have_rows_as_they_are_asked_for(histories, library, crowds):
+    """Half of the plays tell nothing, and something was given up."""
+    one, catalogue = histories[0], library.catalogue
+    given_up = one.unplayed[:6]
+    known = np.sort(np.r_[one.played[::2], given_up])
+    labels = Labels(known, np.isin(known, one.played[one.liked]), np.full(len(known), 0.5))
+    person = replace(one, labels=labels)
+    crowd = crowds(histories).of(one.user_id)
+    plain = training_rows_of(catalogue, crowd, one, 42)
+    rows = training_rows_of(catalogue, crowd, person, 42)
+    n = len(plain.played)
+    # P(played) is learned from what it was learned from before.
+    assert rows.contrast[:n].all()
+    assert not rows.contrast[n:].any()
+    np.testing.assert_array_equal(rows.X[:n], plain.X)
+    assert not rows.weight[:n].any()
+    np.testing.assert_array_equal(rows.liked[n:], labels.liked)
+    # A row that is asked for, with the labels of another fold left out, is such a row.
+    folds = inner_folds(catalogue, known, 0, stable_seed(f"pooled rows of {one.user_id}", 42))
+    outside = folds != 0
+    asked = scoring_rows_of(
+        catalogue, crowd, known[outside], labels.liked[outside], known[~outside]
+    )
+    np.testing.assert_allclose(asked.X, rows.X[n:][~outside], rtol=1e-4, atol=1e-6)
+    both = PooledModel({"max_iter": 5}, {"max_iter": 5}).fit([rows, plain])
+    alone = PooledModel({"max_iter": 5}, {"max_iter": 5}).fit([plain, plain])
+    np.testing.assert_array_equal(both.played(plain), alone.played(plain))
 
 
 def test_columns_are_named(library, histories):
