@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from jfdask.model.catalogue import NUMBERS, Catalogue
+from jfdask.model.catalogue import NUMBER_KERNEL, Catalogue
 from jfdask.model.history import History
 from jfdask.model.labels import STATED, UNKNOWN, Labels
 
-_RATING = NUMBERS.index("numbers__community_rating")
+_RATING = list(NUMBER_KERNEL).index("numbers__community_rating")
 
 
 def invented_history(catalogue: Catalogue, user_id: str, n_plays: int, seed: int) -> History:

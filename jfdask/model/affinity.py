@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from jfdask.model.catalogue import LIKENESS, TOKEN_BLOCKS, Catalogue
+from jfdask.model.catalogue import NUMBER_KERNEL, TOKEN_BLOCKS, Catalogue
 from jfdask.model.inputs import Bools, Floats, Ints
 from jfdask.model.kernel import Similarity, own_kernel, radials, similarity
 from jfdask.model.ridge import ridge_inverse, ridge_of_groups
@@ -47,7 +47,7 @@ AFFINITY_COLUMNS: tuple[str, ...] = (
     "affinity__similarity_mean",
     "affinity__text_direction",
     "affinity__previous_instalment",
-    *(f"affinity__{name.removeprefix('numbers__')}" for name in LIKENESS.numbers),
+    *(f"affinity__{name.removeprefix('numbers__')}" for name in NUMBER_KERNEL),
 )
 
 

@@ -6,8 +6,7 @@ Source of blocks, weights and shrinkages: chosen on public ratings of several hu
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from threading import Lock
 
@@ -26,83 +25,31 @@ class TokenBlock:
     prefix: str  # of its columns in the features
     shrinkage: float  # plays' worth of 'average' that a token starts with
     has_extremes: bool  # whether the best and the worst token of a movie are columns too
+    kernel_weight: float  # of the block in the kernel between movies; 0: not in it
 
 
 TOKEN_BLOCKS = (
-    TokenBlock("genre", "tokens__genre:", 5.0, True),
-    TokenBlock("genre_pair", "genre_pairs__", 5.0, False),
-    TokenBlock("director", "tokens__director:", 2.0, True),
-    TokenBlock("actor", "tokens__actor:", 2.0, True),
-    TokenBlock("writer", "tokens__writer:", 2.0, True),
-    TokenBlock("producer", "tokens__producer:", 2.0, False),
-    TokenBlock("studio", "tokens__studio:", 3.0, True),
-    TokenBlock("collection", "tokens__collection:", 1.0, False),
-    TokenBlock("certificate", "certificate__", 5.0, False),
-    TokenBlock("decade", "decade__", 5.0, False),
+    TokenBlock("genre", "tokens__genre:", 5.0, True, 0.2),
+    TokenBlock("genre_pair", "genre_pairs__", 5.0, False, 0.0),
+    TokenBlock("director", "tokens__director:", 2.0, True, 0.25),
+    TokenBlock("actor", "tokens__actor:", 2.0, True, 0.6),
+    TokenBlock("writer", "tokens__writer:", 2.0, True, 0.15),
+    TokenBlock("producer", "tokens__producer:", 2.0, False, 0.05),
+    TokenBlock("studio", "tokens__studio:", 3.0, True, 0.15),
+    TokenBlock("collection", "tokens__collection:", 1.0, False, 0.33),
+    TokenBlock("certificate", "certificate__", 5.0, False, 0.05),
+    TokenBlock("decade", "decade__", 5.0, False, 0.0),
 )
-TEXT_PREFIX = "tfidf__"
-#: Numbers that kernels may be made of.
-NUMBERS = (
-    "numbers__year",
-    "numbers__runtime_hours",
-    "numbers__community_rating",
-    "numbers__critic_rating",
-    "numbers__log_people",
-)
+TEXT_PREFIX, TEXT_KERNEL_WEIGHT = "tfidf__", 0.6
 
-
-@dataclass(frozen=True)
-class KernelWeights:
-    """How much each thing that two movies share counts in a kernel between them."""
-
-    blocks: Mapping[str, float]  # by name of the block; others count nothing
-    text: float
-    #: Of the first of NUMBERS, in that order: weight of the radial part (width: one standard
-    #: deviation), of the linear part.
-    numbers: Mapping[str, tuple[float, float]]
-
-
-#: What makes two movies alike.
-LIKENESS = KernelWeights(
-    blocks={
-        "genre": 0.2,
-        "director": 0.25,
-        "actor": 0.6,
-        "writer": 0.15,
-        "producer": 0.05,
-        "studio": 0.15,
-        "collection": 0.33,
-        "certificate": 0.05,
-    },
-    text=0.6,
-    numbers={
-        "numbers__year": (1.3, 0.0),
-        "numbers__runtime_hours": (0.1, 0.0),
-        "numbers__community_rating": (0.1, 0.3),
-        "numbers__critic_rating": (0.1, 0.08),
-    },
-)
-#: What makes somebody who likes one movie like the other. Forests see likeness only: a blend
-#: gains by two opinions.
-TASTE = KernelWeights(
-    blocks={
-        "genre": 0.2,
-        "director": 0.15,
-        "actor": 0.6,
-        "writer": 0.15,
-        "producer": 0.05,
-        "collection": 0.8,
-        "certificate": 0.05,
-    },
-    text=0.6,
-    numbers={
-        "numbers__year": (0.8, 0.0),
-        "numbers__runtime_hours": (0.1, 0.05),
-        "numbers__community_rating": (0.16, 0.3),
-        "numbers__critic_rating": (0.1, 0.08),
-        "numbers__log_people": (0.07, 0.03),
-    },
-)
+#: Numbers of the kernel: weight of its radial part (width: one standard deviation), of its
+#: linear part.
+NUMBER_KERNEL = {
+    "numbers__year": (1.3, 0.0),
+    "numbers__runtime_hours": (0.1, 0.0),
+    "numbers__community_rating": (0.1, 0.3),
+    "numbers__critic_rating": (0.1, 0.08),
+}
 
 #: Columns of the movie itself that stand beside the affinities in the forest of favourites.
 ITEM_COLUMNS = (
@@ -126,18 +73,17 @@ class Catalogue:
     tokens: csr_matrix  # (n, t) weights; each movie's weights of one block sum to 1
     token_names: Texts  # (t,) column names of the features
     block_of_token: Ints  # (t,) index into TOKEN_BLOCKS, ascending
-    incidence: csr_matrix  # (n, t) idf weights; each movie's rows of one block have length 1
+    kernel_tokens: csr_matrix  # (n, t) idf weights times the root of the block's weight
     text: csr_matrix  # (n, v) tf-idf, rows of length 1
     text_names: Texts  # (v,)
-    scaled: Floats  # (n, 5) NUMBERS, mean 0 and deviation 1; missing: 0
-    known: Floats  # (n, 5) 1.0 where the number is known
+    scaled: Floats  # (n, 4) NUMBER_KERNEL's numbers, mean 0 and deviation 1; missing: 0
+    known: Floats  # (n, 4) 1.0 where the number is known
     collection: Ints  # (n,) code of the collection; -1: none
     collection_order: Floats  # (n,) NaN: none
     items: Floats  # (n, k) columns of the movie itself; NaN: missing
     item_names: tuple[str, ...]
     completeness: Floats  # (n, j) every other number: how complete the metadata is, and the like
     completeness_names: tuple[str, ...]
-    kernel: KernelWeights = LIKENESS  # what its kernel is made of
 
     @property
     def n_movies(self) -> int:
@@ -145,21 +91,9 @@ class Catalogue:
         return len(self.movie_ids)
 
     @cached_property
-    def by_taste(self) -> Catalogue:
-        """The same catalogue with the kernel TASTE."""
-        return replace(self, kernel=TASTE)
-
-    @cached_property
-    def kernel_tokens(self) -> csr_matrix:
-        """Rows whose products are the kernel's tokens, shape (n, t)."""
-        of_block = [self.kernel.blocks.get(block.name, 0.0) for block in TOKEN_BLOCKS]
-        roots = np.sqrt(of_block)[self.block_of_token]
-        return _canonical(csr_matrix(self.incidence @ sparse.diags(roots)))
-
-    @cached_property
     def kernel_rows(self) -> csr_matrix:
         """Rows whose products are the kernel's tokens and texts together, shape (n, t + v)."""
-        text = self.text * np.sqrt(self.kernel.text)
+        text = self.text * np.sqrt(TEXT_KERNEL_WEIGHT)
         return _canonical(sparse.hstack([self.kernel_tokens, text], format="csr"))
 
 
@@ -185,7 +119,7 @@ def catalogue_of(features: Features) -> Catalogue:
 
 
 def _derive(features: Features) -> Catalogue:
-    parts, incidence, names, codes = [], [], [], []
+    parts, kernel_parts, names, codes = [], [], [], []
     for code, block in enumerate(TOKEN_BLOCKS):
         block_names = features.block_columns(block.prefix)
         keep = [i for i, name in enumerate(block_names) if name not in _NOT_TOKENS]
@@ -193,11 +127,12 @@ def _derive(features: Features) -> Catalogue:
         if len(keep) < len(block_names):
             matrix = matrix[:, keep]
         parts.append(_rows_summing_to_one(matrix))
-        incidence.append(matrix)
+        kernel_parts.append(matrix * np.sqrt(block.kernel_weight))
         names += [block_names[i] for i in keep]
         codes += [code] * len(keep)
     tokens = _canonical(sparse.hstack(parts, format="csr"))
-    numbers = np.column_stack([number(features, name) for name in NUMBERS])
+    kernel_tokens = _canonical(sparse.hstack(kernel_parts, format="csr"))
+    numbers = np.column_stack([number(features, name) for name in NUMBER_KERNEL])
     flags = features.block("tokens__genre:")
     item_names = (*ITEM_COLUMNS, *features.block_columns("tokens__genre:"))
     others = tuple(n for n in features.block_columns("numbers__") if n not in ITEM_COLUMNS)
@@ -206,7 +141,7 @@ def _derive(features: Features) -> Catalogue:
         tokens=tokens,
         token_names=np.asarray(names, dtype=np.str_),
         block_of_token=np.asarray(codes, dtype=np.int64),
-        incidence=_canonical(sparse.hstack(incidence, format="csr")),
+        kernel_tokens=kernel_tokens,
         text=_canonical(csr_matrix(features.block(TEXT_PREFIX), dtype=np.float64, copy=True)),
         text_names=np.asarray(features.block_columns(TEXT_PREFIX), dtype=np.str_),
         scaled=_standardised(numbers),

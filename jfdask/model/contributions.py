@@ -17,15 +17,15 @@ import numpy as np
 from scipy.sparse import csr_matrix, diags
 
 from jfdask.model.affinity import AFFINITY_COLUMNS, RIDGE_PENALTY
-from jfdask.model.catalogue import NUMBERS, TOKEN_BLOCKS, Catalogue
+from jfdask.model.catalogue import NUMBER_KERNEL, TEXT_KERNEL_WEIGHT, TOKEN_BLOCKS, Catalogue
 from jfdask.model.forest import CLIP, AffinityClassifier
 from jfdask.model.inputs import Floats, Ints
-from jfdask.model.kernel import number_products, residuals_of, share_liked
+from jfdask.model.kernel import number_products, share_liked
 from jfdask.model.parts import Parts
 from jfdask.model.played import RIDGE_CLIP, PlayedClassifier
 from jfdask.model.positions import surviving
 from jfdask.model.prior import favorite_log_odds
-from jfdask.model.ridge import ridge_weights
+from jfdask.model.ridge import ridge_inverse
 from jfdask.model.rows import scoring_rows
 from jfdask.model.tree_paths import forest_contributions
 from jfdask.model.trees import Trees
@@ -52,8 +52,8 @@ _GROUPS = {
     "rank": _BLOCKS.index("certificate"),
 }
 _PAIR, _GENRE, _DECADE = (_BLOCKS.index(name) for name in ("genre_pair", "genre", "decade"))
-_RATING_NUMBERS = [i for i, name in enumerate(NUMBERS) if name.endswith("_rating")]
-_YEAR = NUMBERS.index("numbers__year")
+_RATING_NUMBERS = [i for i, name in enumerate(NUMBER_KERNEL) if name.endswith("_rating")]
+_YEAR = list(NUMBER_KERNEL).index("numbers__year")
 
 
 def favorite_parts(catalogue: Catalogue, model: AffinityClassifier, query: Ints) -> Parts:
@@ -68,10 +68,9 @@ def favorite_parts(catalogue: Catalogue, model: AffinityClassifier, query: Ints)
     """
     plays, liked = surviving(catalogue.movie_ids, model.movie_ids_, model.liked_)
     rows = scoring_rows(catalogue, query, plays, liked)
-    residual = residuals_of(liked)
-    by_taste = catalogue.by_taste
-    weights = ridge_weights(by_taste, plays, residual, RIDGE_PENALTY)
-    ridge = ridge_parts(by_taste, query, plays, weights, share_liked(model.liked_))
+    residual = np.asarray(liked - share_liked(liked), dtype=np.float64)
+    weights = ridge_inverse(catalogue, plays, RIDGE_PENALTY) @ residual
+    ridge = ridge_parts(catalogue, query, plays, weights, share_liked(model.liked_))
     forest = _forest_parts(
         catalogue, query, rows, model.trees_, ridge, token_affinities(catalogue, plays, residual)
     )
@@ -160,7 +159,7 @@ def _without_itself(
     numbers = np.column_stack(
         [
             radial + linear * catalogue.scaled[query, column] ** 2
-            for column, (radial, linear) in enumerate(catalogue.kernel.numbers.values())
+            for column, (radial, linear) in enumerate(NUMBER_KERNEL.values())
         ]
     )
     itself = _of_products(catalogue, query, 0.0, csr_matrix(rows.multiply(rows)), alike, numbers)
@@ -183,7 +182,7 @@ def _of_products(
     return Parts(
         base,
         csr_matrix(tokens + decade),
-        catalogue.kernel.text * alike,
+        TEXT_KERNEL_WEIGHT * alike,
         numbers[:, _RATING_NUMBERS].sum(axis=1),
         nobodys + np.delete(numbers, told, axis=1).sum(axis=1),
     )

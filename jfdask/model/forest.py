@@ -14,10 +14,10 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from jfdask.errors import StaleModel
-from jfdask.model.affinity import RIDGE_PENALTY
+from jfdask.model.affinity import AFFINITY_COLUMNS
 from jfdask.model.catalogue import Catalogue, catalogue_of
 from jfdask.model.inputs import FeatureSource, Floats
-from jfdask.model.kernel import residuals_of, share_liked, similarity_product
+from jfdask.model.kernel import share_liked
 from jfdask.model.labels import evidence_of, within_classes
 from jfdask.model.positions import (
     aligned_weights,
@@ -27,11 +27,11 @@ from jfdask.model.positions import (
     without_features,
 )
 from jfdask.model.prior import favorite_log_odds, shrunk, trust
-from jfdask.model.ridge import ridge_weights
 from jfdask.model.rows import row_columns, scoring_rows, training_rows
 from jfdask.model.trees import Trees
 
 CLIP = 1e-3  # probabilities lie in [CLIP, 1 - CLIP]
+_RIDGE = AFFINITY_COLUMNS.index("affinity__kernel_ridge")
 
 FOREST_PARAMETERS = (
     "n_estimators",
@@ -169,17 +169,15 @@ bootstrap, class_weight
         check_is_fitted(self, "trees_")
         catalogue = self._catalogue()
         query = plain_positions(X, catalogue.n_movies)
-        plays, liked = surviving(catalogue.movie_ids, self.movie_ids_, self.liked_)
-        rows = scoring_rows(catalogue, query, plays, liked)
+        plays = surviving(catalogue.movie_ids, self.movie_ids_, self.liked_)
+        rows = scoring_rows(catalogue, query, *plays)
         forests = [trees.probability(rows) for trees in self.trees_]
-        by_taste = catalogue.by_taste
-        weights = ridge_weights(by_taste, plays, residuals_of(liked), RIDGE_PENALTY)
-        ridge = similarity_product(by_taste, query, plays, weights) + share_liked(self.liked_)
+        ridge = rows[:, _RIDGE] + share_liked(self.liked_)
         share = self.ridge_share
         blend = (1 - share) * clipped(np.mean(forests, axis=0)) + share * clipped(ridge)
         prior = favorite_log_odds(catalogue)[query]
-        chance = clipped(shrunk(blend, prior, self.trust_))
-        return np.column_stack([1 - chance, chance])
+        liked = clipped(shrunk(blend, prior, self.trust_))
+        return np.column_stack([1 - liked, liked])
 
     def predict(self, X: ArrayLike) -> Any:
         """Return the likelier class of each position, shape (n,)."""

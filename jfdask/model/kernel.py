@@ -2,9 +2,8 @@
 
 k(i, j) = Σ_b w_b ⟨block_b(i), block_b(j)⟩ + Σ_x w_x exp(-(x_i - x_j)² / 2) + Σ_x v_x x_i x_j
 
-Blocks have rows of length 1 a kind of token; numbers x are standardised; the weights are the
-catalogue's ``kernel``. Only rows against a person's plays are ever computed, never movies x
-movies.
+Blocks have rows of length 1 a kind of token; numbers x are standardised. Only rows against a
+person's plays are ever computed, never movies x movies.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from jfdask.model.catalogue import Catalogue
+from jfdask.model.catalogue import NUMBER_KERNEL, Catalogue
 from jfdask.model.inputs import Bools, Floats, Ints
 from jfdask.model.memo import Memo, digest
 
@@ -37,7 +36,7 @@ class Similarity:
     """Query rows against reference rows."""
 
     kernel: Floats  # (n_query, n_reference)
-    radial: tuple[Radial, ...]  # one each of the kernel's numbers
+    radial: tuple[Radial, ...]  # one each of NUMBER_KERNEL's numbers
 
 
 def similarity(catalogue: Catalogue, query: Ints, reference: Ints) -> Similarity:
@@ -52,7 +51,7 @@ def similarity(catalogue: Catalogue, query: Ints, reference: Ints) -> Similarity
     along = radials(catalogue, query, reference)
     rows = catalogue.kernel_rows
     kernel = np.asarray((rows[query] @ rows[reference].T).toarray(), dtype=np.float64)
-    for column, (radial_weight, linear_weight) in enumerate(catalogue.kernel.numbers.values()):
+    for column, (radial_weight, linear_weight) in enumerate(NUMBER_KERNEL.values()):
         radial = along[column]
         part = radial_weight * radial.of_value
         if linear_weight:
@@ -76,10 +75,9 @@ def own_kernel(catalogue: Catalogue, positions: Ints) -> Floats:
 
 
 def radials(catalogue: Catalogue, query: Ints, reference: Ints) -> tuple[Radial, ...]:
-    """Return the radial part of each of the kernel's numbers, without its weight."""
+    """Return the radial part of each of NUMBER_KERNEL's numbers, without its weight."""
     parts = []
-    for column in range(len(catalogue.kernel.numbers)):
-        x, z = catalogue.scaled[query, column], catalogue.scaled[reference, column]
+    for x, z in zip(catalogue.scaled[query].T, catalogue.scaled[reference].T, strict=True):
         values, value = np.unique(x, return_inverse=True)
         of_value = np.exp(-0.5 * (values[:, None] - z[None, :]) ** 2)
         parts.append(Radial(values, of_value, value))
@@ -112,16 +110,15 @@ def similarity_product(
 
 
 def number_products(catalogue: Catalogue, query: Ints, reference: Ints, weights: Floats) -> Floats:
-    """Return the part of ``similarity_product`` that each of the kernel's numbers has.
+    """Return the part of ``similarity_product`` that each of NUMBER_KERNEL's numbers has.
 
     Returns
     -------
     Floats
-        Shape (n_query, n_numbers) or (n_query, n_numbers, n_groups), as the weights'.
+        Shape (n_query, 4) or (n_query, 4, n_groups), as the weights'.
     """
-    numbers = catalogue.kernel.numbers
-    products = np.empty((len(query), len(numbers), *weights.shape[1:]))
-    for column, (radial_weight, linear_weight) in enumerate(numbers.values()):
+    products = np.empty((len(query), len(NUMBER_KERNEL), *weights.shape[1:]))
+    for column, (radial_weight, linear_weight) in enumerate(NUMBER_KERNEL.values()):
         x, z = catalogue.scaled[query, column], catalogue.scaled[reference, column]
         values, which = np.unique(x, return_inverse=True)
         sums = np.empty((len(values), *weights.shape[1:]))
@@ -137,8 +134,3 @@ def number_products(catalogue: Catalogue, query: Ints, reference: Ints, weights:
 def share_liked(liked: Bools) -> float:
     """Return (favourites + 1) / (plays + 2): the share of liked plays, never 0 or 1."""
     return float((liked.sum() + 1) / (len(liked) + 2))
-
-
-def residuals_of(liked: Bools) -> Floats:
-    """Return liked less the share of liked plays, shape (n,): what ridge regression explains."""
-    return np.asarray(liked - share_liked(liked), dtype=np.float64)

@@ -80,9 +80,9 @@ def recommend(
         reasons = newcomer_reasons(first, facts)
     else:
         parts = score_parts(learned, catalogue, first)
-        pulls_by = catalogue.by_taste if learned.kind == "affinity" else catalogue
-        evidence = evidence_of(pulls_by, history)
-        reasons = explain(catalogue, facts, evidence, first, n_reasons, parts)
+        reasons = explain(
+            catalogue, facts, evidence_of(catalogue, history), first, n_reasons, parts
+        )
     reasons += [[] for _ in candidates[EXPLAINED:]]
     frame = _frame(history, facts, candidates, scores, chance, reasons)
     return frame, SCORE_MEANINGS[learned.kind]

@@ -24,7 +24,7 @@ from jfdask.model.contributions import (
     token_lifts,
 )
 from jfdask.model.inputs import Floats, Ints
-from jfdask.model.kernel import residuals_of, share_liked
+from jfdask.model.kernel import share_liked
 from jfdask.model.parts import Parts
 from jfdask.model.pooled_classifiers import (
     OWN_PLAYED,
@@ -76,7 +76,7 @@ def _tree_parts(
 ) -> Parts:
     others = loaded(model)[1].model
     plays, liked = surviving(catalogue.movie_ids, model.movie_ids_, model.liked_)
-    residual = residuals_of(liked)
+    residual = np.asarray(liked - share_liked(liked), dtype=np.float64)
     weights = ridge_inverse(catalogue, plays, RIDGE_PENALTY) @ residual
     ridge = ridge_parts(catalogue, query, plays, weights, share_liked(model.liked_))
     if isinstance(model, PooledPlayed):

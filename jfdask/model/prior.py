@@ -12,14 +12,14 @@ import numpy as np
 from scipy.special import expit, logit
 from scipy.stats import rankdata
 
-from jfdask.model.catalogue import NUMBERS, Catalogue
+from jfdask.model.catalogue import NUMBER_KERNEL, Catalogue
 from jfdask.model.inputs import Floats
 
 # Chosen for the best NDCG@20 with few of the favourites known.
 _STEEPNESS = 2.0  # log odds of a rating one standard deviation above the mean
 _PRIOR_VOTES = 2.0
 _MOST_VOTES = 15.0  # of the movie with the fullest entry
-_RATING = NUMBERS.index("numbers__community_rating")
+_RATING = list(NUMBER_KERNEL).index("numbers__community_rating")
 _CLIP = 1e-3
 
 

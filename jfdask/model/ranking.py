@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from jfdask.model.catalogue import Catalogue
+from jfdask.model.catalogue import TEXT_KERNEL_WEIGHT, Catalogue
 from jfdask.model.facts import Facts
 from jfdask.model.history import History
 from jfdask.model.inputs import Floats, Ints
@@ -124,7 +124,7 @@ def likeness(catalogue: Catalogue, movies: Ints) -> Floats:
         Shape (n, n): cosines of the kernel without its numbers.
     """
     tokens, text = catalogue.kernel_tokens[movies], catalogue.text[movies]
-    kernel = (tokens @ tokens.T).toarray() + catalogue.kernel.text * (text @ text.T).toarray()
+    kernel = (tokens @ tokens.T).toarray() + TEXT_KERNEL_WEIGHT * (text @ text.T).toarray()
     length = np.sqrt(np.maximum(np.diag(kernel), np.finfo(np.float64).tiny))
     return np.asarray(kernel / length[:, None] / length[None, :], dtype=np.float64)
 

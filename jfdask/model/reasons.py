@@ -20,9 +20,9 @@ from jfdask.model.contributions import token_affinities, token_lifts
 from jfdask.model.facts import Facts
 from jfdask.model.history import History
 from jfdask.model.inputs import Floats, Ints
-from jfdask.model.kernel import residuals_of
+from jfdask.model.kernel import share_liked
 from jfdask.model.parts import Parts
-from jfdask.model.ridge import ridge_weights
+from jfdask.model.ridge import ridge_inverse
 
 #: How a sentence begins, for the kinds of tokens that make one.
 OPENINGS = {
@@ -69,7 +69,7 @@ class Evidence:
 
 
 def evidence_of(catalogue: Catalogue, history: History) -> Evidence:
-    """Return the evidence of a person's plays; the catalogue's kernel is what they pull by."""
+    """Return the evidence of a person's plays."""
     tokens = catalogue.tokens[history.played]
     present = (tokens != 0).astype(np.float64)
     n_plays = np.asarray(present.sum(axis=0)).ravel()
@@ -77,9 +77,9 @@ def evidence_of(catalogue: Catalogue, history: History) -> Evidence:
     if not history.liked.any():
         lift = token_lifts(catalogue, history.played)
         return Evidence(history, lift, n_plays, n_liked, np.zeros(len(history.played)), True)
-    residual = residuals_of(history.liked)
+    residual = np.asarray(history.liked - share_liked(history.liked), dtype=np.float64)
     affinity = token_affinities(catalogue, history.played, residual)
-    pull = ridge_weights(catalogue, history.played, residual, RIDGE_PENALTY)
+    pull = ridge_inverse(catalogue, history.played, RIDGE_PENALTY) @ residual
     return Evidence(history, affinity, n_plays, n_liked, pull, False)
 
 

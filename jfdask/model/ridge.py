@@ -12,7 +12,7 @@ many folds and repetitions there are.
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg import cho_solve, cholesky, get_lapack_funcs
+from scipy.linalg import cholesky, get_lapack_funcs
 
 from jfdask.model.catalogue import Catalogue
 from jfdask.model.inputs import Bools, Floats, Ints
@@ -40,28 +40,6 @@ def ridge_inverse(catalogue: Catalogue, positions: Ints, penalty: float) -> Floa
         return _inverse(lifted)
 
     return _memo.recall(catalogue, digest("inverse", positions, penalty), compute)
-
-
-def ridge_weights(
-    catalogue: Catalogue, positions: Ints, residuals: Floats, penalty: float
-) -> Floats:
-    """Return (K + λI)⁻¹ residuals, shape (n,): a third of the work of the inverse.
-
-    Parameters
-    ----------
-    positions
-        The movies, shape (n,).
-    residuals
-        What is to be explained, shape (n,): liked or not, less the share of liked.
-    penalty
-        λ, above 0.
-    """
-    if not len(positions):
-        return residuals
-    lifted = own_kernel(catalogue, positions).copy()
-    lifted[np.diag_indices_from(lifted)] += penalty
-    factor = cholesky(lifted, lower=True, overwrite_a=True)
-    return np.asarray(cho_solve((factor, True), residuals), dtype=np.float64)
 
 
 def ridge_of_groups(inverse: Floats, residuals: Floats, members: Bools) -> Floats:

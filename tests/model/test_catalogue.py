@@ -2,7 +2,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from jfdask.features.matrix import LABEL_FREE_BLOCKS, FeatureMatrix, fit_blocks
-from jfdask.model.catalogue import ITEM_COLUMNS, TOKEN_BLOCKS, catalogue_of
+from jfdask.model.catalogue import ITEM_COLUMNS, TOKEN_BLOCKS, _standardised, catalogue_of
 from jfdask.model.rows import scoring_rows
 
 
@@ -24,10 +24,13 @@ def test_the_rank_of_a_certificate_is_no_token(library):
 def test_numbers_are_standardised_and_missing_ones_average(library):
     scaled, known = library.catalogue.scaled, library.catalogue.known.astype(bool)
     np.testing.assert_allclose(scaled.sum(axis=0), 0, atol=1e-9)
-    # All movies of this library have as many people: that tells nothing.
-    assert np.allclose([scaled[known[:, c], c].std() for c in range(5)], [1, 1, 1, 1, 0])
+    assert np.allclose([scaled[known[:, c], c].std() for c in range(4)], 1)
     assert (~known).any()
     assert (scaled[~known] == 0).all()
+
+
+def test_what_is_the_same_for_all_movies_tells_nothing():
+    assert not _standardised(np.full((420, 1), 0.1)).any()
 
 
 def test_it_is_derived_once_and_again_for_other_features(library):

@@ -6,10 +6,8 @@ from sklearn.metrics import roc_auc_score
 from skops.io import dumps, get_untrusted_types, loads
 
 from jfdask.errors import NotEnoughPlays
-from jfdask.model.affinity import RIDGE_PENALTY
-from jfdask.model.forest import AffinityClassifier, clipped, forest_of
+from jfdask.model.forest import AffinityClassifier, forest_of
 from jfdask.model.inputs import InMemory
-from jfdask.model.kernel import share_liked, similarity
 
 
 def quick(library, **params):
@@ -26,17 +24,6 @@ def test_planted_taste_is_found(library, planted):
     score = model.predict_proba(new)[:, 1]
     assert roc_auc_score(truth, score) > 0.97
     assert set(new[np.argsort(-score)[:8]]) <= set(new[truth])
-
-
-def test_ridge_alone_by_hand(library, planted):
-    history, _ = planted
-    taste, plays, query = library.catalogue.by_taste, history.played, history.unplayed
-    model = quick(library, ridge_share=1, prior_strength=0).fit(plays, history.liked)
-    share = share_liked(history.liked)
-    lifted = similarity(taste, plays, plays).kernel + RIDGE_PENALTY * np.eye(len(plays))
-    weights = np.linalg.solve(lifted, history.liked - share)
-    expected = clipped(similarity(taste, query, plays).kernel @ weights + share)
-    np.testing.assert_allclose(model.predict_proba(query)[:, 1], expected)
 
 
 def test_random_labels_teach_nothing(library):

@@ -1,6 +1,5 @@
 import numpy as np
 
-from jfdask.model.catalogue import LIKENESS, NUMBERS, TASTE, TOKEN_BLOCKS
 from jfdask.model.kernel import share_liked, similarity, similarity_product
 
 
@@ -9,19 +8,6 @@ def test_the_kernel_is_symmetric_and_positive(library):
     kernel = similarity(library.catalogue, rows, rows).kernel
     np.testing.assert_allclose(kernel, kernel.T)
     assert np.linalg.eigvalsh(kernel).min() > -1e-9
-
-
-def test_the_kernel_of_taste_has_weights_of_its_own(library):
-    by_taste, rows = library.catalogue.by_taste, np.arange(0, 420, 5)
-    assert by_taste is library.catalogue.by_taste
-    kernel = similarity(by_taste, rows, rows).kernel
-    assert np.linalg.eigvalsh(kernel).min() > -1e-9
-    studios = by_taste.block_of_token == [b.name for b in TOKEN_BLOCKS].index("studio")
-    assert studios.any()
-    assert not by_taste.kernel_tokens[:, studios].nnz
-    assert library.catalogue.kernel_tokens[:, studios].nnz
-    assert list(TASTE.numbers) == list(NUMBERS[: len(TASTE.numbers)])
-    assert list(LIKENESS.numbers) == list(NUMBERS[: len(LIKENESS.numbers)])
 
 
 def test_movies_of_one_director_are_more_alike(library):

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from jfdask.model.catalogue import NUMBERS
+from jfdask.model.catalogue import NUMBER_KERNEL
 from jfdask.model.prior import favorite_log_odds, shrunk, trust, well_known, well_rated
 
-RATING = NUMBERS.index("numbers__community_rating")
+RATING = list(NUMBER_KERNEL).index("numbers__community_rating")
 
 
 def with_ratings(catalogue, rating, completeness):

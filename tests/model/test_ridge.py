@@ -1,7 +1,7 @@
 import numpy as np
 
 from jfdask.model.kernel import own_kernel, similarity
-from jfdask.model.ridge import ridge_inverse, ridge_of_groups, ridge_weights
+from jfdask.model.ridge import ridge_inverse, ridge_of_groups
 
 
 def test_the_inverse_is_that_of_the_lifted_kernel(library):
@@ -14,10 +14,6 @@ def test_the_inverse_is_that_of_the_lifted_kernel(library):
     assert inverse is ridge_inverse(library.catalogue, positions.copy(), 1.5)
     assert inverse is not ridge_inverse(library.catalogue, positions, 2.0)
     assert ridge_inverse(library.catalogue, positions[:0], 1.5).shape == (0, 0)
-    residuals = np.random.default_rng(0).normal(size=74)
-    weights = ridge_weights(library.catalogue, positions, residuals, 1.5)
-    np.testing.assert_allclose(weights, inverse @ residuals)
-    assert ridge_weights(library.catalogue, positions[:0], residuals[:0], 1.5).shape == (0,)
 
 
 def test_a_groups_weights_are_those_of_its_plays_alone(library):
