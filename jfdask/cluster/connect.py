@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import dask
+from dask.utils import parse_bytes
 from distributed import Client, LocalCluster
 
 from jfdask.cluster.forkserver import ENVIRONMENT, deaf_children, start_method
@@ -81,12 +82,24 @@ def _local(settings: ClusterSettings) -> LocalCluster:
         processes=True,
         host=LOOPBACK,
         dashboard_address=f"{LOOPBACK}:{_free_port(settings.dashboard_port)}",
-        memory_limit=settings.memory_limit,
+        memory_limit=memory_limit_of(settings),
         # A fork server knows the variables of when it was started; keys may have been set since.
         env={**os.environ, **ENVIRONMENT},
         # It would raise the level of the root logger's handlers, and our own warnings be lost.
         silence_logs=False,
     )
+
+
+def memory_limit_of(settings: ClusterSettings) -> str:
+    """Return the limit of a local worker; SettingsError if it is no size."""
+    limit = settings.memory_limit
+    try:
+        parse_bytes("0" if limit == "auto" else limit)
+    except ValueError:
+        raise SettingsError(
+            f"cluster.memory_limit: {limit!r} is no size; expected auto, or one such as 2GiB."
+        ) from None
+    return limit
 
 
 def n_local_workers(settings: ClusterSettings) -> int:

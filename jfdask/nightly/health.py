@@ -15,8 +15,9 @@ ALIVE = timedelta(minutes=3)  # a file that is older: nobody writes it any more
 #: A day, the hour that a day has more when clocks are put back, and an hour for being late.
 NIGHT = timedelta(hours=26)
 
+LOCKED = 75  # another night is at work, or its lock was left behind
 #: What a night ends with that has not failed: all well, done in part, another one at work.
-WELL = frozenset({0, 3, 75})
+WELL = frozenset({0, 3, LOCKED})
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,11 @@ class Health:
     begun: datetime | None = None  # the last night
     ended: datetime | None = None  # the last that has ended
     exit_code: int | None = None  # of the last that has ended; negative: killed by that signal
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the last night that did anything failed."""
+        return self.exit_code is not None and self.exit_code not in WELL
 
     def complaint(self, told: datetime, now: datetime) -> str | None:
         """Say what is wrong with the service; None if it is well.
@@ -41,7 +47,7 @@ class Health:
         """
         if now - told > ALIVE:
             return f"the service has not been heard of since {_stamp(told)}"
-        if self.exit_code is not None and self.exit_code not in WELL:
+        if self.has_failed:
             return f"the night that ended {_stamp(self.ended)} failed (exit code {self.exit_code})"
         last = self.begun or self.started
         if now - last > NIGHT:

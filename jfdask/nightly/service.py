@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Protocol
 
-from jfdask.nightly.health import WELL, Health
+from jfdask.nightly.health import LOCKED, WELL, Health
 from jfdask.nightly.schedule import next_night
 from jfdask.nightly.signals import Signals
 
@@ -138,12 +138,16 @@ class Service:
             self._end(code, now)
 
     def _end(self, code: int, now: datetime, why: str = "the reason stands above") -> None:
-        self._ended, self._exit_code = now, code
+        # A night that was killed leaves its lock until the lease ends: it is still the failed one.
+        has_failed = code not in WELL or (code == LOCKED and self.health.has_failed)
+        self._ended = now
+        if code != LOCKED or not has_failed:
+            self._exit_code = code
         if code < 0:
             why = f"killed by {_signal_name(code)}"
         if code == -signal.SIGKILL:
             why += ", as the kernel does when memory runs out"
-        if code not in WELL and self._plan.retry is not None:
+        if has_failed and self._plan.retry is not None:
             self._retry_at = now + self._plan.retry
         told = _TOLD.get(code, f"The night failed, {why}")
         took = _length(now - (self._begun or now))

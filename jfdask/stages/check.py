@@ -7,10 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from dask.utils import parse_bytes
-
 from jfdask.cluster.connect import connect as connect_cluster
-from jfdask.cluster.connect import n_local_workers
+from jfdask.cluster.connect import memory_limit_of, n_local_workers
 from jfdask.cluster.remote import SCHEMES, security_of
 from jfdask.errors import JfdaskError, SettingsError, StoreError
 from jfdask.jellyfin.connection import connect, server_of
@@ -58,7 +56,7 @@ def refuse_bad_settings(settings: Settings) -> None:
         partial(_settings, settings),
         partial(_local_store, settings),
         partial(_cluster_address, settings),
-        partial(_memory_limit, settings),
+        partial(memory_limit_of, settings.cluster),
     ]
     looks += [partial(_key, household, settings) for household in settings.households]
     problems = []
@@ -93,16 +91,6 @@ def _cluster_address(settings: Settings) -> None:
         )
     if address.startswith(SCHEMES):
         security_of(settings.cluster)
-
-
-def _memory_limit(settings: Settings) -> None:
-    limit = settings.cluster.memory_limit
-    try:
-        parse_bytes("0" if limit == "auto" else limit)
-    except ValueError:
-        raise SettingsError(
-            f"cluster.memory_limit: {limit!r} is no size; expected auto, or one such as 2GiB."
-        ) from None
 
 
 def _look(what: str, look: Callable[[], str]) -> Finding:

@@ -85,6 +85,14 @@ def test_a_scheduler_by_its_address(client):
         assert other.submit(sum, [1, 2]).result() == 3
 
 
+def test_a_limit_of_memory_that_is_no_size():
+    with (
+        pytest.raises(SettingsError, match="cluster.memory_limit: 'lots' is no size"),
+        connect(ClusterSettings(memory_limit="lots")),
+    ):
+        pass
+
+
 def test_what_is_no_cluster():
     with pytest.raises(SettingsError, match="is no cluster"), connect(ClusterSettings(address="x")):
         pass

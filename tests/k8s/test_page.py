@@ -10,6 +10,8 @@ from importlib.resources import files
 import pytest
 import yaml
 
+from jfdask.settings import StoreSettings
+
 from .conftest import ROOT
 
 OVERLAY = "k8s/overlays/home"  # a copy of the example's
@@ -144,8 +146,10 @@ def test_its_numbers_are_the_manifests(page, cluster, applied, pods):
     [job] = [one for one in applied if one["kind"] == "CronJob"]
     assert cluster["spec"]["idleTimeout"] == 30 * 60
     assert "no task for 30 minutes" in page
-    assert job["spec"]["jobTemplate"]["spec"]["backoffLimit"] == 2
-    assert "started again, twice at most" in page
+    assert job["spec"]["jobTemplate"]["spec"]["backoffLimit"] == 4
+    assert "started again, four times at most" in page
+    # Kubernetes waits 10 s, 20 s, 40 s, 80 s: the last try comes after a dead night's lease.
+    assert sum(10 * 2**i for i in range(4)) > StoreSettings().lock_seconds
     asked = {w: p["spec"]["containers"][0]["resources"]["requests"] for w, p in pods.items()}
     assert (asked["worker"]["cpu"], asked["worker"]["memory"]) == ("1", "2Gi")
     for which in ("night", "scheduler"):

@@ -155,6 +155,21 @@ class TestTryingAgain:
         world.pass_time(12 * HOUR)
         assert len(world.nights) == 1
 
+    def test_until_the_lock_of_a_killed_night_is_free(self):
+        world = World(retry=timedelta(minutes=1))
+        world.pass_time(15.5 * HOUR)
+        world.end_night(-9)
+        for _ in range(2):
+            world.pass_time(2 * MINUTE)
+            world.end_night(75)
+            assert world.service.health.has_failed
+            assert "tried again: " in world.said[-1]
+        world.pass_time(2 * MINUTE)
+        world.end_night(0)
+        assert not world.service.health.has_failed
+        world.pass_time(12 * HOUR)
+        assert len(world.begun) == 4
+
     def test_the_next_night_takes_its_place(self):
         world = World(retry=20 * HOUR)
         world.pass_time(15.5 * HOUR)
