@@ -4,10 +4,11 @@
                                 [--plays 150] [--out FILE.json]
 
 Each household has a demo server of its own that answers with the latencies of a real one;
-histories are drawn from planted tastes. A night is all four stages with default settings on
-two workers, with a cluster and an empty store of its own for each number of people.
+histories are drawn from planted tastes. A night is all stages with default settings on two
+workers, with a cluster and an empty store of its own for each number of people; but no forest's
+settings are searched for, which is done where there is no pool, for few people, alone.
 
-Printed as JSON, by number of people: `seconds` of the four stages; `share`, the seconds a
+Printed as JSON, by number of people: `seconds` of the stages; `share`, the seconds a
 person to those of the smallest night (1: linear); `tasks_per_person` and `bytes_per_person`,
 all that the scheduler was told and told others, but for what goes by the clock, which
 `heartbeat_bytes_per_person` tells; `worker_peak_mb`, the most memory that one worker ever
@@ -100,6 +101,7 @@ def settings_of(folder: Path, urls: Sequence[str], key: str) -> Settings:
         {
             "store": {"url": str(folder / "store")},
             "cluster": {"workers": N_WORKERS, "dashboard_port": 0},
+            "train": {"search": "off"},
             "households": households,
         }
     )

@@ -22,9 +22,14 @@ from .people import Person
 _HERE, _JFDASK = Path(__file__).parent, Path(jfdask.__file__).parent
 #: What every figure depends on, and what those of jfdask's own models do, too.
 _SOURCES = (
+    _HERE.parent / "quality.py",
     *(_HERE / f"{name}.py" for name in ("reading", "people", "world", "baselines", "figures")),
     *(_JFDASK / name for name in ("features", "tables.py", "jellyfin/parsing.py")),
     *(_JFDASK / name for name in ("jellyfin/fields.py", "stages/fetch/assemble.py")),
+    *(
+        _JFDASK / "model" / f"{name}.py"
+        for name in ("calibration", "catalogue", "history", "holdout", "labels", "metrics")
+    ),
 )
 _MODEL_SOURCES = (_HERE / "ours.py", _JFDASK / "model")
 

@@ -1,22 +1,27 @@
-"""What can be said of a list for somebody who has played nothing: see ``jfdask.model.prior``.
-
-What others of the household like has no part in it.
-"""
+"""What can be said of a list for somebody who has played nothing: see ``jfdask.model.prior``."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from jfdask.model.facts import Facts
-from jfdask.model.inputs import Ints
+from jfdask.model.inputs import Bools, Ints
 from jfdask.model.reasons import Reason
 
 
-def newcomer_reasons(candidates: Ints, facts: Facts) -> list[list[Reason]]:
-    """Return, for each candidate, the one honest reason there is."""
+def newcomer_reasons(candidates: Ints, facts: Facts, much_played: Bools) -> list[list[Reason]]:
+    """Return, for each candidate, the honest reasons there are.
+
+    Parameters
+    ----------
+    much_played
+        Whether others play each candidate more than most movies, shape (n_candidates,).
+    """
+    by_others = Reason("general", "Others play it more than most films.", 0.0)
     return [
-        [_reason(float(facts.community_rating[p]), float(facts.critic_rating[p]))]
-        for p in candidates
+        [by_others] * bool(much)
+        + [_reason(float(facts.community_rating[p]), float(facts.critic_rating[p]))]
+        for p, much in zip(candidates, much_played, strict=True)
     ]
 
 

@@ -14,7 +14,7 @@ from jfdask.model.facts import Facts
 from jfdask.model.fallback import newcomer_reasons
 from jfdask.model.forest import AffinityClassifier, clipped
 from jfdask.model.history import History
-from jfdask.model.inputs import Features, Floats, Ints
+from jfdask.model.inputs import Bools, Features, Floats, Ints
 from jfdask.model.parts import Parts
 from jfdask.model.personal import Kind, Learned, Played
 from jfdask.model.pooled_classifiers import PooledFavorite, PooledPlayed
@@ -38,6 +38,11 @@ SCORE_MEANINGS: Mapping[Kind, str] = {
     "seed": "0 to 1, for the order alone: how much like what gets loved, by the original method",
     "played-only": "0 to 1, for the order alone: how much like what gets played, and well rated",
     "newcomer": "0 to 1, for the order alone: how well rated by the public, and known to be",
+}
+#: The same where many people tell what is thought of a movie anyway.
+CROWDS_MEANINGS: Mapping[Kind, str] = {
+    "played-only": "0 to 1, for the order alone: how much like what gets played, and others love",
+    "newcomer": "0 to 1, for the order alone: how much others play and love it",
 }
 
 
@@ -77,7 +82,8 @@ def recommend(
     candidates, scores, chance = candidates[order], scores[order], chance[order]
     first = candidates[:EXPLAINED]
     if learned.kind == "newcomer":
-        reasons = newcomer_reasons(first, facts)
+        much_played = _much_played(learned, catalogue)[first]
+        reasons = [some[:n_reasons] for some in newcomer_reasons(first, facts, much_played)]
     else:
         parts = score_parts(learned, catalogue, first)
         reasons = explain(
@@ -85,7 +91,8 @@ def recommend(
         )
     reasons += [[] for _ in candidates[EXPLAINED:]]
     frame = _frame(history, facts, candidates, scores, chance, reasons)
-    return frame, SCORE_MEANINGS[learned.kind]
+    meanings = {**SCORE_MEANINGS, **(CROWDS_MEANINGS if learned.others is not None else {})}
+    return frame, meanings[learned.kind]
 
 
 def score_movies(
@@ -151,6 +158,14 @@ def _played_odds(learned: Learned, catalogue: Catalogue, candidates: Ints) -> Fl
     if learned.played is not None:
         odds += share * logit(clipped(learned.played.predict_proba(candidates)[:, 1]))
     return odds
+
+
+def _much_played(learned: Learned, catalogue: Catalogue) -> Bools:
+    """Tell which movies others play more than they play most, shape (n_movies,)."""
+    if learned.others is None:
+        return np.zeros(catalogue.n_movies, dtype=np.bool_)
+    log_odds = learned.others.played_log_odds(catalogue)
+    return np.asarray(log_odds > np.median(log_odds))
 
 
 def _played_share(played: Played | None) -> float:

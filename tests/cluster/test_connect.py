@@ -87,7 +87,7 @@ def test_a_scheduler_by_its_address(client):
 
 def test_a_limit_of_memory_that_is_no_size():
     with (
-        pytest.raises(SettingsError, match="cluster.memory_limit: 'lots' is no size"),
+        pytest.raises(SettingsError, match=r"cluster\.memory_limit: 'lots' is no size"),
         connect(ClusterSettings(memory_limit="lots")),
     ):
         pass

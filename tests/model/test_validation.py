@@ -1,10 +1,12 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from jfdask.model.calibration import Calibration
 from jfdask.model.forest import AffinityClassifier
+from jfdask.model.labels import Labels
 from jfdask.model.validation import validate
 
 OPTIONS = {"held_out": 0.2, "n_folds": 5, "random_state": 42}
@@ -81,3 +83,18 @@ def test_what_is_not_measured_is_calibrated_as_most_people(library):
     found = validated(few, library, model)
     assert (found.metrics, found.reliability) == ({}, None)
     assert found.calibration == Calibration()
+
+
+def test_of_labels_that_are_not_in_every_fold_nothing_is_measured(library):
+    """Nearly everything is a favourite, one thing is not, and one play tells nothing."""
+    played = np.arange(0, 420, 10)
+    liked = np.arange(len(played)) > 1
+    kinds = set()
+    for number in range(12):
+        history = library.history(f"user{number}", played, liked)
+        labelled = np.arange(len(played)) != 1
+        weight = np.full(len(played) - 1, 1.0)
+        labels = Labels(played[labelled], liked[labelled], weight)
+        found = figures(library, replace(history, labels=labels))
+        kinds.add(bool(found))
+    assert False in kinds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -9,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from jfdask.errors import DataError
 from jfdask.model.crowd import N_GROUPS
 from jfdask.model.grid import chosen_params
 from jfdask.model.holdout import stable_fractions
@@ -27,6 +27,8 @@ from jfdask.stages.units import Night
 from jfdask.stages.window import Call, Work, values
 from jfdask.store.documents import decode_json
 from jfdask.store.tables import encode_json
+
+logger = logging.getLogger(__name__)
 
 #: Plays that a search sees at most: some 40 MB in every worker process.
 MOST_PLAYS = 100_000
@@ -78,10 +80,7 @@ def search(
 ) -> dict[str, Any]:
     """Return what was tried, how good it was, and what is best; of a broken off night, if there.
 
-    Raises
-    ------
-    DataError
-        A candidate, or the search as a whole, failed.
+    If a candidate fails, nothing is chosen.
     """
     key = making.key(_FOUND)
     if _FOUND in making.names():
@@ -98,7 +97,9 @@ def search(
     scores = np.asarray(results["mean_test_score"])
     by_fold = np.array([results[f"split{i}_test_score"] for i in range(len(sizes))])
     if (by_fold <= FAILED).any():
-        raise DataError("Candidates of the search for the pool failed.")
+        # Tonight's pool is learned with the settings that need no search.
+        logger.warning("Candidates of the search for the pool failed: the defaults stay.")
+        return {"n_plays": sum(sizes), "candidates": [], "auc": [], "chosen": {}}
     chosen = chosen_params(results, len(sizes), {"favorite_params": None})["favorite_params"]
     found = {
         "n_plays": sum(sizes),

@@ -19,6 +19,7 @@ from jfdask.model.crowd import N_GROUPS, Crowds, Member, crowds_of, group_of
 from jfdask.model.films import films_of
 from jfdask.model.history import history_of
 from jfdask.model.holdout import stable_fractions
+from jfdask.model.labels import graded
 from jfdask.model.pooled import FEWEST_PLAYS, PooledModel, training_rows_of
 from jfdask.stages.files import CHOICE, FEATURIZE, FETCH, MOVIES_TABLE, PLAYS_TABLE, POOL
 from jfdask.stages.household import KEPT, features, history
@@ -61,18 +62,22 @@ class Headcount:
 
 def count_people(place: Place) -> Headcount:
     """Return how much there is to learn from in a household."""
-    people = dict(_people(place))
     files = reader(place, FETCH).manifest.files
-    made_of = {user_id: files[person(user_id, PLAYS_TABLE)].sha256 for user_id in people}
+    made_of, n_plays, n_liked = {}, 0, 0
+    for user_id, plays in _people(place):
+        made_of[user_id] = files[person(user_id, PLAYS_TABLE)].sha256
+        played = plays["played"].to_numpy(dtype=bool)
+        n_plays += int(played.sum())
+        liked, weight = graded(user_id, plays)
+        n_liked += int((liked & (weight > 0)).sum())
+    who = list(made_of)
     made_of[""] = files[MOVIES_TABLE].sha256
     made_of |= reader(place, FEATURIZE).manifest.checksums("matrix-")
-    played = [plays["played"].to_numpy(dtype=bool) for plays in people.values()]
-    liked = [plays["is_favorite"].to_numpy(dtype=bool) for plays in people.values()]
     return Headcount(
-        n_people=len(people),
-        n_plays=int(sum(p.sum() for p in played)),
-        n_liked=int(sum((p & y).sum() for p, y in zip(played, liked, strict=True))),
-        who=sha256_of(encode_json(list(people))),
+        n_people=len(who),
+        n_plays=n_plays,
+        n_liked=n_liked,
+        who=sha256_of(encode_json(who)),
         digest=sha256_of(encode_json(made_of)),
     )
 

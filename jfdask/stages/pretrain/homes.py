@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from jfdask.errors import DumpError, MissingArtifact
+from jfdask.errors import DamagedArtifact, DumpError, MissingArtifact, NewerArtifact
 from jfdask.model.films import positions_of
 from jfdask.stages.files import FEATURIZE, FETCH, MOVIES_TABLE
 from jfdask.stages.places import Place
@@ -19,6 +20,8 @@ from jfdask.store.keys import MANIFEST, run_key
 from jfdask.store.manifests import Manifest, load_unit
 from jfdask.store.runs import run_ids
 from jfdask.tables import MOVIES
+
+logger = logging.getLogger(__name__)
 
 #: Films that a library and a dump must have in common.
 FEWEST_IN_COMMON = 200
@@ -59,6 +62,9 @@ def featurized_homes(store: Store, wanted: Sequence[str]) -> list[Home]:
                 unit = load_unit(store, run_id, FEATURIZE, name)
                 load_unit(store, run_id, FETCH, name)
             except MissingArtifact:
+                continue
+            except (DamagedArtifact, NewerArtifact) as error:
+                logger.warning("%s", error)
                 continue
             found[name] = Home(Place(store.address, run_id, name), _digest(unit))
     if not found:
