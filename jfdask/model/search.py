@@ -34,11 +34,12 @@ from jfdask.model.positions import plain_positions
 
 @dataclass(frozen=True, eq=False)
 class SearchRows:
-    """All rows that a household's search may see. Held-out plays are not among them."""
+    """All labels that a household's search may see. Held-out plays are not among them."""
 
     person: Ints  # (n_rows,) code of the person
     movie: Ints  # (n_rows,) position in the catalogue
     liked: Bools  # (n_rows,)
+    weight: Floats  # (n_rows,) what each label is worth
     features: Any  # what the searched estimator's features load
 
     def __len__(self) -> int:
@@ -61,7 +62,7 @@ def search_rows(
     held_out: float,
     min_favorites: float,
 ) -> SearchRows:
-    """Return the rows of all people who have enough of either class.
+    """Return the labels of all people who have enough of either class.
 
     Parameters
     ----------
@@ -74,26 +75,32 @@ def search_rows(
     held_out
         Share of each person's plays that no search sees.
     min_favorites
-        Favourites, and plays that are none, that a person needs to take part.
+        Liked movies, and others, that a person needs to take part.
     """
-    people, movies, likes = [], [], []
+    people, movies, likes, weights = [], [], [], []
     for code, history in enumerate(sorted(histories, key=lambda h: h.user_id)):
-        ids = movie_ids[history.played]
+        taste = history.taste
+        ids = movie_ids[taste.positions]
         seen = ~is_held_out(history.user_id, ids, held_out)
-        liked, played, ids = history.liked[seen], history.played[seen], ids[seen]
+        liked, positions, ids = taste.liked[seen], taste.positions[seen], ids[seen]
         if min(liked.sum(), (~liked).sum()) < max(min_favorites, 2):
             continue
         # Liked ones first, each kind in the order of a hash: any stride is a stratified fold.
         hashes = stable_fractions(f"search rows of {history.user_id}", ids)
         order = np.lexsort((ids, hashes, ~liked))
-        people.append(np.full(len(played), code, dtype=np.int64))
-        movies.append(played[order])
+        people.append(np.full(len(positions), code, dtype=np.int64))
+        movies.append(positions[order])
         likes.append(liked[order])
+        weights.append(taste.weight[seen][order])
     if not people:
         nothing = np.empty(0, dtype=np.int64)
-        return SearchRows(nothing, nothing, np.empty(0, dtype=np.bool_), features)
+        return SearchRows(nothing, nothing, np.empty(0, dtype=np.bool_), np.empty(0), features)
     return SearchRows(
-        np.concatenate(people), np.concatenate(movies), np.concatenate(likes), features
+        np.concatenate(people),
+        np.concatenate(movies),
+        np.concatenate(likes),
+        np.concatenate(weights),
+        features,
     )
 
 
@@ -163,7 +170,7 @@ class HouseholdClassifier(ClassifierMixin, BaseEstimator):
             self.fitted_[int(code)] = (
                 float(liked.mean())
                 if liked.all() or not liked.any()
-                else self._inner(rows).fit(rows.movie[own], liked)
+                else self._inner(rows).fit(rows.movie[own], liked, sample_weight=rows.weight[own])
             )
         return self
 

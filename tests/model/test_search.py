@@ -1,5 +1,5 @@
 import pickle
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -10,6 +10,7 @@ from sklearn.model_selection import GridSearchCV
 from jfdask.model.forest import AffinityClassifier
 from jfdask.model.holdout import is_held_out
 from jfdask.model.inputs import InMemory
+from jfdask.model.labels import Labels
 from jfdask.model.search import HouseholdClassifier, RowFolds, score_people, search_rows
 from jfdask.model.seed import SeedClassifier
 
@@ -48,6 +49,26 @@ def test_every_fold_is_stratified_within_every_person(rows):
             for kind in (rows.liked, ~rows.liked):
                 n, of_test = (own & kind).sum(), (own & kind)[test].sum()
                 assert n // 5 <= of_test <= n // 5 + 1
+
+
+def test_rows_are_of_labels_not_of_plays(library):
+    """What was given up takes part, and plays that nothing is known of do not."""
+    known = []
+    for history in histories(library):
+        given_up = history.unplayed[:20]
+        positions = np.sort(np.r_[history.played[::2], given_up])
+        liked = np.isin(positions, history.played[history.liked])
+        weight = np.where(np.isin(positions, given_up), 0.5, 1.0)
+        known.append(replace(history, labels=Labels(positions, liked, weight)))
+    ids = library.features.movie_ids
+    rows = search_rows(known, ids, library.features, held_out=0.0, min_favorites=5)
+    for code, history in enumerate(sorted(known, key=lambda h: h.user_id)):
+        own = rows.person == code
+        order = np.argsort(rows.movie[own])
+        np.testing.assert_array_equal(rows.movie[own][order], history.labels.positions)
+        np.testing.assert_array_equal(rows.liked[own][order], history.labels.liked)
+        np.testing.assert_array_equal(rows.weight[own][order], history.labels.weight)
+    HouseholdClassifier(InMemory(rows), AffinityClassifier()).fit(np.arange(len(rows)))
 
 
 def test_held_out_plays_are_not_among_the_rows(library, rows):
