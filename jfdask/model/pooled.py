@@ -42,7 +42,7 @@ class PooledRows:
 
     X: np.ndarray[Any, np.dtype[np.float32]]  # (n_rows, len(columns))
     columns: tuple[str, ...]
-    played: Bools  # (n_rows,) or a movie she left
+    played: Bools  # (n_rows,) or of another label; else a movie she left
     liked: Bools  # (n_rows,)
     weight: Floats | None = None  # (n_rows,) what each label is worth, 0: none; None: all 1
     contrast: Bools | None = None  # (n_rows,) what P(played) is learned from; None: all
@@ -199,9 +199,10 @@ class PooledModel(BaseEstimator):
         return self.fit_favorite(people).fit_played(people)
 
     def fit_favorite(self, people: Sequence[PooledRows]) -> PooledModel:
-        """Learn P(favourite) alone; NotEnoughPlays if there are no plays."""
-        self.columns_, labels, kept = self._looked_through(people)
-        known = [k[r.played[k] & (_weight(r)[k] > 0)] for r, k in zip(labels, kept, strict=True)]
+        """Learn P(favourite) alone, of what has a label; NotEnoughPlays if there are no rows."""
+        self.columns_, labels = _looked_through(people)
+        known = [np.flatnonzero(rows.played & (_weight(rows) > 0)) for rows in labels]
+        known = _sampled(known, self.random_state)
         liked = np.concatenate([r.liked[k] for r, k in zip(labels, known, strict=True)])
         weight = np.concatenate([_weight(r)[k] for r, k in zip(labels, known, strict=True)])
         self.favorite_ = None
@@ -213,26 +214,18 @@ class PooledModel(BaseEstimator):
 
     def fit_played(self, people: Sequence[PooledRows]) -> PooledModel:
         """Learn P(played) alone; NotEnoughPlays if everything was played, or nothing."""
-        self.columns_, labels, kept = self._looked_through(people)
+        self.columns_, labels = _looked_through(people)
         kept = [
-            k if r.contrast is None else k[r.contrast[k]] for r, k in zip(labels, kept, strict=True)
+            np.arange(len(r.played)) if r.contrast is None else np.flatnonzero(r.contrast)
+            for r in labels
         ]
+        kept = _sampled(kept, self.random_state)
         played = np.concatenate([r.played[k] for r, k in zip(labels, kept, strict=True)])
         if played.all() or not played.any():
             raise NotEnoughPlays("Everything was played, or nothing: P(played) needs both.")
         X = _gathered(people, kept, self.columns_)
         self.played_ = self._trees(_PLAYED_TREES, self.played_params, X, played)
         return self
-
-    def _looked_through(
-        self, people: Sequence[PooledRows]
-    ) -> tuple[tuple[str, ...], list[PooledRows], list[Ints]]:
-        """Return the columns, everybody's labels without X, and which rows of each are kept."""
-        labels = [replace(rows, X=np.empty((len(rows.X), 0), np.float32)) for rows in people]
-        if not any(len(rows.played) for rows in labels):
-            raise NotEnoughPlays("There are no plays to learn from, of anybody.")
-        columns = tuple(dict.fromkeys(c for rows in labels for c in rows.columns))
-        return columns, labels, _sampled(labels, self.random_state)
 
     def favorite(self, rows: PooledRows) -> Floats | None:
         """Return P(favourite) of rows, shape (n_rows,); None if that was not learned."""
@@ -285,18 +278,24 @@ _PLAYED_TREES: dict[str, Any] = {
 }
 
 
-def _sampled(people: Sequence[PooledRows], random_state: int) -> list[Ints]:
-    """Return which rows of each are kept: all, or a sample of each above the cap."""
-    total = sum(len(rows.played) for rows in people)
-    share = min(1.0, MOST_ROWS / max(total, 1))
-    kept = []
-    for number, rows in enumerate(people):
-        salt = f"pooled sample {random_state} {number}"
-        all_rows = np.arange(len(rows.played), dtype=np.int64)
-        if share < 1 and len(all_rows):
-            all_rows = all_rows[stable_fractions(salt, map(str, all_rows)) < share]
-        kept.append(all_rows)
-    return kept
+def _looked_through(people: Sequence[PooledRows]) -> tuple[tuple[str, ...], list[PooledRows]]:
+    """Return the columns, and everybody's labels without X."""
+    labels = [replace(rows, X=np.empty((len(rows.X), 0), np.float32)) for rows in people]
+    if not any(len(rows.played) for rows in labels):
+        raise NotEnoughPlays("There are no plays to learn from, of anybody.")
+    return tuple(dict.fromkeys(c for rows in labels for c in rows.columns)), labels
+
+
+def _sampled(rows: Sequence[Ints], random_state: int) -> list[Ints]:
+    """Return which of each one's rows are kept: all, or a sample of each above the cap."""
+    share = MOST_ROWS / max(sum(map(len, rows)), 1)
+    if share >= 1:
+        return list(rows)
+    salt = f"pooled sample {random_state}"
+    return [
+        own[stable_fractions(f"{salt} {number}", map(str, own)) < share]
+        for number, own in enumerate(rows)
+    ]
 
 
 def _gathered(

@@ -32,7 +32,7 @@ class Health:
 
     @property
     def has_failed(self) -> bool:
-        """Whether the last night that did anything failed."""
+        """Whether the last night that has ended failed; one that finds its lock is none."""
         return self.exit_code is not None and self.exit_code not in WELL
 
     def complaint(self, told: datetime, now: datetime) -> str | None:

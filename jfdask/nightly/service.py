@@ -140,9 +140,8 @@ class Service:
     def _end(self, code: int, now: datetime, why: str = "the reason stands above") -> None:
         # A night that was killed leaves its lock until the lease ends: it is still the failed one.
         has_failed = code not in WELL or (code == LOCKED and self.health.has_failed)
-        self._ended = now
         if code != LOCKED or not has_failed:
-            self._exit_code = code
+            self._ended, self._exit_code = now, code
         if code < 0:
             why = f"killed by {_signal_name(code)}"
         if code == -signal.SIGKILL:

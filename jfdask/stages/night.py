@@ -206,12 +206,13 @@ def _begin(night: Night, first: str, is_new: bool) -> dict[str, UnitReport]:
 def _require_somebody(night: Night, reports: Mapping[str, UnitReport]) -> None:
     """Raise SettingsError if the people that are asked for are in none of the households."""
     wanted = night.selection.users
-    names = [n for n, r in reports.items() if r.status != "failed" and not r.is_carried]
-    if not wanted or not names:
-        return
+    tonights = [report for report in reports.values() if not report.is_carried]
+    if not wanted or any(report.status == "failed" for report in tonights):
+        return  # she may be where nobody could look
+    names = [report.household for report in tonights]
     calls = {n: _one(Call(who_is_there, (night.place(n), wanted), "")) for n in names}
     found = {n: one for n, one in night.drive(calls, 1).items() if isinstance(one, People)}
-    if any(people.chosen for people in found.values()):
+    if len(found) < len(names) or any(people.chosen for people in found.values()):
         return
     there = "; ".join(f"in {n}: {', '.join(people.names)}" for n, people in found.items())
     raise SettingsError(f"Nobody is called {' or '.join(wanted)}; there are {there or 'none'}.")

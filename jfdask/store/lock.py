@@ -164,7 +164,7 @@ class Lock:
             if self._under_claim(found, lambda: self._write(self._renewed())):
                 return True
             self._stop.wait(_PAUSE_SECONDS)
-        return False
+        raise StoreError(f"Others are at the lock of the store {self._store.url}.")
 
     def _keep_renewing(self) -> None:
         pause = self._seconds / 3

@@ -5,8 +5,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jfdask.model.history import history_of
+from jfdask.model.others import Pool
 from jfdask.model.personal import LearnOptions, fit, learn
-from jfdask.model.personal_list import EXPLAINED, recommend, score_movies
+from jfdask.model.personal_list import (
+    CROWDS_MEANINGS,
+    EXPLAINED,
+    SCORE_MEANINGS,
+    recommend,
+    score_movies,
+)
+from jfdask.model.pooled import PooledModel, training_rows_of
 from jfdask.tables import RECOMMENDATIONS
 
 QUICK = LearnOptions(params={"n_estimators": 15, "repetitions": 1})
@@ -93,3 +101,23 @@ def test_the_probability_is_the_calibrated_one_and_missing_without_a_model(
     nobody = library.history("cora", np.array([], dtype=int), [])
     newcomer, _ = listed(nobody, learn(nobody, library.features, QUICK))
     assert newcomer["p_favorite"].isna().all()
+
+
+def test_a_newcomer_with_a_crowd_is_told_of_it(library, histories, crowds):
+    catalogue, everybody = library.catalogue, crowds(histories)
+    rows = [training_rows_of(catalogue, everybody.of(h.user_id), h, 42) for h in histories[:6]]
+    pool = Pool(PooledModel({"max_iter": 3}, {"max_iter": 3}).fit(rows), everybody)
+    nobody = library.history("new", np.empty(0, dtype=np.int64), np.empty(0, dtype=np.bool_))
+    for taught, meanings in ((pool, CROWDS_MEANINGS), (None, SCORE_MEANINGS)):
+        learned = fit(nobody, library.features, LearnOptions(), pool=taught)
+        frame, meaning = recommend(learned, nobody, library.features, library.facts)
+        assert meaning == meanings["newcomer"]
+        told = {row.movie_id for row in frame.itertuples() if "general" in row.reason_kinds}
+        if taught is None:
+            assert not told
+            continue
+        odds = taught.of("new").played_log_odds(catalogue)
+        often = set(catalogue.movie_ids[odds > np.median(odds)])
+        assert told == often & set(frame["movie_id"][:EXPLAINED])
+        one, _ = recommend(learned, nobody, library.features, library.facts, n_reasons=1)
+        assert one["reasons"][:EXPLAINED].map(len).eq(1).all()

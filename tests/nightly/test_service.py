@@ -162,7 +162,7 @@ class TestTryingAgain:
         for _ in range(2):
             world.pass_time(2 * MINUTE)
             world.end_night(75)
-            assert world.service.health.has_failed
+            assert "(exit code -9)" in world.service.health.complaint(world.now, world.now)
             assert "tried again: " in world.said[-1]
         world.pass_time(2 * MINUTE)
         world.end_night(0)

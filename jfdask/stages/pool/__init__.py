@@ -97,7 +97,16 @@ def _choose(night: Night, households: Sequence[str]) -> tuple[Choice, str | None
             problems.append(f"Nothing was learned of all people together tonight: {outcome}")
         else:
             choice = outcome
+            if _search_failed(find_pool(night.store, str(choice.prefix))):
+                problems.append(
+                    "The search for settings of the pool's trees failed, see the workers' log: "
+                    "the usual ones stay."
+                )
     return choice, " ".join(problems) or None
+
+
+def _search_failed(pool: FoundPool | None) -> bool:
+    return pool is not None and bool(pool.summary.get("search", {}).get("failed"))
 
 
 def _of_our_own(night: Night, counts: Mapping[str, Headcount]) -> Choice | JfdaskError:
@@ -107,7 +116,11 @@ def _of_our_own(night: Night, counts: Mapping[str, Headcount]) -> Choice | Jfdas
         "code": code_version(),
     }
     earlier = _earlier(night)
-    if earlier is not None and is_fresh(earlier.summary, settings, people):
+    if (
+        earlier is not None
+        and not _search_failed(earlier)
+        and is_fresh(earlier.summary, settings, people)
+    ):
         return Choice(earlier.prefix, earlier.sha256)
     digests = {name: count.digest for name, count in counts.items()}
     made_of = sha256_of(encode_json({"settings": settings, "people": digests}))

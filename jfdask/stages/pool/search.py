@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from jfdask.errors import DataError
 from jfdask.model.crowd import N_GROUPS
 from jfdask.model.grid import chosen_params
 from jfdask.model.holdout import stable_fractions
@@ -80,26 +81,30 @@ def search(
 ) -> dict[str, Any]:
     """Return what was tried, how good it was, and what is best; of a broken off night, if there.
 
-    If a candidate fails, nothing is chosen.
+    If it fails, or a candidate does, nothing is chosen, and that stands there (``failed``).
     """
     key = making.key(_FOUND)
     if _FOUND in making.names():
         return dict(decode_json(making.store.read(key), key))
     seed = settings.random_state
     tried = pooled_candidates(settings.pool_candidates, seed)
-    results = cross_validated(
-        PooledClassifier(SampleSource(making), random_state=seed),
-        {"favorite_params": tried},
-        GroupFolds(sizes),
-        sum(sizes),
-        topic,
-    )
+    failed = {"n_plays": sum(sizes), "candidates": [], "auc": [], "chosen": {}, "failed": True}
+    try:
+        results = cross_validated(
+            PooledClassifier(SampleSource(making), random_state=seed),
+            {"favorite_params": tried},
+            GroupFolds(sizes),
+            sum(sizes),
+            topic,
+        )
+    except DataError as error:
+        logger.warning("The search for settings of the pool failed: %s", error)
+        return failed
     scores = np.asarray(results["mean_test_score"])
     by_fold = np.array([results[f"split{i}_test_score"] for i in range(len(sizes))])
     if (by_fold <= FAILED).any():
-        # Tonight's pool is learned with the settings that need no search.
-        logger.warning("Candidates of the search for the pool failed: the defaults stay.")
-        return {"n_plays": sum(sizes), "candidates": [], "auc": [], "chosen": {}}
+        logger.warning("Candidates of the search for settings of the pool failed.")
+        return failed
     chosen = chosen_params(results, len(sizes), {"favorite_params": None})["favorite_params"]
     found = {
         "n_plays": sum(sizes),

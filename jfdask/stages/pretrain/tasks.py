@@ -23,7 +23,7 @@ from jfdask.ratings.rows import Layout, parse_ratings
 from jfdask.stages.files import FETCH, MOVIES_TABLE
 from jfdask.stages.household import features
 from jfdask.stages.places import Place
-from jfdask.stages.pooled_rows import decode_rows, encode_rows
+from jfdask.stages.pooled_rows import beneath, decode_rows, encode_rows
 from jfdask.stages.pools import (
     PRIOR,
     UNKNOWN,
@@ -154,13 +154,7 @@ def make_rows(
         hidden = stable_fractions(f"unknown to {member.user_id}", catalogue.movie_ids) < HIDDEN
         known = crowd_at(crowd, np.where(hidden, UNKNOWN, in_crowd))
         made.append(_of_any_household(training_rows_of(catalogue, known, history, seed)))
-    rows = PooledRows(
-        np.concatenate([rows.X for rows in made]),
-        made[0].columns,
-        np.concatenate([rows.played for rows in made]),
-        np.concatenate([rows.liked for rows in made]),
-    )
-    work.write(rows_file(index), encode_rows(rows))
+    work.write(rows_file(index), encode_rows(beneath(made)))
 
 
 def fit(work: Workplace, n_parts: int, seed: int) -> None:

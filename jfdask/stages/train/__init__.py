@@ -65,9 +65,10 @@ def _plan(place: Place, *, night: Night) -> Work[Plan]:  # noqa: ARG001
 def _work(place: Place, _: Plan, *, night: Night, pooled: Mapping[str, UnitReport]) -> Work[Draft]:
     settings, users = night.settings.train, night.selection.users
     [people] = values((yield [Call(who_is_there, (place, users), "")]))
-    if pooled[place.household].summary.get("pool") is None:
+    has_pool = pooled[place.household].summary.get("pool") is not None
+    if people.chosen and not has_pool:
         searched = yield from parameters(place, people.user_ids, night)
-    else:  # nobody has a forest of her own
+    else:  # nobody has a forest of her own, or everybody keeps hers
         searched = Parameters({}, {"searched": 0})
 
     def call(chunk: Sequence[str]) -> Call:

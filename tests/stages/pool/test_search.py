@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from jfdask.cluster.connect import connect
+from jfdask.errors import DataError
 from jfdask.model.pooled import PooledRows
 from jfdask.settings import ClusterSettings, StoreSettings, TrainSettings
 from jfdask.stages.pool import search as module
@@ -94,3 +95,18 @@ def test_any_number_of_workers_finds_the_same(making, client):
 def test_what_was_found_is_not_searched_for_again(making):
     making.store.write(making.key("search.json"), json.dumps({"chosen": {"a": 1}}).encode())
     assert search(making, (10, 10), SETTINGS, "topic") == {"chosen": {"a": 1}}
+
+
+@pytest.mark.parametrize("how", ["raises", "a candidate"])
+def test_a_search_that_fails_says_so_and_chooses_nothing(making, monkeypatch, how):
+    def fails(*_):
+        if how == "raises":
+            raise DataError("no room")
+        scores = {f"split{i}_test_score": np.array([0.7, module.FAILED]) for i in range(2)}
+        return {"mean_test_score": np.array([0.7, 0.0]), **scores}
+
+    monkeypatch.setattr(module, "cross_validated", fails)
+    found = search(making, (10, 10), SETTINGS, "topic")
+    assert found["failed"]
+    assert found["chosen"] == {}
+    assert "search.json" not in making.names()
