@@ -12,7 +12,7 @@ Printed as JSON, by number of people: `seconds` of the stages; `share`, the seco
 person to those of the smallest night (1: linear); `tasks_per_person` and `bytes_per_person`,
 all that the scheduler was told and told others, but for what goes by the clock, which
 `heartbeat_bytes_per_person` tells; `worker_peak_mb`, the most memory that one worker ever
-held. A thousand people take an hour or more on two cores: `--people 10 100` shows the trend.
+held. A thousand people take some twenty minutes on two cores: `--people 10 100` shows the trend.
 """
 
 from __future__ import annotations

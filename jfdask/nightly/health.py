@@ -11,11 +11,13 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from jfdask.errors import LockHeld
+
 ALIVE = timedelta(minutes=3)  # a file that is older: nobody writes it any more
 #: A day, the hour that a day has more when clocks are put back, and an hour for being late.
 NIGHT = timedelta(hours=26)
 
-LOCKED = 75  # another night is at work, or its lock was left behind
+LOCKED = LockHeld.exit_code  # another night is at work, or its lock was left behind
 #: What a night ends with that has not failed: all well, done in part, another one at work.
 WELL = frozenset({0, 3, LOCKED})
 

@@ -20,7 +20,7 @@ LATE = timedelta(minutes=2)
 _TOLD = {
     0: "The night is done, all well",
     3: "The night is done in part; what failed is named above",
-    75: "Another night holds the lock; nothing was done",
+    LOCKED: "Another night holds the lock; nothing was done",
 }
 
 

@@ -207,7 +207,7 @@ def _require_somebody(night: Night, reports: Mapping[str, UnitReport]) -> None:
     """Raise SettingsError if the people that are asked for are in none of the households."""
     wanted = night.selection.users
     tonights = [report for report in reports.values() if not report.is_carried]
-    if not wanted or any(report.status == "failed" for report in tonights):
+    if not wanted or not tonights or any(report.status == "failed" for report in tonights):
         return  # she may be where nobody could look
     names = [report.household for report in tonights]
     calls = {n: _one(Call(who_is_there, (night.place(n), wanted), "")) for n in names}
