@@ -53,7 +53,9 @@ def main() -> None:
         start_demo(movies=options.movies, people=options.people, latency=True) as demo,
     ):
         config = write_config(Path(folder), demo)
-        start_up = timed([sys.executable, write_script(Path(folder))])
+        # The first one reads the libraries from the disk, which no night after it does.
+        script = [sys.executable, write_script(Path(folder))]
+        start_up = min(timed(script), timed(script), key=lambda run: run["seconds"])
         cold = timed([*JFDASK, "run", "--config", str(config)])
         second = timed([*JFDASK, "run", "--config", str(config)])
         change(demo, options.movies, options.people)

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 #: Modules that a night's tasks use; what they import comes with them.
 # skops first: it looks for the home of some 800 functions in every module that is loaded already.
-WORKERS_NEED = ("skops.io", "jfdask.stages.night", "dask.array", "dask_ml.model_selection")
+# httpx loads httpcore with the first client.
+WORKERS_NEED = (
+    "skops.io", "jfdask.stages.night", "dask.array", "dask_ml.model_selection", "httpcore",
+)  # fmt: skip
 
 
 def do_stages(

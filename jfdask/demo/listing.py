@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -165,8 +166,8 @@ def _filter(
         # 12 ignores Dislikes.
         if name == "dislikes" and world.is_12:
             continue
-        plays = world.household.plays.get(user.user_id, {})
-        items = [i for i in items if i and _passes(name, plays.get(i.item_id) or Play())]
+        plays, passes = world.household.plays.get(user.user_id, {}), _PASSES[name]
+        items = [i for i in items if i and passes(plays.get(i.item_id, _UNTOUCHED))]
     return items
 
 
@@ -180,18 +181,21 @@ def _user_filters(call: Call) -> list[str]:
     return names
 
 
-def _passes(name: str, play: Play) -> bool:
-    likes = play.rating is not None and play.rating >= LIKES_FROM
-    return {
-        "isplayed": play.played,
-        "isunplayed": not play.played,
-        "isfavorite": play.is_favorite,
-        "isnotfavorite": not play.is_favorite,
-        "likes": likes,
-        "dislikes": play.rating is not None and not likes,
-        "isfavoriteorlikes": play.is_favorite or likes,
-        "isresumable": play.position_ticks > 0,
-    }[name]
+def _likes(play: Play) -> bool:
+    return play.rating is not None and play.rating >= LIKES_FROM
+
+
+_UNTOUCHED = Play()
+_PASSES: dict[str, Callable[[Play], bool]] = {
+    "isplayed": lambda play: play.played,
+    "isunplayed": lambda play: not play.played,
+    "isfavorite": lambda play: play.is_favorite,
+    "isnotfavorite": lambda play: not play.is_favorite,
+    "likes": _likes,
+    "dislikes": lambda play: play.rating is not None and not _likes(play),
+    "isfavoriteorlikes": lambda play: play.is_favorite or _likes(play),
+    "isresumable": lambda play: play.position_ticks > 0,
+}
 
 
 def _collapse(

@@ -53,11 +53,13 @@ class World:
         key = (types, sort, user and user.user_id)
         if key in self._kept:
             return self._kept[key]
-        items = [i for i in household.items.values() if not types or i.type in types]
         if user is not None:
-            items = [i for i in items if household.may_see(user, i)]
-        for name, descending in reversed(sort):
-            self._sort(items, name, descending)
+            everybodys = self.ordered(types, sort, None)
+            items = [i for i in everybodys if household.may_see(user, i)]
+        else:
+            items = [i for i in household.items.values() if not types or i.type in types]
+            for name, descending in reversed(sort):
+                self._sort(items, name, descending)
         if not any(name == "random" for name, _ in sort):
             self._kept[key] = items
         return items

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+import pandas as pd
+
 from jfdask.errors import DamagedArtifact, MissingArtifact, TextModelError
 from jfdask.features.fasttext_file import TextModel, load_text_model, text_dimensions
 from jfdask.features.text import movie_texts
@@ -73,15 +75,20 @@ def ensure_text_model(place: Place, request: TextModelRequest) -> str | None:
         if known and known["sha256"] == sha256_of(data) and _is_whole(place, known["sha256"]):
             return str(known["sha256"])
         return _keep(place, data, wanted, [])
-    texts = movie_texts(movies)
-    if not any(texts):
+    if not _has_words(movies):
         return None
     movie_ids = list(movies["movie_id"])
     if known and known["wanted"] == wanted:
         n_new = len(set(movie_ids) - set(known["movie_ids"]))
         if n_new <= LARGEST_NEWS * len(movie_ids) and _is_whole(place, known["sha256"]):
             return str(known["sha256"])
-    return _keep(place, train(texts, request), wanted, movie_ids)
+    return _keep(place, train(movie_texts(movies), request), wanted, movie_ids)
+
+
+def _has_words(movies: pd.DataFrame) -> bool:
+    """Tell whether there is a word; as a rule a few movies are enough to see it."""
+    some = (movies.iloc[i : i + 100] for i in range(0, len(movies), 100))
+    return any(any(movie_texts(few)) for few in some)
 
 
 def train(texts: Sequence[str], request: TextModelRequest) -> bytes:

@@ -93,7 +93,7 @@ def _membership(
     mid_year = pd.to_datetime(
         year.map(lambda y: f"{int(y):04d}-06-30" if 1 <= y <= 9999 else None), errors="coerce"
     ).astype("datetime64[us]")
-    when = when.fillna(mid_year)
+    when_of = when.fillna(mid_year).to_dict()
     members = {
         c.collection_id: sorted({movie_of_item[i] for i in c.item_ids if i in movie_of_item})
         for c in collections
@@ -102,8 +102,10 @@ def _membership(
     rows: dict[str, dict[str, object]] = {}
     # Largest first: what is set last, by the smallest, stays.
     for collection_id in sorted(members, key=lambda c: (-len(members[c]), c)):
-        ordered = sorted(members[collection_id], key=lambda m: (pd.isna(when[m]), when[m], m))
-        years = [(when[m] - pd.Timestamp(0)).days / DAYS_PER_YEAR for m in ordered]
+        ordered = sorted(
+            members[collection_id], key=lambda m: (when_of[m] is pd.NaT, when_of[m], m)
+        )
+        years = [(when_of[m] - pd.Timestamp(0)).days / DAYS_PER_YEAR for m in ordered]
         for order, movie_id in enumerate(ordered):
             rows[movie_id] = {
                 "collection_id": collection_id,
@@ -141,8 +143,10 @@ def plays_of(
     # One look-up for each copy: another one for which copies are known is a third of all this.
     found = item_plays.assign(movie_id=item_plays["item_id"].map(movie_of_item))
     known = found[found["movie_id"].notna()].sort_values("item_id")
-    by_movie = known.groupby("movie_id", sort=True)
-    frame = pd.DataFrame(
+    # Nearly all films are there once; what groups cost goes by how many there are.
+    is_copy = known.duplicated("movie_id", keep=False)
+    by_movie = known[is_copy].groupby("movie_id", sort=True)
+    copies = pd.DataFrame(
         {
             "item_id": by_movie["item_id"].first(),
             "played": by_movie["played"].any(),
@@ -154,6 +158,7 @@ def plays_of(
             "last_played": by_movie["last_played"].max(),
         }
     )
+    frame = pd.concat([known[~is_copy].set_index("movie_id"), copies])
     frame["abandoned"] = _given_up(frame, tonight)
     return PLAYS.from_arrow(PLAYS.to_arrow(frame.rename_axis("movie_id").reset_index()))
 

@@ -53,11 +53,13 @@ def in_chunks(values: Sequence[Any], size: int) -> list[list[Any]]:
 
 
 def joined(frames: Sequence[pd.DataFrame], table: Table) -> pd.DataFrame:
-    """Return the rows of all frames, of an item the first one found, sorted by it."""
+    """Return the rows of all frames of a table, of an item the first one found, sorted by it."""
     if not frames:
         return table.frame([])
+    if len(frames) == 1:
+        return frames[0]
     rows = pd.concat(frames, ignore_index=True).drop_duplicates("item_id", keep="first")
-    return table.from_arrow(table.to_arrow(rows))
+    return rows.sort_values("item_id", kind="stable", ignore_index=True)
 
 
 def read_by_id_key(place: Place, what: str, ids: Sequence[str]) -> str:
@@ -66,3 +68,13 @@ def read_by_id_key(place: Place, what: str, ids: Sequence[str]) -> str:
     A night that goes on finds what it had read before, and nothing else under that name.
     """
     return place.key(FETCH, READING, f"{what}-{sha256_of(','.join(ids).encode())[:16]}.parquet")
+
+
+def known_key(place: Place, round_: int) -> str:
+    """Return where lies what is known of movies before some are asked for by id."""
+    return place.key(FETCH, READING, f"known-{round_}.parquet")
+
+
+def chunks_key(place: Place, round_: int) -> str:
+    """Return where lies which movies are asked for by id."""
+    return place.key(FETCH, READING, f"chunks-{round_}.json")

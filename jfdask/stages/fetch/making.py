@@ -1,6 +1,7 @@
 """What workers make of what was read: first what is still missing, then the tables.
 
-Each of `plan`, `assemble` and `clear` is one Dask task for a household.
+Each of `plan`, `make_movies`, `settle` and `clear` is one Dask task for a household, `make_plays`
+one for some of its people.
 """
 
 from __future__ import annotations
@@ -23,8 +24,10 @@ from jfdask.stages.fetch.listing import (
     STATE_READING,
     VERSION,
     Pages,
+    chunks_key,
     in_chunks,
     joined,
+    known_key,
     read_by_id_key,
 )
 from jfdask.stages.files import FETCH, MOVIES_TABLE, PLAYS_TABLE, USER
@@ -36,6 +39,11 @@ from jfdask.store.tables import read_json, read_table, write_json, write_table
 from jfdask.store.units import UnitWriter
 from jfdask.tables import CREDITS, ITEM_IDS, ITEM_PLAYS, ITEMS, MOVIES, PLAYS, Table
 
+#: People whose tables one task makes.
+PEOPLE_PER_TASK = 10
+#: Lists that tell all of a movie but its people.
+LISTED = ("items", "changed")
+
 
 @dataclass(frozen=True)
 class Chunks:
@@ -45,27 +53,39 @@ class Chunks:
     credits: tuple[int, ...]
 
 
-def plan(place: Place, pages: Pages, per_call: int) -> Chunks:
+def plan(
+    place: Place, pages: Pages, per_call: int, round_: int = 0, user_ids: Sequence[str] = ()
+) -> Chunks:
     """Find out which movies, and whose people, have to be asked for by id.
 
-    A movie is asked for if it is in anybody's list, but neither in the pages nor known with
-    that Etag from an earlier night; its people if they are not known with its Etag.
+    A movie is asked for if the lists have it, but neither the pages nor, with that Etag, an
+    earlier night; its people if they are not known with its Etag.
+
+    Parameters
+    ----------
+    round_
+        0, or 1 for what only people's own lists have, when the rest has been read.
+    user_ids
+        Whose, of those that `make_plays` left.
     """
-    rows = _pages(place, pages, "items", "changed", table=ITEMS)
-    seen = _pages(place, pages, "plays", table=ITEM_PLAYS)
+    unknown = {i for user_id in user_ids for i in _unknown(place, user_id)}
     etag_of = _listed_etags(place, pages)
-    ids = sorted(etag_of.keys() | set(seen["item_id"]))
+    ids = sorted(etag_of.keys() | unknown)
+    rows = _all_items(place, round_) if round_ else _pages(place, pages, *LISTED, table=ITEMS)
     known = joined([rows, _state(place, STATE_ITEMS, ITEMS)], ITEMS)
     known = known[known["item_id"].isin(ids)]
     have = _etags(known)
     missing = [i for i in ids if i not in have or have[i] != etag_of.get(i, have[i])]
-    write_table(place.store, place.key(FETCH, READING, "known.parquet"), ITEMS, known)
+    write_table(place.store, known_key(place, round_), ITEMS, known)
 
     wanted = have | etag_of
     people = _etags(_known_credits(place, wanted))
     stale = [i for i in ids if i not in people or people[i] != wanted.get(i)]
-    chunks = {"items": in_chunks(missing, per_call), "credits": in_chunks(stale, per_call)}
-    write_json(place.store, place.key(FETCH, READING, "chunks.json"), chunks)
+    chunks: dict[str, list[list[str]]] = {}
+    for what, those in (("items", missing), ("credits", stale)):
+        asked = {i for r in range(round_) for chunk in _chunks(place, r)[what] for i in chunk}
+        chunks[what] = in_chunks([i for i in those if i not in asked], per_call)
+    write_json(place.store, chunks_key(place, round_), chunks)
     return Chunks(
         tuple(len(chunk) for chunk in chunks["items"]),
         tuple(len(chunk) for chunk in chunks["credits"]),
@@ -73,61 +93,81 @@ def plan(place: Place, pages: Pages, per_call: int) -> Chunks:
 
 
 @dataclass(frozen=True)
-class Assembly:
-    """What the tables of a household are to be made of."""
+class Reading:
+    """What was read of a household, of which its tables are to be made."""
 
     server: ServerInfo
-    names: Mapping[str, str]  # of the people, by id
     pages: Pages
     collections: tuple[int, ...]  # chunks of members that were read
     largest_loss: float
     began: datetime | None  # by the server's clock; None: it tells no time
+    rounds: int = 1  # of asking for movies by id
 
 
-def assemble(place: Place, request: Assembly) -> tuple[Receipt, dict[str, Any]]:
-    """Make the tables of what was read, and remember it for the next night.
+@dataclass(frozen=True)
+class Plays:
+    """What was made of some people's lists."""
+
+    receipt: Receipt
+    people: Mapping[str, Any]  # user id → what the unit's summary says of her
+    strangers: tuple[str, ...]  # those of them who have movies of which nothing is known
+
+
+def make_movies(place: Place, reading: Reading) -> tuple[Receipt, int]:
+    """Make the table of the movies; return how many they are.
 
     What was read stays where it is until `clear`: should the worker die before its answer is
     delivered, Dask does this again.
+    """
+    items = _all_items(place, reading.rounds)
+    credits = _credits_of(place, reading, items)
+    movies = movies_of(items, credits, _collections(place, reading.collections))
+    writer = UnitWriter(place.store, place.run_id, FETCH, place.household)
+    return writer.table(MOVIES_TABLE, MOVIES, movies), len(movies)
+
+
+def make_plays(place: Place, reading: Reading, names: Mapping[str, str]) -> Plays:
+    """Make the tables of what some people (id → name) have to do with the movies."""
+    items = _all_items(place, reading.rounds)
+    movie_of_item, untouched = movie_of_items(items), _untouched(items["item_id"])
+    writer = UnitWriter(place.store, place.run_id, FETCH, place.household)
+    people, strangers = {}, []
+    for user_id, name in names.items():
+        rows = _item_plays(place, reading.pages, user_id, untouched)
+        if unknown := sorted(set(rows["item_id"]) - movie_of_item.keys()):
+            write_json(place.store, _unknown_key(place, user_id), unknown)
+            strangers.append(user_id)
+        plays = plays_of(rows, movie_of_item, reading.began)
+        writer.table(person(user_id, PLAYS_TABLE), PLAYS, plays)
+        writer.json(person(user_id, USER), {"user_id": user_id, "name": name})
+        people[user_id] = {
+            "n_visible": len(plays),
+            "n_played": int(plays["played"].sum()),
+            "n_favorites": int((plays["played"] & plays["is_favorite"]).sum()),
+        }
+    return Plays(writer.receipts, people, tuple(strangers))
+
+
+def settle(place: Place, reading: Reading, summary: Mapping[str, Any]) -> None:
+    """Remember what was read for the next night, unless much is missing.
 
     Raises
     ------
     LibraryShrunk
-        Too much is missing since last night. Nothing is written and nothing forgotten.
+        Too much is missing since last night. Nothing is forgotten.
     """
-    items = _all_items(place)
-    credits = _known_credits(place, _etags(items) | _listed_etags(place, request.pages))
-    credits = credits[credits["item_id"].isin(items["item_id"])]
-    movies = movies_of(items, credits, _collections(place, request.collections))
-    movie_of_item = movie_of_items(items)
-    untouched = _untouched(items["item_id"])
-    plays = {
-        user_id: plays_of(
-            _item_plays(place, request.pages, user_id, untouched), movie_of_item, request.began
-        )
-        for user_id in sorted(request.names)
-    }
-    summary: dict[str, Any] = {
-        "version": request.server.version,
-        "n_movies": len(movies),
-        "people": {
-            user_id: {
-                "n_visible": len(frame),
-                "n_played": int(frame["played"].sum()),
-                "n_favorites": int((frame["played"] & frame["is_favorite"]).sum()),
-            }
-            for user_id, frame in plays.items()
-        },
-    }
-    _refuse_loss(place, summary, request.largest_loss)
-    writer = UnitWriter(place.store, place.run_id, FETCH, place.household)
-    writer.table(MOVIES_TABLE, MOVIES, movies)
-    for user_id, frame in plays.items():
-        who = {"user_id": user_id, "name": request.names[user_id]}
-        writer.table(person(user_id, PLAYS_TABLE), PLAYS, frame)
-        writer.json(person(user_id, USER), who)
-    _remember(place, request, items, credits)
-    return writer.receipts, summary
+    _refuse_loss(place, summary, reading.largest_loss)
+    items = _all_items(place, reading.rounds)
+    for name, table, frame in (
+        (STATE_ITEMS, ITEMS, items),
+        (STATE_CREDITS, CREDITS, _credits_of(place, reading, items)),
+    ):
+        write_state_table(place.store, place.household, name, table, frame, version=VERSION)
+    if reading.began is None:
+        return
+    # Last: who finds it finds the tables.
+    began = {"server_id": reading.server.server_id, "began": reading.began.isoformat()}
+    write_state(place.store, place.household, STATE_READING, began, version=VERSION)
 
 
 def clear(place: Place, user_ids: Sequence[str]) -> None:
@@ -137,17 +177,37 @@ def clear(place: Place, user_ids: Sequence[str]) -> None:
         place.store.delete_all(place.key(FETCH, person(user_id, READING)))
 
 
-def _all_items(place: Place) -> pd.DataFrame:
+def _all_items(place: Place, rounds: int) -> pd.DataFrame:
     """Return what is known of every movie: read by id, on pages, or on an earlier night."""
     store, frames = place.store, []
-    for ids in read_json(store, place.key(FETCH, READING, "chunks.json"))["items"]:
+    for ids in (ids for r in range(rounds) for ids in _chunks(place, r)["items"]):
         try:
             frames.append(read_table(store, read_by_id_key(place, "missing", ids), ITEMS))
         except MissingArtifact:
             # The call failed; that was reported where it failed.
             continue
-    frames.append(read_table(store, place.key(FETCH, READING, "known.parquet"), ITEMS))
+    frames.append(read_table(store, known_key(place, rounds - 1), ITEMS))
     return joined(frames, ITEMS)
+
+
+def _credits_of(place: Place, reading: Reading, items: pd.DataFrame) -> pd.DataFrame:
+    """Return who made these items, as far as it was read."""
+    credits = _known_credits(place, _etags(items) | _listed_etags(place, reading.pages))
+    return credits[credits["item_id"].isin(items["item_id"])]
+
+
+def _chunks(place: Place, round_: int) -> dict[str, list[list[str]]]:
+    chunks: dict[str, list[list[str]]] = read_json(place.store, chunks_key(place, round_))
+    return chunks
+
+
+def _unknown_key(place: Place, user_id: str) -> str:
+    return place.key(FETCH, person(user_id, READING), "unknown.json")
+
+
+def _unknown(place: Place, user_id: str) -> list[str]:
+    ids: list[str] = read_json(place.store, _unknown_key(place, user_id))
+    return ids
 
 
 def _refuse_loss(place: Place, summary: Mapping[str, Any], largest_loss: float) -> None:
@@ -175,22 +235,9 @@ def _refuse_loss(place: Place, summary: Mapping[str, Any], largest_loss: float) 
             )
 
 
-def _remember(place: Place, request: Assembly, items: pd.DataFrame, credits: pd.DataFrame) -> None:
-    for name, table, frame in (
-        (STATE_ITEMS, ITEMS, items),
-        (STATE_CREDITS, CREDITS, credits),
-    ):
-        write_state_table(place.store, place.household, name, table, frame, version=VERSION)
-    if request.began is None:
-        return
-    # Last: who finds it finds the tables.
-    reading = {"server_id": request.server.server_id, "began": request.began.isoformat()}
-    write_state(place.store, place.household, STATE_READING, reading, version=VERSION)
-
-
 def _listed_etags(place: Place, pages: Pages) -> dict[str, str]:
     """Return the Etags that the server's lists tell."""
-    rows = _pages(place, pages, "items", "changed", table=ITEMS)
+    rows = _pages(place, pages, *LISTED, table=ITEMS)
     return _etags(rows) | _etags(_pages(place, pages, "ids", table=ITEM_IDS))
 
 
@@ -239,7 +286,10 @@ def _known_credits(place: Place, etag_of: Mapping[str, str]) -> pd.DataFrame:
     Of a movie whose people were read several times, those that belong to its Etag.
     """
     tonight = [frame for at in (place, place.before_it) if at for frame in _credits_read(at)]
-    frames = [*tonight, _state(place, STATE_CREDITS, CREDITS)]
+    earlier = _state(place, STATE_CREDITS, CREDITS)
+    if not tonight:
+        return earlier
+    frames = [*tonight, earlier]
     fits = [frame["etag"].fillna("") == frame["item_id"].map(etag_of) for frame in frames]
     current = [frame[fit] for frame, fit in zip(frames, fits, strict=True)]
     return joined([*current, *frames], CREDITS)

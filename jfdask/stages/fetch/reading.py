@@ -6,7 +6,9 @@ A generator for `jfdask.stages.window.drive`: it yields calls and is sent their 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from jfdask.errors import JellyfinError, JfdaskError
 from jfdask.jellyfin.connection import Server
@@ -14,17 +16,29 @@ from jfdask.jellyfin.reading import MARKS, User
 from jfdask.settings import FetchSettings, Household
 from jfdask.stages.fetch import making, tasks
 from jfdask.stages.fetch.choosing import chosen_people, missing_people, widest
-from jfdask.stages.fetch.listing import Listing, in_chunks
+from jfdask.stages.fetch.listing import Listing, Pages, in_chunks
 from jfdask.stages.fetch.losses import told_losses
 from jfdask.stages.fetch.pages import ListRead, first_part, or_raise, read_list
 from jfdask.stages.files import FETCH
 from jfdask.stages.people import PersonReport, carry_person_over
 from jfdask.stages.places import Place
 from jfdask.stages.units import Draft
-from jfdask.stages.window import Call, Work, together
+from jfdask.stages.window import Call, Work, together, values
 from jfdask.store.manifests import Receipt
 
 __all__ = ["chosen_people", "missing_people", "read_household"]
+
+#: Chunks of members that were read, and problems.
+Collections = tuple[tuple[int, ...], tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class ById:
+    """What went wrong with what was asked for by ids."""
+
+    movies: Counter[str]  # reason → count
+    credits: Counter[str]
+    problems: list[str]
 
 
 def read_household(
@@ -47,72 +61,89 @@ def read_household(
     catalogue = [Listing("ids"), Listing("changed", changed_since=since)]
     if since is None:
         catalogue = [Listing("items")]
-    lists, collections = yield from together(
+    read, counts, collections = yield from _read_catalogue(
+        place, server, catalogue, opened, people, settings.page_size
+    )
+    catalogue_pages, per_call = _pages_of(read), settings.people_per_call
+    by_id, histories = yield from together(
         [
-            _read_lists(place, server, catalogue, people, settings.page_size),
-            _read_collections(place, server, widest(opened.users)),
+            _read_by_id(place, server, catalogue_pages, per_call),
+            _read_histories(place, server, people, counts, read[0].total, settings.page_size),
         ]
     )
-    read, histories = or_raise(lists)
-    times = [time for one in read for time in one.times]
-    problems = missing_people(opened.users, household)
+    asked: list[ById] = [or_raise(by_id)]
+
     names: dict[str, str] = {}
     unread: list[tuple[User, JfdaskError]] = []
-    for user, history in zip(people, histories, strict=True):
+    for user, history in zip(people, or_raise(histories), strict=True):
         if isinstance(history, JfdaskError):
             unread.append((user, history))
         else:
             read += history
             names[user.user_id] = user.name
+    problems = missing_people(opened.users, household)
     if not names:
         told = [f"User {user.name!r} could not be read: {error}" for user, error in unread]
         raise JellyfinError(" ".join([*problems, *told]))
-    if isinstance(collections, JfdaskError):
-        collections = ((), (f"The collections could not be read: {collections}",))
     problems += [*collections[1], *(problem for one in read for problem in one.problems)]
 
-    pages = tuple((one.listing, one.parts) for one in read)
-    planned = yield [Call(making.plan, (place, pages, settings.people_per_call), "")]
-    chunks: making.Chunks = or_raise(planned[0])
-    movies, credits, failed = yield from _read_by_id(place, server, chunks)
-    problems += failed
-    users, in_lists = Counter(opened.broken), [one.broken for one in read]
-    problems += told_losses(users, in_lists, movies, credits)
-    request = making.Assembly(
+    times = [time for one in read for time in one.times]
+    reading = making.Reading(
         server=opened.server,
-        names=names,
-        pages=pages,
+        pages=_pages_of(read),
         collections=collections[0],
         largest_loss=1.0 if accept_loss else settings.largest_loss,
         began=min(times, default=None),
     )
-    [written] = yield [Call(making.assemble, (place, request), "")]
-    receipts, summary = or_raise(written)
-    carried = yield [
-        Call(carry_person_over, (place, FETCH, user.user_id), "") for user, _ in unread
-    ]
-    stand_ins: list[Receipt] = []
-    for (user, error), answer in zip(unread, carried, strict=True):
-        then = "is left out"
-        if isinstance(answer, PersonReport):
-            stand_ins.append(answer.receipt)
-            summary["people"][user.user_id] = dict(answer.summary)
-            then = "stays as on the night before"
-        problems.append(f"User {user.name!r} could not be read and {then}: {error}")
+    receipts, summary, strangers = yield from _make_tables(place, reading, names)
+    if strangers:
+        # A list that never settles, or that the server cannot give whole.
+        asked.append(
+            (yield from _read_by_id(place, server, catalogue_pages, per_call, 1, strangers))
+        )
+        reading = replace(reading, rounds=2)
+        receipts, summary, _ = yield from _make_tables(place, reading, names)
+    or_raise((yield [Call(making.settle, (place, reading, summary), "")])[0])
+    users, in_lists = Counter(opened.broken), [one.broken for one in read]
+    movies = sum((one.movies for one in asked), Counter[str]())
+    credits = sum((one.credits for one in asked), Counter[str]())
+    problems += [problem for one in asked for problem in one.problems]
+    problems += told_losses(users, in_lists, movies, credits)
+
+    for report, problem in (yield from _carry_over(place, unread)):
+        if report is not None:
+            receipts.append(report.receipt)
+            summary["people"][report.user_id] = dict(report.summary)
+        problems.append(problem)
     # Whatever comes of it: what cannot be removed now goes when the run is pruned.
     yield [Call(making.clear, (place, tuple(user.user_id for user in people)), "")]
     if broken := sum(in_lists, users + movies + credits):
         summary["broken"] = dict(sorted(broken.items()))
-    return Draft([receipts, *stand_ins], summary, tuple(problems))
+    return Draft(receipts, summary, tuple(problems))
 
 
-def _read_lists(
-    place: Place, server: Server, catalogue: Sequence[Listing], people: Sequence[User], size: int
-) -> Work[tuple[list[ListRead], list[list[ListRead] | JfdaskError]]]:
-    """Read the movies, then what each person has to do with them."""
-    lists = yield from together([read_list(place, server, one, size) for one in catalogue])
-    read = [or_raise(one) for one in lists]
-    user_ids = [user.user_id for user in people]
+def _read_catalogue(
+    place: Place,
+    server: Server,
+    catalogue: Sequence[Listing],
+    opened: tasks.Opened,
+    people: Sequence[User],
+    size: int,
+) -> Work[tuple[list[ListRead], dict[str, int], Collections]]:
+    """Read the lists of movies, how many of them each person may see, and the collections."""
+    *lists, counts, collections = yield from together(
+        [
+            *(read_list(place, server, listing, size) for listing in catalogue),
+            _count_movies(server, [user.user_id for user in people]),
+            _read_collections(place, server, widest(opened.users)),
+        ]
+    )
+    if isinstance(collections, JfdaskError):
+        collections = ((), (f"The collections could not be read: {collections}",))
+    return [or_raise(one) for one in lists], or_raise(counts), collections
+
+
+def _count_movies(server: Server, user_ids: Sequence[str]) -> Work[dict[str, int]]:
     counts: dict[str, int] = {}
     for counted in (
         yield [
@@ -121,13 +152,26 @@ def _read_lists(
         ]
     ):
         counts |= or_raise(counted)
-    histories = yield from together(
-        [
-            _read_history(place, server, user_id, counts.get(user_id) == read[0].total, size)
-            for user_id in user_ids
-        ]
+    return counts
+
+
+def _read_histories(
+    place: Place,
+    server: Server,
+    people: Sequence[User],
+    counts: Mapping[str, int],
+    n_movies: int,
+    size: int,
+) -> Work[list[list[ListRead] | JfdaskError]]:
+    """Read what each person has to do with the movies, or why that cannot be read."""
+    return (
+        yield from together(
+            [
+                _read_history(place, server, u.user_id, counts.get(u.user_id) == n_movies, size)
+                for u in people
+            ]
+        )
     )
-    return read, histories
 
 
 def _read_history(
@@ -155,16 +199,68 @@ def _read_history(
     return lists[::-1]
 
 
+def _make_tables(
+    place: Place, reading: making.Reading, names: Mapping[str, str]
+) -> Work[tuple[list[Receipt], dict[str, Any], list[str]]]:
+    """Make all tables; return receipts, the unit's summary and who has movies unknown yet."""
+    chunks = in_chunks(sorted(names), making.PEOPLE_PER_TASK)
+    made = values(
+        (
+            yield [
+                Call(making.make_movies, (place, reading), ""),
+                *(
+                    Call(making.make_plays, (place, reading, {u: names[u] for u in chunk}), "")
+                    for chunk in chunks
+                ),
+            ]
+        )
+    )
+    (receipt, n_movies), *plays = made
+    summary = {
+        "version": reading.server.version,
+        "n_movies": n_movies,
+        "people": {u: said for some in plays for u, said in some.people.items()},
+    }
+    strangers = [u for some in plays for u in some.strangers]
+    return [receipt, *(some.receipt for some in plays)], summary, strangers
+
+
+def _carry_over(
+    place: Place, unread: Sequence[tuple[User, JfdaskError]]
+) -> Work[list[tuple[PersonReport | None, str]]]:
+    """Have of whom nothing could be read what the run before has; return it and what to tell."""
+    answers = yield [
+        Call(carry_person_over, (place, FETCH, user.user_id), "") for user, _ in unread
+    ]
+    carried: list[tuple[PersonReport | None, str]] = []
+    for (user, error), answer in zip(unread, answers, strict=True):
+        report = answer if isinstance(answer, PersonReport) else None
+        then = "stays as on the night before" if report else "is left out"
+        carried.append((report, f"User {user.name!r} could not be read and {then}: {error}"))
+    return carried
+
+
+def _pages_of(read: Sequence[ListRead]) -> Pages:
+    return tuple((one.listing, one.parts) for one in read)
+
+
 def _read_by_id(
-    place: Place, server: Server, chunks: making.Chunks
-) -> Work[tuple[Counter[str], Counter[str], list[str]]]:
-    """Read movies and people by ids; return what was broken of either, and problems."""
+    place: Place,
+    server: Server,
+    pages: Pages,
+    per_call: int,
+    round_: int = 0,
+    user_ids: Sequence[str] = (),
+) -> Work[ById]:
+    """Read movies and people by ids, as `making.plan` finds them."""
+    [chunks] = yield [Call(making.plan, (place, pages, per_call, round_, user_ids), "")]
+    chunks = or_raise(chunks)
     movies = [
-        Call(tasks.read_missing, (place, server, i), "movies", n)
+        Call(tasks.read_missing, (place, server, round_, i), "movies", n)
         for i, n in enumerate(chunks.items)
     ]
     credits = [
-        Call(tasks.read_people, (place, server, i), "people of movies", n)
+        Call(tasks.read_people, (place, server, round_, i), "people of movies", n)
         for i, n in enumerate(chunks.credits)
     ]
     answers = yield [*movies, *credits]
@@ -176,12 +272,10 @@ def _read_by_id(
             problems.append(f"{what}{call.n} of the movies could not be read: {answer}")
         else:
             broken[call.kind] += Counter(answer)
-    return broken["movies"], broken["people of movies"], problems
+    return ById(broken["movies"], broken["people of movies"], problems)
 
 
-def _read_collections(
-    place: Place, server: Server, user: User
-) -> Work[tuple[tuple[int, ...], tuple[str, ...]]]:
+def _read_collections(place: Place, server: Server, user: User) -> Work[Collections]:
     """Read which collections there are and what is in them; return chunks and problems."""
     [listed] = yield [Call(tasks.list_collections, (place, server, user.user_id), "pages")]
     chunks: tuple[int, ...] = or_raise(listed)

@@ -42,6 +42,7 @@ from jfdask.stages.fetch.listing import (
     STATE_READING,
     VERSION,
     Listing,
+    chunks_key,
     in_chunks,
     joined,
     read_by_id_key,
@@ -203,20 +204,20 @@ def _members_of(user_id: str, collection_id: str) -> Callable[[JellyfinClient], 
     return lambda client: read_members_of(client, user_id, collection_id)
 
 
-def read_missing(place: Place, server: Server, chunk: int) -> dict[str, int]:
+def read_missing(place: Place, server: Server, round_: int, chunk: int) -> dict[str, int]:
     """Read some movies by their ids; return what was broken."""
     leave_the_thread()
-    ids = read_json(place.store, place.key(FETCH, READING, "chunks.json"))["items"][chunk]
+    ids = read_json(place.store, chunks_key(place, round_))["items"][chunk]
     broken: Counter[str] = Counter()
     frames = _in_halves(read_items, server, ids, broken, NOT_GIVEN)
     write_table(place.store, read_by_id_key(place, "missing", ids), ITEMS, joined(frames, ITEMS))
     return dict(broken)
 
 
-def read_people(place: Place, server: Server, chunk: int) -> dict[str, int]:
+def read_people(place: Place, server: Server, round_: int, chunk: int) -> dict[str, int]:
     """Read the people of some movies; return what was broken."""
     leave_the_thread()
-    ids = read_json(place.store, place.key(FETCH, READING, "chunks.json"))["credits"][chunk]
+    ids = read_json(place.store, chunks_key(place, round_))["credits"][chunk]
     broken: Counter[str] = Counter()
     frames = _in_halves(read_credits, server, ids, broken, PEOPLE_NOT_GIVEN)
     write_table(

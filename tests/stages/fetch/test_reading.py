@@ -59,6 +59,10 @@ def movies_of(place):
     return read_table(place.store, place.key("fetch", "movies.parquet"), MOVIES)
 
 
+def files_of(draft):
+    return {name: file for receipt in draft.receipts for name, file in receipt.items()}
+
+
 def test_a_quiet_night_has_no_problems_and_leaves_nothing_behind(read, place):
     first = read()
     assert first.problems == ()
@@ -100,7 +104,7 @@ def test_what_could_not_be_removed_is_no_matter(read, place):
 def test_people_of_the_settings(read):
     draft = read(users=("lea", "nobody"))
     assert list(draft.summary["people"]) == [
-        name.split("/")[1] for name in draft.receipts[0] if name.endswith("plays.parquet")
+        name.split("/")[1] for name in files_of(draft) if name.endswith("plays.parquet")
     ]
     assert len(draft.summary["people"]) == 1
     [problem] = draft.problems
@@ -143,8 +147,7 @@ def test_somebody_who_cannot_be_read_stays_as_on_the_night_before(read, place):
     assert draft.summary["people"] == before.summary["people"]
     [problem] = draft.problems
     assert problem == "User 'lea' could not be read and stays as on the night before: lost"
-    files = {name: file for receipt in draft.receipts for name, file in receipt.items()}
-    assert files == {name: file for receipt in before.receipts for name, file in receipt.items()}
+    assert files_of(draft) == files_of(before)
     assert place.store.exists(tonight.key("fetch", person(lea, "plays.parquet")))
 
 
@@ -171,8 +174,7 @@ def test_one_task_reads_a_persons_lists_if_each_is_one_page(read):
     long = next(listing for listing, start in pages if start > 0)
     assert read_anew == list(listings[listings.index(long) + 1 :])
     assert read_anew
-    plays = [name for name in whole.receipts[0] if name.endswith("plays.parquet")]
-    assert [short.receipts[0][name] for name in plays] == [whole.receipts[0][n] for n in plays]
+    assert files_of(short) == files_of(whole)
 
 
 def test_a_first_page_that_the_server_cannot_give_is_read_in_halves(read, monkeypatch):

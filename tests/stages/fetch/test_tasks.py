@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -6,17 +7,17 @@ from jfdask.errors import ServerFault
 from jfdask.jellyfin.startup import ServerInfo
 from jfdask.stages.fetch import making, tasks
 from jfdask.stages.fetch.listing import Listing
-from jfdask.stages.fetch.making import Assembly
+from jfdask.stages.fetch.making import Reading
 from jfdask.store.state import write_state_table
 from jfdask.store.tables import read_table, write_table
-from jfdask.tables import CREDITS, ITEM_PLAYS, ITEMS, MOVIES
+from jfdask.tables import CREDITS, ITEM_IDS, ITEM_PLAYS, ITEMS, MOVIES
 
 LISTS = ("taglines", "genres", "tags", "studio_ids", "studio_names")
 ITEM_LIST, PLAYS_LIST = Listing("items"), Listing("plays", "f" * 32)
 PAGES = ((ITEM_LIST, ("1",)), (PLAYS_LIST, ("1",)))
-REQUEST = Assembly(
+FAY = {"f" * 32: "Fay"}
+READING = Reading(
     server=ServerInfo("12.0", "s", "Home"),
-    names={"f" * 32: "Fay"},
     pages=PAGES,
     collections=(),
     largest_loss=0.3,
@@ -34,6 +35,10 @@ def credits(**etags):
     return CREDITS.frame(
         [{**row, "item_id": i, "etag": e, "person_names": [e]} for i, e in etags.items()]
     )
+
+
+def ids(**etags):
+    return ITEM_IDS.frame([{"item_id": i, "etag": e} for i, e in etags.items()])
 
 
 def plays(*ids):
@@ -58,26 +63,57 @@ def says(monkeypatch):
     return tell
 
 
-def movies_of(place):
-    receipt, _ = making.assemble(place, REQUEST)
+def movies_of(place, rounds=1):
+    receipt, n_movies = making.make_movies(place, replace(READING, rounds=rounds))
+    assert set(receipt) == {"movies.parquet"}
     key = place.key("fetch", "movies.parquet")
-    assert set(receipt) == {"movies.parquet", *(f"people/{'f' * 32}/{n}" for n in
-                            ("plays.parquet", "user.json"))}  # fmt: skip
-    return read_table(place.store, key, MOVIES).set_index("movie_id")
+    movies = read_table(place.store, key, MOVIES).set_index("movie_id")
+    assert len(movies) == n_movies
+    return movies
+
+
+def ask_for_what_fay_has(place, per_call):
+    """Plan again for movies that only her list has."""
+    made = making.make_plays(place, READING, FAY)
+    assert made.strangers == tuple(FAY)
+    return making.plan(place, PAGES, per_call, 1, made.strangers)
 
 
 def test_what_was_read_for_other_ids_before_the_night_was_broken_off_is_not_used(place, says):
     says("read_items", lambda ids: items(**dict.fromkeys(ids, "old")))
     put(place, items(a="1"), plays("a", "x"))
-    assert making.plan(place, PAGES, 1).items == (1,)
-    tasks.read_missing(place, None, 0)
+    assert making.plan(place, PAGES, 1).items == ()
+    assert ask_for_what_fay_has(place, 1).items == (1,)
+    tasks.read_missing(place, None, 1, 0)
     # The night goes on; x is gone, y is there, and cannot be read.
     put(place, items(a="1"), plays("a", "y"))
-    assert making.plan(place, PAGES, 1).items == (1,)
+    assert making.plan(place, PAGES, 1).items == ()
     assert list(movies_of(place).index) == ["a"]
+    assert ask_for_what_fay_has(place, 1).items == (1,)
+    assert list(movies_of(place, 2).index) == ["a"]
     says("read_items", lambda ids: items(**dict.fromkeys(ids, "new")))
-    tasks.read_missing(place, None, 0)
-    assert list(movies_of(place)["name"]) == ["1", "new"]
+    tasks.read_missing(place, None, 1, 0)
+    assert list(movies_of(place, 2)["name"]) == ["1", "new"]
+    made = making.make_plays(place, replace(READING, rounds=2), FAY)
+    assert made.strangers == ()
+    assert made.people["f" * 32]["n_visible"] == 2
+
+
+def test_what_was_asked_for_by_id_is_not_asked_for_again(place, says):
+    def of(make):
+        return lambda ids: make(**{i: "1" for i in ids if i == "a"})
+
+    says("read_items", of(items))
+    says("read_credits", of(credits))
+    write_table(place.store, Listing("ids").key(place, "1"), ITEM_IDS, ids(a="1", b="1"))
+    write_table(place.store, PLAYS_LIST.key(place, "1"), ITEM_PLAYS, plays("a", "b", "c"))
+    pages = ((Listing("ids"), ("1",)), (PLAYS_LIST, ("1",)))
+    assert making.plan(place, pages, 5) == making.Chunks((2,), (2,))
+    tasks.read_missing(place, None, 0, 0)
+    tasks.read_people(place, None, 0, 0)
+    making.make_plays(place, replace(READING, pages=pages), FAY)
+    for _ in range(2):  # a worker that dies does it again
+        assert making.plan(place, pages, 5, 1, list(FAY)) == making.Chunks((1,), (1,))
 
 
 @pytest.mark.parametrize("first", ["a", "ab", "ac", "ad", "ae"])
@@ -88,7 +124,7 @@ def test_people_are_those_of_the_etag_that_is_listed(place, says, first):
         put(place, items(**dict.fromkeys(listed, etag)), plays())
         says("read_credits", lambda ids, etag=etag: credits(**dict.fromkeys(ids, etag)))
         making.plan(place, PAGES, 2)
-        tasks.read_people(place, None, 0)
+        tasks.read_people(place, None, 0, 0)
     assert making.plan(place, PAGES, 2).credits == ()
     assert list(movies_of(place).loc["a", "person_names"]) == ["3"]
 
@@ -98,7 +134,7 @@ def test_people_known_from_an_earlier_night_are_not_read_again(place, says):
     says("read_credits", lambda ids: credits(**dict.fromkeys(ids, "2")))
     put(place, items(a="2"), plays())
     making.plan(place, PAGES, 2)
-    tasks.read_people(place, None, 0)
+    tasks.read_people(place, None, 0, 0)
     # The night goes on, and the movie is again as it was.
     put(place, items(a="1"), plays())
     assert making.plan(place, PAGES, 2).credits == ()
@@ -115,11 +151,18 @@ def test_people_of_another_etag_are_better_than_none(place):
 def test_tables_can_be_made_twice_and_then_what_was_read_is_removed(place):
     put(place, items(a="1"), plays("a"))
     making.plan(place, PAGES, 2)
-    once = making.assemble(place, REQUEST)
-    assert making.assemble(place, REQUEST) == once
-    making.clear(place, ["f" * 32])
-    assert not [key for key in place.store.list() if "/reading/" in key]
-    assert [key for key in place.store.list() if key.endswith("movies.parquet")]
+    for make in (
+        lambda: making.make_movies(place, READING),
+        lambda: making.make_plays(place, READING, FAY),
+    ):
+        assert make() == make()
+    making.clear(place, list(FAY))
+    left = [key for key in place.store.list() if "/reading/" in key]
+    assert left == []
+    made = {key.partition("/home/")[2] for key in place.store.list()}
+    assert made == {
+        "movies.parquet", *(f"people/{'f' * 32}/{n}" for n in ("plays.parquet", "user.json"))
+    }  # fmt: skip
 
 
 def test_a_movie_that_cannot_be_given_is_counted_as_what_was_asked_of_it(place, says):
@@ -135,6 +178,7 @@ def test_a_movie_that_cannot_be_given_is_counted_as_what_was_asked_of_it(place, 
     says("read_credits", not_b(credits))
     put(place, items(), plays("a", "b", "c"))
     making.plan(place, PAGES, 3)
-    assert tasks.read_missing(place, None, 0) == {tasks.NOT_GIVEN: 1}
-    assert tasks.read_people(place, None, 0) == {tasks.PEOPLE_NOT_GIVEN: 1}
-    assert list(movies_of(place).index) == ["a", "c"]
+    assert ask_for_what_fay_has(place, 3) == making.Chunks((3,), (3,))
+    assert tasks.read_missing(place, None, 1, 0) == {tasks.NOT_GIVEN: 1}
+    assert tasks.read_people(place, None, 1, 0) == {tasks.PEOPLE_NOT_GIVEN: 1}
+    assert list(movies_of(place, 2).index) == ["a", "c"]
