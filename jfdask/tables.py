@@ -160,7 +160,9 @@ MOVIES = Table(
     "movie_id",
     (
         Column("movie_id", _TEXT, "the smallest item_id of its copies"),
-        Column("film_id", _TEXT, "tmdb:…, else imdb:…, else item:…; the same in all households"),
+        Column(
+            "film_id", _TEXT, "tmdb:…, else imdb:…, the same in all households; else item:server:…"
+        ),
         *(c for c in ITEMS.columns if c.name not in ("item_id", "etag")),
         *(c for c in CREDITS.columns if c.name not in ("item_id", "etag")),
         Column("collection_id", _TEXT, "the collection it is in (the smallest, if several)"),

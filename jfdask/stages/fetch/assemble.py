@@ -26,24 +26,29 @@ class Collection:
     item_ids: tuple[str, ...]
 
 
-def film_ids(items: pd.DataFrame) -> pd.Series:
+def film_ids(items: pd.DataFrame, server_id: str) -> pd.Series:
     """Return what makes copies one film: the Tmdb id, else the Imdb id, else the item itself.
+
+    An item's id comes of its path: other servers have the same one for other films.
 
     Examples
     --------
     >>> items = pd.DataFrame(
     ...     {"item_id": ["a", "b"], "tmdb_id": ["7", None], "imdb_id": ["t1", "t2"]}
     ... )
-    >>> list(film_ids(items))
+    >>> list(film_ids(items, "s"))
     ['tmdb:7', 'imdb:t2']
     """
-    film = "item:" + items["item_id"].astype(str)
+    film = f"item:{server_id}:" + items["item_id"].astype(str)
     film = film.mask(items["imdb_id"].notna(), "imdb:" + items["imdb_id"].astype(str))
     return film.mask(items["tmdb_id"].notna(), "tmdb:" + items["tmdb_id"].astype(str))
 
 
 def movies_of(
-    items: pd.DataFrame, credits: pd.DataFrame, collections: Sequence[Collection]
+    items: pd.DataFrame,
+    credits: pd.DataFrame,
+    collections: Sequence[Collection],
+    server_id: str,
 ) -> pd.DataFrame:
     """Return the MOVIES table of a household.
 
@@ -58,10 +63,12 @@ def movies_of(
         CREDITS; an item that is missing there has no people.
     collections
         With their members, which may be items that are unknown here.
+    server_id
+        Of the server whose items they are.
     """
     if items.empty:
         return MOVIES.frame([])
-    items = items.sort_values("item_id").assign(film_id=film_ids)
+    items = items.sort_values("item_id").assign(film_id=lambda found: film_ids(found, server_id))
     movies = items.drop_duplicates("film_id").rename(columns={"item_id": "movie_id"})
     people = credits.drop(columns="etag").rename(columns={"item_id": "movie_id"})
     movies = movies.merge(people, on="movie_id", how="left")
@@ -78,7 +85,7 @@ def movies_of(
 
 def movie_of_items(items: pd.DataFrame) -> dict[str, str]:
     """Return which movie each copy is: the smallest id of the copies of its film."""
-    first = items["item_id"].groupby(film_ids(items)).transform("min")
+    first = items["item_id"].groupby(film_ids(items, "")).transform("min")
     return dict(zip(items["item_id"], first, strict=True))
 
 

@@ -121,7 +121,8 @@ def make_movies(place: Place, reading: Reading) -> tuple[Receipt, int]:
     """
     items = _all_items(place, reading.rounds)
     credits = _credits_of(place, reading, items)
-    movies = movies_of(items, credits, _collections(place, reading.collections))
+    collections = _collections(place, reading.collections)
+    movies = movies_of(items, credits, collections, reading.server.server_id)
     writer = UnitWriter(place.store, place.run_id, FETCH, place.household)
     return writer.table(MOVIES_TABLE, MOVIES, movies), len(movies)
 

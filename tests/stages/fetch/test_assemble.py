@@ -31,10 +31,10 @@ COPIES = items(
 
 
 def test_copies_of_a_film_are_one_and_the_smallest_id_speaks():
-    movies = movies_of(COPIES, CREDITS.frame([]), []).set_index("movie_id")
+    movies = movies_of(COPIES, CREDITS.frame([]), [], "s").set_index("movie_id")
     assert list(movies.index) == ["a", "c", "d", "e"]
     assert movies.loc["a", "name"] == "Heat (remux)"
-    assert list(movies["film_id"]) == ["tmdb:949", "imdb:tt1", "item:d", "item:e"]
+    assert list(movies["film_id"]) == ["tmdb:949", "imdb:tt1", "item:s:d", "item:s:e"]
     assert movie_of_items(COPIES) == {"a": "a", "b": "a", "c": "c", "d": "d", "e": "e"}
 
 
@@ -75,7 +75,7 @@ def test_what_was_left_in_the_middle_a_month_ago_is_given_up(zone):
 
 def test_nobody_without_movies():
     assert len(plays_of(plays(), {}, None)) == 0
-    assert len(movies_of(items(), CREDITS.frame([]), [Collection("x", "X", ("a",))])) == 0
+    assert len(movies_of(items(), CREDITS.frame([]), [Collection("x", "X", ("a",))], "s")) == 0
 
 
 def test_people_are_joined_and_missing_ones_are_no_people():
@@ -83,7 +83,7 @@ def test_people_are_joined_and_missing_ones_are_no_people():
         [{"item_id": "a", "etag": "1", "person_ids": ["p", "p"], "person_names": ["P", "P"],
           "person_types": ["Actor", "Director"]}]
     )  # fmt: skip
-    movies = movies_of(COPIES, crew, []).set_index("movie_id")
+    movies = movies_of(COPIES, crew, [], "s").set_index("movie_id")
     assert list(movies.loc["a", "person_types"]) == ["Actor", "Director"]
     assert list(movies.loc["c", "person_ids"]) == []
 
@@ -97,7 +97,7 @@ def test_a_collection_is_ordered_by_date_then_year_then_id():
         {"item_id": "z"},
     )
     box = Collection("box", "Trilogy", ("a", "b", "c", "d", "not-in-the-library"))
-    movies = movies_of(films, CREDITS.frame([]), [box]).set_index("movie_id")
+    movies = movies_of(films, CREDITS.frame([]), [box], "s").set_index("movie_id")
     assert list(movies.loc[["d", "b", "a", "c"], "collection_order"]) == [1, 2, 3, 4]
     assert list(movies["in_collection"]) == [True, True, True, True, False]
     assert list(movies["first_in_collection"]) == [False, False, False, True, False]
@@ -113,7 +113,7 @@ def test_a_collection_is_ordered_by_date_then_year_then_id():
 def test_of_several_collections_the_smallest_counts():
     films = items(*({"item_id": i} for i in "abc"))
     boxes = [Collection("1", "Universe", ("a", "b", "c")), Collection("2", "Series", ("a", "b"))]
-    movies = movies_of(films, CREDITS.frame([]), boxes)
+    movies = movies_of(films, CREDITS.frame([]), boxes, "s")
     assert list(movies["collection_name"]) == ["Series", "Series", "Universe"]
     # Whatever order the server lists them in.
-    pd.testing.assert_frame_equal(movies, movies_of(films, CREDITS.frame([]), boxes[::-1]))
+    pd.testing.assert_frame_equal(movies, movies_of(films, CREDITS.frame([]), boxes[::-1], "s"))
