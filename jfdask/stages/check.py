@@ -10,7 +10,7 @@ from functools import partial
 from jfdask.cluster.connect import connect as connect_cluster
 from jfdask.cluster.connect import memory_limit_of, n_local_workers
 from jfdask.cluster.remote import SCHEMES, security_of
-from jfdask.errors import JfdaskError, SettingsError, StoreError
+from jfdask.errors import DamagedArtifact, JfdaskError, SettingsError, StoreError
 from jfdask.jellyfin.connection import connect, server_of
 from jfdask.jellyfin.reading import read_plays_page, read_users
 from jfdask.settings import Household, Settings
@@ -18,6 +18,8 @@ from jfdask.stages import train
 from jfdask.stages.fetch.reading import chosen_people, missing_people
 from jfdask.stages.workers import look_at_workers
 from jfdask.store.filesystem import address_of, open_store
+from jfdask.store.runs import latest_run
+from jfdask.store.verify import verify_run
 
 _ADDRESS = re.compile(r"local|kubernetes|(tcp|tls)://\S+")
 
@@ -31,12 +33,20 @@ class Finding:
     told: str  # what was found, or what to do
 
 
-def findings(settings: Settings) -> Iterator[Finding]:
-    """Look at settings, servers, keys, users, store and cluster; yield one finding each."""
+def findings(settings: Settings, *, artifacts: bool = False) -> Iterator[Finding]:
+    """Look at settings, servers, keys, users, store and cluster; yield one finding each.
+
+    Parameters
+    ----------
+    artifacts
+        Look at the checksum of every file of the run that readers read, too.
+    """
     yield _look("settings", lambda: _settings(settings))
     for household in settings.households:
         yield from _household(settings, household)
     yield _look(f"store {settings.store.url}", lambda: _store(settings))
+    if artifacts:
+        yield _look("artifacts", lambda: _artifacts(settings))
     yield from _cluster(settings)
 
 
@@ -137,6 +147,20 @@ def _store(settings: Settings) -> str:
     store = open_store(address_of(settings.store))
     store.check()
     return "reads, writes, creates exclusively"
+
+
+def _artifacts(settings: Settings) -> str:
+    store = open_store(address_of(settings.store))
+    run_id = latest_run(store)
+    if run_id is None:
+        return "no night has been finished yet"
+    if problems := verify_run(store, run_id):
+        n = len(problems)
+        raise DamagedArtifact(
+            f"{n} {'file' if n == 1 else 'files'} of run {run_id} gone or changed; the next night "
+            f"makes such files anew. The first: {problems[0]}"
+        )
+    return f"all files of run {run_id} are as they were written"
 
 
 def _cluster(settings: Settings) -> Iterator[Finding]:

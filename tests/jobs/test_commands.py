@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import tomllib
+from pathlib import Path
 
 import click
 import pytest
@@ -147,6 +148,25 @@ def test_check_when_all_is_well(run):
     assert "Jellyfin 12.0" in out
     assert "ingrid sees" in out
     assert len(out.splitlines()) == 6
+
+
+def test_check_looks_at_every_file_of_the_last_night(run, config):
+    code, out, _ = run("check", "--artifacts")
+    assert code == 0
+    assert "good  artifacts: all files of run" in out
+    folder = Path(tomllib.loads(config.read_text())["store"]["url"])
+    latest = json.loads((folder / "latest").read_text())["run_id"]
+    broken = next((folder / "runs" / latest).rglob("metrics.json"))
+    broken.write_text("{}")
+    code, out, _ = run("check", "--artifacts")
+    assert code == 1
+    [told] = [line for line in out.splitlines() if line.startswith("BAD")]
+    assert "artifacts: 1 file of run" in told
+    assert str(broken.relative_to(folder)) in told
+    assert run("check")[0] == 0
+    assert run("run")[0] == 0
+    assert run("check", "--artifacts")[0] == 0
+    assert run("check", "--artifacts", "--offline")[0] == 2
 
 
 def test_check_names_a_wrong_key_and_goes_on(run, config, tmp_path):
