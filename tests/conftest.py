@@ -23,7 +23,7 @@ from jfdask.settings import ClusterSettings, Settings
 from jfdask.stages.files import FETCH, MOVIES_TABLE, STAGE_NAMES
 from jfdask.stages.night import Summary, run_stages
 from jfdask.stages.places import Place
-from jfdask.stages.units import reader
+from jfdask.stages.unit_tasks import reader
 from jfdask.store.filesystem import Store, address_of, open_store
 from jfdask.store.runs import latest_run
 from jfdask.tables import MOVIES

@@ -26,7 +26,7 @@ from jfdask.stages.files import (
 )
 from jfdask.stages.places import Place
 from jfdask.stages.pools import read_pool
-from jfdask.stages.units import reader
+from jfdask.stages.unit_tasks import reader
 from jfdask.store.keys import person
 from jfdask.tables import MOVIES, PLAYS
 

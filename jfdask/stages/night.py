@@ -21,14 +21,8 @@ from jfdask.settings import Settings
 from jfdask.stages import featurize, fetch, pool, recommend, train
 from jfdask.stages.people import People, who_is_there
 from jfdask.stages.taking_up import choose_run, release
-from jfdask.stages.units import (
-    Night,
-    Progress,
-    Selection,
-    UnitReport,
-    check_up_to_date,
-    inherit,
-)
+from jfdask.stages.unit_tasks import UnitReport, check_up_to_date, inherit
+from jfdask.stages.units import Night, Progress, Selection
 from jfdask.stages.window import Call, Work, values
 from jfdask.stages.workers import alike
 from jfdask.store.filesystem import Store, address_of, open_store, sha256_of

@@ -12,7 +12,7 @@ from distributed import Client
 from jfdask.errors import DamagedArtifact, JfdaskError, MissingArtifact
 from jfdask.stages.files import FETCH, USER
 from jfdask.stages.places import Place
-from jfdask.stages.units import reader
+from jfdask.stages.unit_tasks import reader
 from jfdask.stages.window import Call, Work
 from jfdask.store.keys import PEOPLE, person
 from jfdask.store.manifests import Receipt, load_unit

@@ -7,7 +7,7 @@ import pytest
 from jfdask.settings import Settings
 from jfdask.stages.night import IN_PART, Summary
 from jfdask.stages.taking_up import choose_run
-from jfdask.stages.units import UnitReport
+from jfdask.stages.unit_tasks import UnitReport
 from jfdask.store.filesystem import address_of, open_store
 from jfdask.store.manifests import close_stage
 from jfdask.store.runs import new_run_id, release_run

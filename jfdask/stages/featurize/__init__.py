@@ -14,7 +14,8 @@ from jfdask.stages.featurize.svd import reduce_rows
 from jfdask.stages.featurize.text_model import TextModelRequest, ensure_text_model
 from jfdask.stages.files import FEATURIZE, FETCH, MOVIES_TABLE, blocks_part, matrix_part
 from jfdask.stages.places import Place
-from jfdask.stages.units import Draft, Night, Plan, UnitReport, run_units
+from jfdask.stages.unit_tasks import Draft, Plan, UnitReport
+from jfdask.stages.units import Night, run_units
 from jfdask.stages.window import Call, Work, values
 from jfdask.store.manifests import Receipt
 

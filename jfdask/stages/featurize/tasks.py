@@ -26,7 +26,7 @@ from jfdask.stages.files import (
     matrix_part,
 )
 from jfdask.stages.places import Place
-from jfdask.stages.units import reader
+from jfdask.stages.unit_tasks import reader
 from jfdask.store.filesystem import StoreAddress, open_store
 from jfdask.store.manifests import Receipt
 from jfdask.store.models import decode_model

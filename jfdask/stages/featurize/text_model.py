@@ -24,7 +24,7 @@ from jfdask.features.text import movie_texts
 from jfdask.features.text_training import CHILD_ENVIRONMENT
 from jfdask.stages.files import FETCH, MOVIES_TABLE
 from jfdask.stages.places import Place
-from jfdask.stages.units import reader
+from jfdask.stages.unit_tasks import reader
 from jfdask.store.filesystem import StoreAddress, open_store, sha256_of
 from jfdask.store.keys import state_key
 from jfdask.store.state import read_state, write_state

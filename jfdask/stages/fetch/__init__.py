@@ -10,14 +10,8 @@ from jfdask.settings import Household
 from jfdask.stages.fetch.reading import read_household
 from jfdask.stages.files import FETCH
 from jfdask.stages.places import Place
-from jfdask.stages.units import (
-    Draft,
-    Night,
-    Plan,
-    UnitReport,
-    done_tonight,
-    run_units,
-)
+from jfdask.stages.unit_tasks import Draft, Plan, UnitReport, done_tonight
+from jfdask.stages.units import Night, run_units
 from jfdask.stages.window import Work
 
 NAME = FETCH

@@ -22,7 +22,7 @@ from jfdask.stages.fetch.pages import ListRead, first_part, or_raise, read_list
 from jfdask.stages.files import FETCH
 from jfdask.stages.people import PersonReport, carry_person_over
 from jfdask.stages.places import Place
-from jfdask.stages.units import Draft
+from jfdask.stages.unit_tasks import Draft
 from jfdask.stages.window import Call, Work, together, values
 from jfdask.store.manifests import Receipt
 

@@ -22,7 +22,8 @@ from jfdask.stages.pool.making import Making, remove_unfinished
 from jfdask.stages.pool.search import searched
 from jfdask.stages.pool.tasks import Headcount
 from jfdask.stages.pools import POOLS, PRIOR, FoundPool, find_pool, prune_pools
-from jfdask.stages.units import Draft, Night, Plan, UnitReport, run_units
+from jfdask.stages.unit_tasks import Draft, Plan, UnitReport
+from jfdask.stages.units import Night, run_units
 from jfdask.stages.window import Call, Work, values
 from jfdask.store.filesystem import Store, sha256_of
 from jfdask.store.keys import MANIFEST, join, run_key

@@ -27,7 +27,7 @@ from jfdask.stages.places import Place
 from jfdask.stages.pool.making import FILMS_FILE, Making, files_of_rows, of_plays
 from jfdask.stages.pooled_rows import beneath
 from jfdask.stages.pools import StoredPool, write_pool
-from jfdask.stages.units import UnitReport, reader, report_of
+from jfdask.stages.unit_tasks import UnitReport, reader, report_of
 from jfdask.store.filesystem import sha256_of
 from jfdask.store.keys import MANIFEST, PEOPLE, person, run_key
 from jfdask.store.manifests import Receipt, load_unit

@@ -13,7 +13,7 @@ from jfdask.errors import DamagedArtifact, DumpError, MissingArtifact, NewerArti
 from jfdask.model.films import positions_of
 from jfdask.stages.files import FEATURIZE, FETCH, MOVIES_TABLE
 from jfdask.stages.places import Place
-from jfdask.stages.units import reader
+from jfdask.stages.unit_tasks import reader
 from jfdask.store.documents import encode_json
 from jfdask.store.filesystem import Store, sha256_of
 from jfdask.store.keys import MANIFEST, run_key

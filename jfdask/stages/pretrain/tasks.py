@@ -46,7 +46,7 @@ from jfdask.stages.pretrain.workplace import (
     ratings_file,
     rows_file,
 )
-from jfdask.stages.units import reader
+from jfdask.stages.unit_tasks import reader
 from jfdask.store.documents import decode_json, encode_json
 from jfdask.store.manifests import Receipt
 from jfdask.store.models import decode_model, encode_model

@@ -22,7 +22,7 @@ from jfdask.stages.household import facts, features, history
 from jfdask.stages.learned import read_learned
 from jfdask.stages.people import PersonReport, carry_person_over, each_person
 from jfdask.stages.places import Place
-from jfdask.stages.units import reader
+from jfdask.stages.unit_tasks import reader
 from jfdask.store.keys import PEOPLE, person
 from jfdask.store.units import UnitWriter
 from jfdask.tables import RECOMMENDATIONS

@@ -14,7 +14,8 @@ from jfdask.stages.people import in_chunks, shared_out, who_is_there
 from jfdask.stages.places import Place
 from jfdask.stages.train import tasks
 from jfdask.stages.train.parameters import Parameters, parameters
-from jfdask.stages.units import Draft, Night, Plan, UnitReport, run_units
+from jfdask.stages.unit_tasks import Draft, Plan, UnitReport
+from jfdask.stages.units import Night, run_units
 from jfdask.stages.window import Call, Work, values
 from jfdask.store.keys import PEOPLE
 

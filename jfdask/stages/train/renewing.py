@@ -30,7 +30,7 @@ from jfdask.stages.files import (
 from jfdask.stages.household import history
 from jfdask.stages.learned import read_learned
 from jfdask.stages.places import Place
-from jfdask.stages.units import reader
+from jfdask.stages.unit_tasks import reader
 from jfdask.store.filesystem import StoreAddress
 from jfdask.store.keys import person
 from jfdask.store.manifests import Manifest, load_unit

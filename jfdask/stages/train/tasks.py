@@ -26,7 +26,7 @@ from jfdask.stages.household import RowsSource, features, history, pool, vectors
 from jfdask.stages.people import PersonReport, carry_person_over, each_person
 from jfdask.stages.places import Place
 from jfdask.stages.train.renewing import Renewed, grown_on, renewed
-from jfdask.stages.units import reader
+from jfdask.stages.unit_tasks import reader
 from jfdask.store.filesystem import sha256_of
 from jfdask.store.keys import person, run_key
 from jfdask.store.manifests import settings_fingerprint

@@ -7,7 +7,7 @@ from scipy.sparse import vstack
 from jfdask.cluster.connect import connect
 from jfdask.settings import ClusterSettings
 from jfdask.stages.places import Place
-from jfdask.stages.units import reader
+from jfdask.stages.unit_tasks import reader
 from jfdask.store.keys import run_key, run_manifest_key
 from jfdask.store.runs import run_ids
 

@@ -1,0 +1,220 @@
+"""What workers do with a unit, a household in a stage: find it done, have it, write its manifest.
+
+Each of `take_over`, `done_tonight`, `carry_over`, `inherit`, `check_up_to_date`,
+`take_yesterdays` and `finish` is one Dask task.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from jfdask.errors import MissingArtifact
+from jfdask.stages.places import Place
+from jfdask.store.manifests import Manifest, Receipt, fingerprint, load_unit
+from jfdask.store.reuse import as_done, copy_unit, reuse_unit
+from jfdask.store.runs import run_ids
+from jfdask.store.units import UnitReader, UnitWriter
+from jfdask.store.verify import damages
+from jfdask.version import code_version
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a stage is about to do for a household: enough to tell whether it is done."""
+
+    stage: str
+    inputs: tuple[tuple[str, str], ...]  # (stage, prefix of its files)
+    settings: Mapping[str, Any]  # those that matter to the result
+    extra: Mapping[str, str] = field(default_factory=dict)  # further checksums
+
+
+@dataclass(frozen=True)
+class UnitReport:
+    """What became of a household in a stage."""
+
+    household: str
+    status: str  # done, part, kept, failed
+    sha256: str = ""  # of the unit's manifest; "" if there is none
+    problems: tuple[str, ...] = ()
+    reused: bool = False
+    is_carried: bool = False  # not selected tonight: as the run before has it
+    summary: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A unit whose files are written and whose manifest is not."""
+
+    receipts: Sequence[Receipt]
+    summary: Mapping[str, Any]
+    problems: tuple[str, ...] = ()
+
+
+def take_over(place: Place, plan: Plan) -> UnitReport | None:
+    """Look for a unit that did the same work and have it in this run."""
+    wanted = fingerprint(_inputs(place, plan), plan.settings, code_version())
+    newest_first = run_ids(place.store)
+    unit = reuse_unit(place.store, plan.stage, place.household, wanted, place.run_id, newest_first)
+    return None if unit is None else report_of(unit, reused=True)
+
+
+def done_tonight(place: Place, plan: Plan) -> UnitReport | None:
+    """Look whether this run, or the one that was broken off before it, has done it already."""
+    wanted = fingerprint(_inputs(place, plan), plan.settings, code_version())
+    for run_id in filter(None, (place.run_id, place.forerunner)):
+        try:
+            unit = load_unit(place.store, run_id, plan.stage, place.household)
+        except MissingArtifact:
+            continue
+        if unit.copied_from and unit.copied_from != place.forerunner:
+            # A stage alone began with what an earlier run had read: no reading of tonight.
+            continue
+        if unit.fingerprint != wanted or unit.status not in ("done", "part"):
+            continue
+        if problems := damages(place.store, unit):
+            logger.warning("%s is done again: %s", plan.stage, problems[0])
+            continue
+        if run_id != place.run_id:
+            unit = copy_unit(place.store, unit, place.run_id, check=False)
+        return report_of(unit, reused=True)
+    return None
+
+
+def carry_over(place: Place, stage: str) -> UnitReport | None:
+    """Have in this run what the run before has of a household that is not selected tonight."""
+    if place.previous is None:
+        return None
+    try:
+        unit = load_unit(place.store, place.previous, stage, place.household)
+    except MissingArtifact:
+        return None
+    carried = copy_unit(place.store, unit, place.run_id)
+    return replace(report_of(carried, reused=True), problems=(), is_carried=True)
+
+
+def inherit(place: Place, stages: Sequence[str]) -> UnitReport:
+    """Have in this run what was done before of some stages; report on the last of them.
+
+    That is what the run that was broken off has, if it has all of them, else the run that
+    readers read.
+
+    Raises
+    ------
+    MissingArtifact
+        One of them was never done for the household.
+    """
+    if place.forerunner is not None and (units := _units(place, place.forerunner, stages)):
+        for unit in units:
+            copy_unit(place.store, unit, place.run_id)
+        return check_up_to_date(place, stages)
+    report = None
+    for stage in stages:
+        try:
+            unit = load_unit(place.store, place.previous or "", stage, place.household)
+        except (MissingArtifact, ValueError):
+            missing = _first_missing(place, stages) or stage
+            raise MissingArtifact(
+                f"Nothing to work on for household {place.household!r}: stage {missing} has not "
+                f"been done. Run: jfdask {missing}, or the whole night: jfdask run."
+            ) from None
+        # What was kept for a night is taken for what it is: an earlier night's result.
+        report = report_of(copy_unit(place.store, as_done(unit), place.run_id), reused=True)
+    if report is None:
+        raise ValueError("No stage to inherit.")
+    return replace(report, problems=())
+
+
+def _first_missing(place: Place, stages: Sequence[str]) -> str | None:
+    """Return the first stage that no run in the store has of the household."""
+    runs = run_ids(place.store)
+    return next((s for s in stages if not any(_units(place, run, [s]) for run in runs)), None)
+
+
+def _units(place: Place, run_id: str, stages: Sequence[str]) -> list[Manifest]:
+    """Return the household's units of a run; none if one of them is missing."""
+    try:
+        return [load_unit(place.store, run_id, stage, place.household) for stage in stages]
+    except MissingArtifact:
+        return []
+
+
+def check_up_to_date(place: Place, stages: Sequence[str]) -> UnitReport:
+    """Look whether each stage was done on what the ones before it now hold; report on the last.
+
+    Raises
+    ------
+    MissingArtifact
+        One of them was not done, or on other inputs: it has to be done first.
+    """
+    files: dict[str, str] = {}
+    report = None
+    for stage in stages:
+        unit = load_unit(place.store, place.run_id, stage, place.household)
+        stale = [n for n, sha in unit.inputs.items() if "/" in n and files.get(n) != sha]
+        if stale and unit.status != "kept":
+            raise MissingArtifact(
+                f"Stage {stage} of household {place.household!r} was done on another "
+                f"{stale[0]} than there is now. Run first: jfdask {stage}."
+            )
+        files |= unit.checksums()
+        report = report_of(unit, reused=True)
+    if report is None:
+        raise ValueError("No stage to look at.")
+    return report
+
+
+def take_yesterdays(place: Place, stage: str, problems: tuple[str, ...]) -> UnitReport:
+    """Copy the household's unit of the previous run."""
+    if place.previous is None:
+        raise MissingArtifact("There is no earlier run.")
+    unit = load_unit(place.store, place.previous, stage, place.household)
+    summary = {**unit.summary, "problems": list(problems)}
+    kept = copy_unit(place.store, unit, place.run_id, status="kept", summary=summary)
+    return report_of(kept, reused=True)
+
+
+def finish(place: Place, plan: Plan, draft: Draft, started: datetime) -> UnitReport:
+    """Write the manifest of a unit."""
+    writer = UnitWriter(place.store, place.run_id, plan.stage, place.household)
+    unit = writer.close(
+        receipts=draft.receipts,
+        inputs=_inputs(place, plan),
+        settings=plan.settings,
+        code_version=code_version(),
+        started=started,
+        finished=datetime.now(UTC),
+        status="part" if draft.problems else "done",
+        summary={**draft.summary, "problems": list(draft.problems)},
+    )
+    return report_of(unit)
+
+
+def reader(place: Place, stage: str) -> UnitReader:
+    """Return what reads the household's files of an earlier stage of this run."""
+    return UnitReader(place.store, load_unit(place.store, place.run_id, stage, place.household))
+
+
+def report_of(unit: Manifest, *, reused: bool = False) -> UnitReport:
+    """Return the report on a unit that is in the store."""
+    return UnitReport(
+        household=unit.household,
+        status=unit.status,
+        sha256=unit.sha256,
+        problems=tuple(unit.summary.get("problems", ())),
+        reused=reused,
+        summary={k: v for k, v in unit.summary.items() if k not in ("people", "problems")},
+    )
+
+
+def _inputs(place: Place, plan: Plan) -> dict[str, str]:
+    inputs = dict(plan.extra)
+    for stage, prefix in plan.inputs:
+        unit = load_unit(place.store, place.run_id, stage, place.household)
+        inputs |= unit.checksums(prefix)
+    return inputs
