@@ -34,6 +34,8 @@ def forget_user(settings: Settings, user: str, households: tuple[str, ...]) -> F
     LockHeld
         A night is at work on this store.
     """
+    if not user.strip():
+        raise SettingsError("Nobody is named: give the name or the id of who is to be forgotten.")
     store = open_store(address_of(settings.store))
     with hold_lock(store, "jfdask forget", settings.store.lock_seconds):
         people = _people(store, households)

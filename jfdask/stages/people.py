@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from distributed import Client
@@ -29,9 +29,9 @@ class PersonReport:
     """What became of a person."""
 
     user_id: str
-    receipt: Receipt = field(default_factory=dict)
+    receipt: Receipt = field(default_factory=dict)  # empty: the run has nothing of her
     summary: Mapping[str, Any] = field(default_factory=dict)
-    problem: str | None = None
+    problem: str | None = None  # beside a receipt: what she has is of the night before
 
 
 @dataclass(frozen=True)
@@ -71,11 +71,15 @@ def name_of(place: Place, user_id: str) -> str:
 
 def each_person(
     place: Place,
+    stage: str,
     user_ids: Sequence[str],
     what: str,
     do: Callable[[str], PersonReport],
 ) -> list[PersonReport]:
-    """Do something for some people, one after the other; one who fails stops nobody else."""
+    """Do something for some people, one after the other; one who fails stops nobody else.
+
+    Of whom it fails, that of the night before stays.
+    """
     reports = []
     for user_id in user_ids:
         try:
@@ -89,8 +93,20 @@ def each_person(
                     "the traceback from the workers' log"
                 )
             problem = f"User {name_of(place, user_id)!r}: no {what} tonight: {told}"
-            reports.append(PersonReport(user_id, problem=problem))
+            reports.append(_as_before(place, stage, user_id, problem))
     return reports
+
+
+def _as_before(place: Place, stage: str, user_id: str, problem: str) -> PersonReport:
+    """Have what the run before has of a person who failed; where the store fails, nothing."""
+    try:
+        carried = carry_person_over(place, stage, user_id)
+    except JfdaskError as error:
+        logger.warning("%s", error)
+        carried = None
+    if carried is None:
+        return PersonReport(user_id, problem=problem)
+    return replace(carried, problem=f"{problem.rstrip('.')}. That of the night before stays.")
 
 
 def shared_out(user_ids: Sequence[str], client: Client, most: int) -> list[Sequence[str]]:
@@ -102,7 +118,10 @@ def shared_out(user_ids: Sequence[str], client: Client, most: int) -> list[Seque
 
 
 def in_chunks(
-    chunks: Sequence[Sequence[str]], call: Callable[[Sequence[str]], Call]
+    place: Place,
+    stage: str,
+    chunks: Sequence[Sequence[str]],
+    call: Callable[[Sequence[str]], Call],
 ) -> Work[list[PersonReport]]:
     """Do chunks of people; one whose worker died is done again person by person.
 
@@ -110,16 +129,37 @@ def in_chunks(
     -------
     list of PersonReport
         In the order of the people.
+
+    Raises
+    ------
+    JfdaskError
+        The run has nothing of anybody: all have failed, and there is no night before.
     """
+    reports = yield from _chunk_by_chunk(place, stage, chunks, call)
+    if reports and not any(report.receipt for report in reports):
+        raise JfdaskError(f"Nothing came of anybody. {reports[0].problem}")
+    return reports
+
+
+def _chunk_by_chunk(
+    place: Place,
+    stage: str,
+    chunks: Sequence[Sequence[str]],
+    call: Callable[[Sequence[str]], Call],
+) -> Work[list[PersonReport]]:
     answers = yield [call(chunk) for chunk in chunks]
     reports: list[PersonReport] = []
     for chunk, answer in zip(chunks, answers, strict=True):
         if not isinstance(answer, JfdaskError):
             reports += answer
         elif len(chunk) == 1:
-            reports.append(PersonReport(chunk[0], problem=f"User {chunk[0]}: {answer}"))
+            failed = (place, stage, chunk[0], f"User {chunk[0]}: {answer}")
+            [carried] = yield [Call(_as_before, failed, "")]
+            is_there = isinstance(carried, PersonReport)
+            reports.append(carried if is_there else PersonReport(chunk[0], problem=failed[-1]))
         else:
-            reports += yield from in_chunks([[user_id] for user_id in chunk], call)
+            one_by_one = [[user_id] for user_id in chunk]
+            reports += yield from _chunk_by_chunk(place, stage, one_by_one, call)
     return reports
 
 

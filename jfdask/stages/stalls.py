@@ -89,4 +89,5 @@ def _look(
 
 def _n_executing(worker: Mapping[str, Any]) -> int:
     counts = worker.get("metrics", {}).get("task_counts", {})
-    return int(counts.get("executing", 0))
+    # A task that waits for a server has left its thread, and is none the less at work.
+    return int(counts.get("executing", 0)) + int(counts.get("long-running", 0))

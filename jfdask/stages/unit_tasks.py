@@ -9,10 +9,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from jfdask.errors import MissingArtifact
+from jfdask.errors import DamagedArtifact, MissingArtifact
 from jfdask.stages.places import Place
 from jfdask.store.manifests import Manifest, Receipt, fingerprint, load_unit
 from jfdask.store.reuse import as_done, copy_unit, reuse_unit
@@ -94,8 +94,14 @@ def carry_over(place: Place, stage: str) -> UnitReport | None:
         unit = load_unit(place.store, place.previous, stage, place.household)
     except MissingArtifact:
         return None
-    carried = copy_unit(place.store, unit, place.run_id)
-    return replace(report_of(carried, reused=True), problems=(), is_carried=True)
+    problems: tuple[str, ...] = ()
+    try:
+        carried = copy_unit(place.store, unit, place.run_id)
+    except DamagedArtifact as error:
+        # Nobody asked for it tonight: it stays as it is, and a night for all makes it anew.
+        problems = (str(error),)
+        carried = copy_unit(place.store, unit, place.run_id, check=False)
+    return replace(report_of(carried, reused=True), problems=problems, is_carried=True)
 
 
 def inherit(place: Place, stages: Sequence[str]) -> UnitReport:
@@ -179,8 +185,10 @@ def take_yesterdays(place: Place, stage: str, problems: tuple[str, ...]) -> Unit
     return report_of(kept, reused=True)
 
 
-def finish(place: Place, plan: Plan, draft: Draft, started: datetime) -> UnitReport:
-    """Write the manifest of a unit."""
+def finish(
+    place: Place, plan: Plan, draft: Draft, started: datetime, finished: datetime
+) -> UnitReport:
+    """Write the manifest of a unit: the same one, should Dask do it again."""
     writer = UnitWriter(place.store, place.run_id, plan.stage, place.household)
     unit = writer.close(
         receipts=draft.receipts,
@@ -188,7 +196,7 @@ def finish(place: Place, plan: Plan, draft: Draft, started: datetime) -> UnitRep
         settings=plan.settings,
         code_version=code_version(),
         started=started,
-        finished=datetime.now(UTC),
+        finished=finished,
         status="part" if draft.problems else "done",
         summary={**draft.summary, "problems": list(draft.problems)},
     )

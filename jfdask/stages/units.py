@@ -106,7 +106,7 @@ def run_units(
     *,
     waits: bool = False,
     is_begun: bool = False,
-    absent: Callable[[Place, str], UnitReport] | None = None,
+    absent: Callable[[Place, str, datetime], UnitReport] | None = None,
 ) -> dict[str, UnitReport]:
     """Do a stage for every household that the stage before has a result of.
 
@@ -172,20 +172,20 @@ def _unit(
     plan: Callable[[Place], Work[Plan]],
     work: Callable[[Place, Plan], Work[Draft]],
     find: Callable[[Place, Plan], UnitReport | None],
-    absent: Callable[[Place, str], UnitReport] | None,
+    absent: Callable[[Place, str, datetime], UnitReport] | None,
 ) -> Work[UnitReport | None]:
     place = night.place(earlier.household)
     if earlier.is_carried:
         [carried] = values((yield [Call(carry_over, (place, stage), "")]))
         if carried is None and absent is not None:
-            [made_up] = yield [Call(absent, (place, "done"), "")]
+            [made_up] = yield [Call(absent, (place, "done", datetime.now(UTC)), "")]
             if isinstance(made_up, UnitReport):
                 return replace(made_up, is_carried=True)
         return carried
     if earlier.status == "kept":
         kept = yield from keep(place, stage, earlier.problems)
         if kept.status == "failed" and absent is not None:
-            [made_up] = yield [Call(absent, (place, "kept"), "")]
+            [made_up] = yield [Call(absent, (place, "kept", datetime.now(UTC)), "")]
             if isinstance(made_up, UnitReport):
                 return replace(made_up, problems=earlier.problems)
         return kept
@@ -195,7 +195,7 @@ def _unit(
         [report] = values((yield [Call(find, (place, planned), "")]))
         if report is None:
             draft = yield from work(place, planned)
-            ended = Call(finish, (place, planned, draft, started), "")
+            ended = Call(finish, (place, planned, draft, started, datetime.now(UTC)), "")
             [report] = values((yield [ended]))
     except JfdaskError as error:
         return (yield from keep(place, stage, (str(error),)))

@@ -71,7 +71,9 @@ class Folder:
                         pending.append(Path(entry.path))
                     else:
                         key = Path(entry.path).relative_to(self.root).as_posix()
-                        found[key] = entry.stat().st_size
+                        # Somebody else may be clearing away: that one is gone, no other.
+                        with contextlib.suppress(FileNotFoundError):
+                            found[key] = entry.stat().st_size
         return found
 
     def children(self, prefix: str) -> list[str]:

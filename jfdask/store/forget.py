@@ -16,6 +16,7 @@ from jfdask.store.filesystem import Store, sha256_of
 from jfdask.store.keys import (
     MANIFEST,
     PEOPLE,
+    RELEASED,
     STATE,
     check_key,
     person,
@@ -96,7 +97,7 @@ class _Eraser:
     def erase_run(self, run_id: str, households: Sequence[str] | None) -> None:
         stage_sums: dict[str, str | None] = {}
         for stage in self.store.children(run_key(run_id)):
-            if stage == MANIFEST:
+            if stage in (MANIFEST, RELEASED):
                 continue
             found = self.store.children(run_key(run_id, stage))
             names = [n for n in found if n != MANIFEST]

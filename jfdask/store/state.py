@@ -82,6 +82,15 @@ def read_state(
     return None
 
 
+def recall_state(store: Store, household: str, name: str, **given: Any) -> Any | None:
+    """Return ``read_state`` of a document that can be made anew: None if it is damaged."""
+    try:
+        return read_state(store, household, name, **given)
+    except DamagedArtifact as error:
+        _log.warning("Made anew: %s", error)
+        return None
+
+
 def write_state_table(
     store: Store,
     household: str,

@@ -1,6 +1,7 @@
 """Whom a name means, in a store that was written by hand."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 
@@ -9,6 +10,7 @@ from jfdask.settings import Settings
 from jfdask.stages import forget as module
 from jfdask.stages.forget import forget_user
 from jfdask.store.filesystem import address_of, open_store
+from jfdask.store.runs import release_run
 
 RUN = "20260801T030000Z-000001"
 NAMES = {"a1": "anna", "b2": "ben"}
@@ -76,6 +78,20 @@ def test_a_household_that_is_named_like_a_folder(settings, store):
     with pytest.raises(SettingsError, match=r"Several people are named 'anna': a1, a9\. Give"):
         forget_user(settings, "anna", ())
     assert forget_user(settings, "anna", ("people",)).n_files == 1
+
+
+def test_a_run_that_was_broken_off_is_erased_from_as_others_are(settings, store):
+    release_run(store, RUN, datetime(2026, 8, 1, tzinfo=UTC))
+    assert forget_user(settings, "anna", ()).n_files == 3
+    assert [key for key in store.list() if "a1" in key] == []
+
+
+@pytest.mark.parametrize("user", ["", " "])
+def test_no_name_is_nobodys(settings, store, user):
+    before = store.list()
+    with pytest.raises(SettingsError, match="Nobody is named"):
+        forget_user(settings, user, ())
+    assert store.list() == before
 
 
 def test_nobody_of_that_name(settings, store):

@@ -119,6 +119,30 @@ def test_a_volume_without_hard_links(folder: Store, monkeypatch: pytest.MonkeyPa
     assert folder.creates_exclusively()
 
 
+def test_a_file_that_vanishes_hides_no_other(
+    folder: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for i in range(5):
+        folder.write(f"a/{i}", b"x")
+    real = os.scandir
+
+    class Vanishing:
+        def __init__(self, path: object) -> None:
+            self.entries = list(real(path))  # type: ignore[call-overload]
+
+        def __enter__(self) -> object:
+            for entry in self.entries[:1]:
+                if entry.is_file():
+                    Path(entry.path).unlink()
+            return iter(self.entries)
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+    monkeypatch.setattr(os, "scandir", Vanishing)
+    assert len(folder.list("a")) == 4
+
+
 def test_delete_all_takes_what_a_crash_left_with_it(folder: Store) -> None:
     folder.write("people/u1/a", b"1")
     (Path(folder.url) / "people" / "u1" / ".tmp-1").write_bytes(b"half")

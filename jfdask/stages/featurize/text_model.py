@@ -27,7 +27,7 @@ from jfdask.stages.places import Place
 from jfdask.stages.unit_tasks import reader
 from jfdask.store.filesystem import StoreAddress, open_store, sha256_of
 from jfdask.store.keys import state_key
-from jfdask.store.state import read_state, write_state
+from jfdask.store.state import recall_state, write_state
 from jfdask.tables import MOVIES
 
 VERSION = 1
@@ -69,7 +69,7 @@ def ensure_text_model(place: Place, request: TextModelRequest) -> str | None:
         "dimensions": request.dimensions,
         "seed": request.seed,
     }
-    known = read_state(place.store, place.household, DOCUMENT, version=VERSION)
+    known = recall_state(place.store, place.household, DOCUMENT, version=VERSION)
     if request.path is not None:
         data = _read_file(request.path)
         if known and known["sha256"] == sha256_of(data) and _is_whole(place, known["sha256"]):

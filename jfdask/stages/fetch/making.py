@@ -7,6 +7,7 @@ one for some of its people.
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from jfdask.errors import LibraryShrunk, MissingArtifact
+from jfdask.errors import DamagedArtifact, JfdaskError, LibraryShrunk, MissingArtifact, TableError
 from jfdask.jellyfin.startup import ServerInfo
 from jfdask.stages.fetch.assemble import Collection, movie_of_items, movies_of, plays_of
 from jfdask.stages.fetch.listing import (
@@ -32,12 +33,14 @@ from jfdask.stages.fetch.listing import (
 )
 from jfdask.stages.files import FETCH, MOVIES_TABLE, PLAYS_TABLE, USER
 from jfdask.stages.places import Place
-from jfdask.store.keys import person
+from jfdask.store.keys import PEOPLE, person
 from jfdask.store.manifests import Receipt, load_unit
 from jfdask.store.state import read_state_table, write_state, write_state_table
 from jfdask.store.tables import read_json, read_table, write_json, write_table
 from jfdask.store.units import UnitWriter
 from jfdask.tables import CREDITS, ITEM_IDS, ITEM_PLAYS, ITEMS, MOVIES, PLAYS, Table
+
+logger = logging.getLogger(__name__)
 
 #: People whose tables one task makes.
 PEOPLE_PER_TASK = 10
@@ -94,7 +97,7 @@ def plan(
 
 @dataclass(frozen=True)
 class Reading:
-    """What was read of a household, of which its tables are to be made."""
+    """What was read of a household, its people's own lists apart."""
 
     server: ServerInfo
     pages: Pages
@@ -105,12 +108,22 @@ class Reading:
 
 
 @dataclass(frozen=True)
+class Reader:
+    """A person whose lists were read."""
+
+    user_id: str
+    name: str
+    pages: Pages
+
+
+@dataclass(frozen=True)
 class Plays:
     """What was made of some people's lists."""
 
     receipt: Receipt
     people: Mapping[str, Any]  # user id → what the unit's summary says of her
     strangers: tuple[str, ...]  # those of them who have movies of which nothing is known
+    failed: Mapping[str, str]  # user id → why there is no table of hers
 
 
 def make_movies(place: Place, reading: Reading) -> tuple[Receipt, int]:
@@ -127,26 +140,34 @@ def make_movies(place: Place, reading: Reading) -> tuple[Receipt, int]:
     return writer.table(MOVIES_TABLE, MOVIES, movies), len(movies)
 
 
-def make_plays(place: Place, reading: Reading, names: Mapping[str, str]) -> Plays:
-    """Make the tables of what some people (id → name) have to do with the movies."""
-    items = _all_items(place, reading.rounds)
+def make_plays(place: Place, reading: Reading, readers: Sequence[Reader]) -> Plays:
+    """Make the tables of what some people have to do with the movies; one each, or none."""
+    items = _all_items(place, reading.rounds, ["item_id", "tmdb_id", "imdb_id"])
     movie_of_item, untouched = movie_of_items(items), _untouched(items["item_id"])
-    writer = UnitWriter(place.store, place.run_id, FETCH, place.household)
-    people, strangers = {}, []
-    for user_id, name in names.items():
-        rows = _item_plays(place, reading.pages, user_id, untouched)
-        if unknown := sorted(set(rows["item_id"]) - movie_of_item.keys()):
-            write_json(place.store, _unknown_key(place, user_id), unknown)
-            strangers.append(user_id)
-        plays = plays_of(rows, movie_of_item, reading.began)
-        writer.table(person(user_id, PLAYS_TABLE), PLAYS, plays)
-        writer.json(person(user_id, USER), {"user_id": user_id, "name": name})
-        people[user_id] = {
+    receipt: Receipt = {}
+    people: dict[str, Any] = {}
+    strangers, failed = [], {}
+    for reader in readers:
+        writer = UnitWriter(place.store, place.run_id, FETCH, place.household)
+        name_key, table_key = (person(reader.user_id, name) for name in (USER, PLAYS_TABLE))
+        try:
+            rows = _item_plays(place, reader.pages, untouched)
+            if unknown := sorted(set(rows["item_id"]) - movie_of_item.keys()):
+                write_json(place.store, _unknown_key(place, reader.user_id), unknown)
+                strangers.append(reader.user_id)
+            plays = plays_of(rows, movie_of_item, reading.began)
+            writer.table(table_key, PLAYS, plays)
+            writer.json(name_key, {"user_id": reader.user_id, "name": reader.name})
+        except JfdaskError as error:
+            failed[reader.user_id] = str(error)
+            continue
+        receipt = {**receipt, **writer.receipts}
+        people[reader.user_id] = {
             "n_visible": len(plays),
             "n_played": int(plays["played"].sum()),
             "n_favorites": int((plays["played"] & plays["is_favorite"]).sum()),
         }
-    return Plays(writer.receipts, people, tuple(strangers))
+    return Plays(receipt, people, tuple(strangers), failed)
 
 
 def settle(place: Place, reading: Reading, summary: Mapping[str, Any]) -> None:
@@ -171,23 +192,27 @@ def settle(place: Place, reading: Reading, summary: Mapping[str, Any]) -> None:
     write_state(place.store, place.household, STATE_READING, began, version=VERSION)
 
 
-def clear(place: Place, user_ids: Sequence[str]) -> None:
-    """Remove what was read, of the household and of these people: the tables are made of it."""
+def clear(place: Place) -> None:
+    """Remove what was read, of the household and of everybody: the tables are made of it.
+
+    Of everybody who is there: who is left out since the night was broken off, too.
+    """
     place.store.delete_all(place.key(FETCH, READING))
-    for user_id in user_ids:
+    for user_id in place.store.children(place.key(FETCH, PEOPLE)):
         place.store.delete_all(place.key(FETCH, person(user_id, READING)))
 
 
-def _all_items(place: Place, rounds: int) -> pd.DataFrame:
+def _all_items(place: Place, rounds: int, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """Return what is known of every movie: read by id, on pages, or on an earlier night."""
     store, frames = place.store, []
     for ids in (ids for r in range(rounds) for ids in _chunks(place, r)["items"]):
         try:
-            frames.append(read_table(store, read_by_id_key(place, "missing", ids), ITEMS))
+            key = read_by_id_key(place, "missing", ids)
+            frames.append(read_table(store, key, ITEMS, columns))
         except MissingArtifact:
             # The call failed; that was reported where it failed.
             continue
-    frames.append(read_table(store, known_key(place, rounds - 1), ITEMS))
+    frames.append(read_table(store, known_key(place, rounds - 1), ITEMS, columns))
     return joined(frames, ITEMS)
 
 
@@ -246,26 +271,24 @@ def _etags(frame: pd.DataFrame) -> dict[str, str]:
     return dict(zip(frame["item_id"], frame["etag"].fillna(""), strict=True))
 
 
-def _pages(
-    place: Place, pages: Pages, *names: str, table: Table, user_id: str | None = None
-) -> pd.DataFrame:
+def _pages(place: Place, pages: Pages, *names: str, table: Table) -> pd.DataFrame:
     """Return the rows of some lists that were read."""
     frames = [
         read_table(place.store, listing.key(place, part), table)
         for listing, parts in pages
-        if listing.name in names and (user_id is None or listing.user_id == user_id)
+        if listing.name in names
         for part in parts
     ]
     return joined(frames, table)
 
 
-def _item_plays(place: Place, pages: Pages, user_id: str, untouched: pd.DataFrame) -> pd.DataFrame:
-    """Return a row for every copy that a person may see.
+def _item_plays(place: Place, pages: Pages, untouched: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for every copy that a person may see, of whose lists these are the pages.
 
     Was only read what she has to do with, she sees all: the others are untouched.
     """
-    read = _pages(place, pages, "plays", table=ITEM_PLAYS, user_id=user_id)
-    sees_all = any(listing.only for listing, _ in pages if listing.user_id == user_id)
+    read = _pages(place, pages, "plays", table=ITEM_PLAYS)
+    sees_all = any(listing.only for listing, _ in pages)
     return joined([read, untouched], ITEM_PLAYS) if sees_all else read
 
 
@@ -277,7 +300,12 @@ def _untouched(item_ids: pd.Series[str]) -> pd.DataFrame:
 
 
 def _state(place: Place, name: str, table: Table) -> pd.DataFrame:
-    kept = read_state_table(place.store, place.household, name, table, version=VERSION)
+    """Return what is remembered; of what is damaged nothing: it is read from the server again."""
+    try:
+        kept = read_state_table(place.store, place.household, name, table, version=VERSION)
+    except (DamagedArtifact, TableError) as error:
+        logger.warning("Read anew: %s", error)
+        kept = None
     return table.frame([]) if kept is None else kept
 
 

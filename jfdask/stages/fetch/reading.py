@@ -23,7 +23,7 @@ from jfdask.stages.files import FETCH
 from jfdask.stages.people import PersonReport, carry_person_over
 from jfdask.stages.places import Place
 from jfdask.stages.unit_tasks import Draft
-from jfdask.stages.window import Call, Work, together, values
+from jfdask.stages.window import Call, Work, together
 from jfdask.store.manifests import Receipt
 
 __all__ = ["chosen_people", "missing_people", "read_household"]
@@ -73,36 +73,36 @@ def read_household(
     )
     asked: list[ById] = [or_raise(by_id)]
 
-    names: dict[str, str] = {}
-    unread: list[tuple[User, JfdaskError]] = []
+    readers: list[making.Reader] = []
+    failed: dict[str, str] = {}  # user id → why
     for user, history in zip(people, or_raise(histories), strict=True):
         if isinstance(history, JfdaskError):
-            unread.append((user, history))
+            failed[user.user_id] = str(history)
         else:
             read += history
-            names[user.user_id] = user.name
-    problems = missing_people(opened.users, household)
-    if not names:
-        told = [f"User {user.name!r} could not be read: {error}" for user, error in unread]
-        raise JellyfinError(" ".join([*problems, *told]))
-    problems += [*collections[1], *(problem for one in read for problem in one.problems)]
-
-    times = [time for one in read for time in one.times]
+            readers.append(making.Reader(user.user_id, user.name, _pages_of(history)))
     reading = making.Reading(
         server=opened.server,
-        pages=_pages_of(read),
+        pages=catalogue_pages,
         collections=collections[0],
         largest_loss=1.0 if accept_loss else settings.largest_loss,
-        began=min(times, default=None),
+        began=min((time for one in read for time in one.times), default=None),
     )
-    receipts, summary, strangers = yield from _make_tables(place, reading, names)
-    if strangers:
+    made = yield from _make_tables(place, reading, readers)
+    if strangers := made.strangers:
         # A list that never settles, or that the server cannot give whole.
         asked.append(
             (yield from _read_by_id(place, server, catalogue_pages, per_call, 1, strangers))
         )
         reading = replace(reading, rounds=2)
-        receipts, summary, _ = yield from _make_tables(place, reading, names)
+        made = yield from _make_tables(place, reading, readers)
+    failed |= made.failed
+    problems = missing_people(opened.users, household)
+    if len(failed) == len(people):
+        told = [f"User {u.name!r} could not be read: {failed[u.user_id]}" for u in people]
+        raise JellyfinError(" ".join([*problems, *told]))
+    problems += [*collections[1], *(problem for one in read for problem in one.problems)]
+    receipts, summary = made.receipts, made.summary
     or_raise((yield [Call(making.settle, (place, reading, summary), "")])[0])
     users, in_lists = Counter(opened.broken), [one.broken for one in read]
     movies = sum((one.movies for one in asked), Counter[str]())
@@ -110,13 +110,14 @@ def read_household(
     problems += [problem for one in asked for problem in one.problems]
     problems += told_losses(users, in_lists, movies, credits)
 
+    unread = [(user, failed[user.user_id]) for user in people if user.user_id in failed]
     for report, problem in (yield from _carry_over(place, unread)):
         if report is not None:
             receipts.append(report.receipt)
             summary["people"][report.user_id] = dict(report.summary)
         problems.append(problem)
     # Whatever comes of it: what cannot be removed now goes when the run is pruned.
-    yield [Call(making.clear, (place, tuple(user.user_id for user in people)), "")]
+    yield [Call(making.clear, (place,), "")]
     if broken := sum(in_lists, users + movies + credits):
         summary["broken"] = dict(sorted(broken.items()))
     return Draft(receipts, summary, tuple(problems))
@@ -167,8 +168,15 @@ def _read_histories(
     return (
         yield from together(
             [
-                _read_history(place, server, u.user_id, counts.get(u.user_id) == n_movies, size)
-                for u in people
+                _read_history(
+                    place,
+                    server,
+                    user.user_id,
+                    # By both: the library may change between its list and her count.
+                    user.sees_everything and counts.get(user.user_id) == n_movies,
+                    size,
+                )
+                for user in people
             ]
         )
     )
@@ -199,44 +207,51 @@ def _read_history(
     return lists[::-1]
 
 
+@dataclass(frozen=True)
+class Made:
+    """The tables of a household."""
+
+    receipts: list[Receipt]
+    summary: dict[str, Any]  # the unit's
+    strangers: list[str]  # people who have movies of which nothing is known yet
+    failed: dict[str, str]  # people of whom there is no table → why
+
+
 def _make_tables(
-    place: Place, reading: making.Reading, names: Mapping[str, str]
-) -> Work[tuple[list[Receipt], dict[str, Any], list[str]]]:
-    """Make all tables; return receipts, the unit's summary and who has movies unknown yet."""
-    chunks = in_chunks(sorted(names), making.PEOPLE_PER_TASK)
-    made = values(
-        (
-            yield [
-                Call(making.make_movies, (place, reading), ""),
-                *(
-                    Call(making.make_plays, (place, reading, {u: names[u] for u in chunk}), "")
-                    for chunk in chunks
-                ),
-            ]
-        )
-    )
-    (receipt, n_movies), *plays = made
-    summary = {
-        "version": reading.server.version,
-        "n_movies": n_movies,
-        "people": {u: said for some in plays for u, said in some.people.items()},
-    }
-    strangers = [u for some in plays for u in some.strangers]
-    return [receipt, *(some.receipt for some in plays)], summary, strangers
+    place: Place, reading: making.Reading, readers: Sequence[making.Reader]
+) -> Work[Made]:
+    chunks = in_chunks(readers, making.PEOPLE_PER_TASK)
+    movies, *made = yield [
+        Call(making.make_movies, (place, reading), ""),
+        *(Call(making.make_plays, (place, reading, chunk), "") for chunk in chunks),
+    ]
+    receipt, n_movies = or_raise(movies)
+    people: dict[str, Any] = {}
+    summary = {"version": reading.server.version, "n_movies": n_movies, "people": people}
+    tables = Made([receipt], summary, [], {})
+    for chunk, some in zip(chunks, made, strict=True):
+        if isinstance(some, JfdaskError):
+            tables.failed.update({reader.user_id: str(some) for reader in chunk})
+            continue
+        tables.receipts.append(some.receipt)
+        people |= some.people
+        tables.strangers.extend(some.strangers)
+        tables.failed.update(some.failed)
+    return tables
 
 
 def _carry_over(
-    place: Place, unread: Sequence[tuple[User, JfdaskError]]
+    place: Place, unread: Sequence[tuple[User, str]]
 ) -> Work[list[tuple[PersonReport | None, str]]]:
     """Have of whom nothing could be read what the run before has; return it and what to tell."""
     answers = yield [
         Call(carry_person_over, (place, FETCH, user.user_id), "") for user, _ in unread
     ]
     carried: list[tuple[PersonReport | None, str]] = []
-    for (user, error), answer in zip(unread, answers, strict=True):
+    for (user, why), answer in zip(unread, answers, strict=True):
         report = answer if isinstance(answer, PersonReport) else None
         then = "stays as on the night before" if report else "is left out"
-        carried.append((report, f"User {user.name!r} could not be read and {then}: {error}"))
+        carried.append((report, f"User {user.name!r} could not be read and {then}: {why}"))
     return carried
 
 

@@ -50,7 +50,7 @@ from jfdask.stages.fetch.listing import (
 from jfdask.stages.fetch.losses import NOT_GIVEN, PEOPLE_NOT_GIVEN
 from jfdask.stages.files import FETCH
 from jfdask.stages.places import Place
-from jfdask.store.state import read_state
+from jfdask.store.state import recall_state
 from jfdask.store.tables import read_json, write_json, write_table
 from jfdask.tables import CREDITS, ITEMS
 
@@ -86,7 +86,7 @@ def open_server(server: Server) -> Opened:
 
 def last_reading(place: Place, server: ServerInfo) -> datetime | None:
     """Return when this server was last read whole, by its own clock; None: read all of it."""
-    reading = read_state(place.store, place.household, STATE_READING, version=VERSION)
+    reading = recall_state(place.store, place.household, STATE_READING, version=VERSION)
     if reading is None or reading["server_id"] != server.server_id:
         return None
     return datetime.fromisoformat(reading["began"]) - MARGIN

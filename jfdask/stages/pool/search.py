@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -14,6 +14,8 @@ from jfdask.errors import DataError
 from jfdask.model.crowd import N_GROUPS
 from jfdask.model.grid import chosen_params
 from jfdask.model.holdout import stable_fractions
+from jfdask.model.inputs import Bools
+from jfdask.model.pooled import PooledRows
 from jfdask.model.pooled_search import (
     GroupFolds,
     PooledClassifier,
@@ -61,19 +63,33 @@ def searched(night: Night, making: Making, names: Sequence[str]) -> Work[Mapping
 def sample_plays(making: Making, names: Sequence[str], seed: int) -> tuple[int, ...]:
     """Write some people's plays, all that count of each; return how many there are by group."""
     files = sorted(of_plays(names))  # so that a group's are beside each other
+    # Read twice, file by file: the rows of all people together may be more than fits in memory.
     people = [
-        (group_of_file(name), rows.taken((rows.person == code) & (np.asarray(rows.weight) > 0)))
-        for name, rows in zip(files, making.read_rows(files), strict=True)
-        for code in np.unique(np.asarray(rows.person))
+        (number, code, int(counted.sum()))
+        for number, rows in enumerate(making.read_rows(files))
+        for code, counted in _by_person(rows)
     ]
-    n_plays = np.array([len(rows.liked) for _, rows in people])
+    n_plays = np.array([n for _, _, n in people])
     drawn = stable_fractions(f"pooled search {seed}", map(str, range(len(people))))
     order = np.argsort(drawn, kind="stable")
-    kept = set(order[np.cumsum(n_plays[order]) <= MOST_PLAYS].tolist())
-    sample = [one for i, one in enumerate(people) if i in kept]
+    chosen = order[np.cumsum(n_plays[order]) <= MOST_PLAYS]
+    kept = {people[i][:2] for i in chosen.tolist()}
+    sample = [
+        (group_of_file(name), rows.taken(counted))
+        for number, (name, rows) in enumerate(zip(files, making.read_rows(files), strict=True))
+        for code, counted in _by_person(rows)
+        if (number, code) in kept
+    ]
     making.write_sample(beneath([rows for _, rows in sample]))
     sizes = [sum(len(rows.liked) for g, rows in sample if g == group) for group in range(N_GROUPS)]
     return tuple(size for size in sizes if size)
+
+
+def _by_person(rows: PooledRows) -> Iterator[tuple[int, Bools]]:
+    """Yield each person's number in a file, and which rows are hers and count."""
+    person, counts = np.asarray(rows.person), np.asarray(rows.weight) > 0
+    for code in np.unique(person):
+        yield int(code), (person == code) & counts
 
 
 def search(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -26,7 +26,7 @@ from jfdask.stages.household import KEPT, features, history
 from jfdask.stages.places import Place
 from jfdask.stages.pool.making import FILMS_FILE, Making, files_of_rows, of_plays
 from jfdask.stages.pooled_rows import beneath
-from jfdask.stages.pools import StoredPool, write_pool
+from jfdask.stages.pools import StoredPool, find_pool, write_pool
 from jfdask.stages.unit_tasks import UnitReport, reader, report_of
 from jfdask.store.filesystem import sha256_of
 from jfdask.store.keys import MANIFEST, PEOPLE, person, run_key
@@ -143,7 +143,14 @@ def fit_played(making: Making, names: Sequence[str], unfitted: PooledModel) -> N
 
 
 def publish(making: Making, summary: Mapping[str, Any]) -> str:
-    """Write the pool and delete what it was made of; return its manifest's checksum."""
+    """Write the pool and delete what it was made of; return its manifest's checksum.
+
+    Should the worker die before its answer is delivered, Dask does this again: the pool is there.
+    """
+    there = find_pool(making.store, making.prefix)
+    if there is not None:
+        making.remove()
+        return there.sha256
     made = making.read_crowds()
     model = making.read_model(_favorite(None))
     model.played_ = making.read_model(_PLAYED).played_
@@ -160,7 +167,7 @@ def write_choice(place: Place, choice: Mapping[str, Any]) -> Receipt:
     return writer.json(CHOICE, dict(choice))
 
 
-def choose_none(place: Place, status: str) -> UnitReport:
+def choose_none(place: Place, status: str, now: datetime) -> UnitReport:
     """Have no pool in this run, as the run before is from when there was no such stage.
 
     Raises
@@ -172,7 +179,6 @@ def choose_none(place: Place, status: str) -> UnitReport:
     load_unit(place.store, before, FEATURIZE, place.household)
     if MANIFEST in place.store.children(run_key(before, POOL)):
         raise MissingArtifact(f"Run {before} has a stage pool, but not of {place.household!r}.")
-    now = datetime.now(UTC)
     choice = {"prefix": None, "sha256": "", "outside": False}
     writer = UnitWriter(place.store, place.run_id, POOL, place.household)
     writer.json(CHOICE, choice)

@@ -53,10 +53,10 @@ def _work(place: Place, _: Plan, *, night: Night) -> Work[Draft]:
         return Call(tasks.recommend_to, given, "people", len(chunk))
 
     chunks = shared_out(learned, night.client, PEOPLE_PER_TASK)
-    reports = yield from in_chunks(chunks, call)
+    reports = yield from in_chunks(place, NAME, chunks, call)
     summary = {
-        "people": {r.user_id: dict(r.summary) for r in reports if r.problem is None},
-        "n_lists": sum(r.problem is None for r in reports),
+        "people": {r.user_id: dict(r.summary) for r in reports if r.receipt},
+        "n_lists": sum(bool(r.receipt) for r in reports),
     }
     problems = tuple(r.problem for r in reports if r.problem is not None)
     return Draft([r.receipt for r in reports], summary, problems)

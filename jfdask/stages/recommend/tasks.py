@@ -43,7 +43,7 @@ def recommend_to(
         kept = None if user_id in chosen else carry_person_over(place, RECOMMEND, user_id)
         return kept or _recommend_to(place, user_id, settings)
 
-    return each_person(place, user_ids, "list", list_or_keep)
+    return each_person(place, RECOMMEND, user_ids, "list", list_or_keep)
 
 
 def _recommend_to(place: Place, user_id: str, settings: RecommendSettings) -> PersonReport:

@@ -77,11 +77,11 @@ def _work(place: Place, _: Plan, *, night: Night, pooled: Mapping[str, UnitRepor
         return Call(tasks.learn_people, given, "people", len(chunk))
 
     chunks = shared_out(people.user_ids, night.client, settings.people_per_task)
-    reports = yield from in_chunks(chunks, call)
+    reports = yield from in_chunks(place, NAME, chunks, call)
     summary: dict[str, Any] = {
         "method": settings.method,
         "search": searched.summary,
-        "people": {r.user_id: r.summary for r in reports if r.problem is None},
+        "people": {r.user_id: r.summary for r in reports if r.receipt},
         "calibration": tasks.calibration_error(r.summary for r in reports),
     }
     problems = tuple(r.problem for r in reports if r.problem is not None)

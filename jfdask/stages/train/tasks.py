@@ -30,7 +30,7 @@ from jfdask.stages.unit_tasks import reader
 from jfdask.store.filesystem import sha256_of
 from jfdask.store.keys import person, run_key
 from jfdask.store.manifests import settings_fingerprint
-from jfdask.store.state import read_state, write_state
+from jfdask.store.state import recall_state, write_state
 from jfdask.store.tables import encode_json, read_json
 from jfdask.store.units import UnitWriter
 from jfdask.version import code_version
@@ -65,7 +65,7 @@ def known_parameters(source: RowsSource, owner: str | None, wanted: str) -> Know
     """Return the parameters that an earlier night found, if they still hold."""
     n_rows = len(source.load())
     place = source.place
-    kept = read_state(place.store, place.household, PARAMETERS, version=VERSION, user_id=owner)
+    kept = recall_state(place.store, place.household, PARAMETERS, version=VERSION, user_id=owner)
     if kept is None or kept["wanted"] != wanted or n_rows > GROWTH * kept["n_rows"]:
         return KnownParameters(n_rows, None)
     return KnownParameters(n_rows, kept["params"])
@@ -91,7 +91,7 @@ def learn_people(
         kept = None if user_id in chosen else carry_person_over(place, TRAIN, user_id)
         return kept or _learn_person(place, user_id, replace(options, params=params[user_id]))
 
-    return each_person(place, user_ids, "model", learn_or_keep)
+    return each_person(place, TRAIN, user_ids, "model", learn_or_keep)
 
 
 def _learn_person(place: Place, user_id: str, options: LearnOptions) -> PersonReport:

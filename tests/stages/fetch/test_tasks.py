@@ -7,7 +7,8 @@ from jfdask.errors import ServerFault
 from jfdask.jellyfin.startup import ServerInfo
 from jfdask.stages.fetch import making, tasks
 from jfdask.stages.fetch.listing import Listing
-from jfdask.stages.fetch.making import Reading
+from jfdask.stages.fetch.making import Reader, Reading
+from jfdask.store.keys import person
 from jfdask.store.state import write_state_table
 from jfdask.store.tables import read_table, write_table
 from jfdask.tables import CREDITS, ITEM_IDS, ITEM_PLAYS, ITEMS, MOVIES
@@ -15,10 +16,11 @@ from jfdask.tables import CREDITS, ITEM_IDS, ITEM_PLAYS, ITEMS, MOVIES
 LISTS = ("taglines", "genres", "tags", "studio_ids", "studio_names")
 ITEM_LIST, PLAYS_LIST = Listing("items"), Listing("plays", "f" * 32)
 PAGES = ((ITEM_LIST, ("1",)), (PLAYS_LIST, ("1",)))
-FAY = {"f" * 32: "Fay"}
+FAY = "f" * 32
+READERS = [Reader(FAY, "Fay", PAGES[1:])]
 READING = Reading(
     server=ServerInfo("12.0", "s", "Home"),
-    pages=PAGES,
+    pages=PAGES[:1],
     collections=(),
     largest_loss=0.3,
     began=datetime(2026, 8, 1, tzinfo=UTC),
@@ -74,8 +76,8 @@ def movies_of(place, rounds=1):
 
 def ask_for_what_fay_has(place, per_call):
     """Plan again for movies that only her list has."""
-    made = making.make_plays(place, READING, FAY)
-    assert made.strangers == tuple(FAY)
+    made = making.make_plays(place, READING, READERS)
+    assert made.strangers == (FAY,)
     return making.plan(place, PAGES, per_call, 1, made.strangers)
 
 
@@ -94,9 +96,9 @@ def test_what_was_read_for_other_ids_before_the_night_was_broken_off_is_not_used
     says("read_items", lambda ids: items(**dict.fromkeys(ids, "new")))
     tasks.read_missing(place, None, 1, 0)
     assert list(movies_of(place, 2)["name"]) == ["1", "new"]
-    made = making.make_plays(place, replace(READING, rounds=2), FAY)
+    made = making.make_plays(place, replace(READING, rounds=2), READERS)
     assert made.strangers == ()
-    assert made.people["f" * 32]["n_visible"] == 2
+    assert made.people[FAY]["n_visible"] == 2
 
 
 def test_what_was_asked_for_by_id_is_not_asked_for_again(place, says):
@@ -111,9 +113,9 @@ def test_what_was_asked_for_by_id_is_not_asked_for_again(place, says):
     assert making.plan(place, pages, 5) == making.Chunks((2,), (2,))
     tasks.read_missing(place, None, 0, 0)
     tasks.read_people(place, None, 0, 0)
-    making.make_plays(place, replace(READING, pages=pages), FAY)
+    making.make_plays(place, READING, READERS)
     for _ in range(2):  # a worker that dies does it again
-        assert making.plan(place, pages, 5, 1, list(FAY)) == making.Chunks((1,), (1,))
+        assert making.plan(place, pages, 5, 1, [FAY]) == making.Chunks((1,), (1,))
 
 
 @pytest.mark.parametrize("first", ["a", "ab", "ac", "ad", "ae"])
@@ -153,10 +155,12 @@ def test_tables_can_be_made_twice_and_then_what_was_read_is_removed(place):
     making.plan(place, PAGES, 2)
     for make in (
         lambda: making.make_movies(place, READING),
-        lambda: making.make_plays(place, READING, FAY),
+        lambda: making.make_plays(place, READING, READERS),
     ):
         assert make() == make()
-    making.clear(place, list(FAY))
+    # Somebody who has been left out since.
+    write_table(place.store, place.key("fetch", person("e" * 32, "reading/plays")), ITEM_IDS, ids())
+    making.clear(place)
     left = [key for key in place.store.list() if "/reading/" in key]
     assert left == []
     made = {key.partition("/home/")[2] for key in place.store.list()}
@@ -182,3 +186,28 @@ def test_a_movie_that_cannot_be_given_is_counted_as_what_was_asked_of_it(place, 
     assert tasks.read_missing(place, None, 1, 0) == {tasks.NOT_GIVEN: 1}
     assert tasks.read_people(place, None, 1, 0) == {tasks.PEOPLE_NOT_GIVEN: 1}
     assert list(movies_of(place, 2).index) == ["a", "c"]
+
+
+def test_whose_list_cannot_be_read_costs_nobody_else(place):
+    put(place, items(a="1"), plays("a"))
+    making.plan(place, PAGES, 2)
+    eve = Reader("e" * 32, "Eve", ((Listing("plays", "e" * 32), ("1",)),))
+    made = making.make_plays(place, READING, [eve, *READERS])
+    assert list(made.failed) == [eve.user_id]
+    assert list(made.people) == [FAY]
+    assert all(name.startswith(f"people/{FAY}/") for name in made.receipt)
+
+
+@pytest.mark.parametrize("name", ["items.parquet", "credits.parquet", "reading.json"])
+def test_what_is_remembered_and_damaged_is_read_anew(place, says, name):
+    says("read_items", lambda ids: items(**dict.fromkeys(ids, "1")))
+    says("read_credits", lambda ids: credits(**dict.fromkeys(ids, "1")))
+    put(place, items(a="1"), plays("a"))
+    making.plan(place, PAGES, 2)
+    tasks.read_people(place, None, 0, 0)
+    making.settle(place, READING, {"n_movies": 1, "people": {}})
+    place.store.write(f"state/home/{name}", b"damaged")
+    making.clear(place)
+    put(place, items(a="1"), plays("a"))
+    assert tasks.last_reading(place, READING.server) is None or name != "reading.json"
+    assert making.plan(place, PAGES, 2).credits == ((1,) if name == "credits.parquet" else ())

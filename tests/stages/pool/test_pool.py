@@ -1,5 +1,6 @@
 import io
 import zipfile
+from datetime import UTC, datetime
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +25,8 @@ from jfdask.store.tables import decode_arrow, encode_arrow
 SETTINGS = {"random_state": 42, "code": "x"}
 HOME = {"n_people": 30, "n_plays": 1000, "n_liked": 400, "who": "these"}
 POOL_OF_HOME = {"settings": SETTINGS, "people": {"home": HOME}}
+
+NOW = datetime(2026, 8, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -89,13 +92,13 @@ def test_a_carried_over_household_may_be_from_before_there_was_this_stage(night_
     store, before = night_after.store, latest_run(night_after.store)
     place = Place(store.address, "20991231T000000Z-ffff", "home", before)
     with pytest.raises(MissingArtifact, match="has a stage pool"):
-        choose_none(place, "done")
+        choose_none(place, "done", NOW)
     store.delete_all(run_key(before, POOL))
-    report = choose_none(place, "done")
+    report = choose_none(place, "done", NOW)
     assert report.status == "done"
     assert chosen_before(place) is None
     with pytest.raises(MissingArtifact):
-        choose_none(Place(store.address, place.run_id, "nobody", before), "done")
+        choose_none(Place(store.address, place.run_id, "nobody", before), "done", NOW)
 
 
 @pytest.mark.cluster
@@ -188,7 +191,8 @@ def taken_up_again(nights, run_id, prefix):
             tasks.fit_favorite(making, sorted(names), PooledModel(random_state=seed), group)
         # The second time round there is nothing left to read.
         store.write(making.key(names[0]), b"")
-    tasks.publish(making, {})
+    published = tasks.publish(making, {})
+    assert tasks.publish(making, {}) == published  # a worker that died before it could say so
     once, again = (
         {name for name in store.children(folder) if name != MANIFEST}
         for folder in (prefix, "pools/again")
