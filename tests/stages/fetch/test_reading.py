@@ -151,6 +151,20 @@ def test_somebody_who_cannot_be_read_stays_as_on_the_night_before(read, place):
     assert place.store.exists(tonight.key("fetch", person(lea, "plays.parquet")))
 
 
+def test_a_count_that_happens_to_fit_shows_nobody_what_is_barred(read):
+    whole = read()
+    n_all = whole.summary["n_movies"] + 1  # one copy of a film more
+    wrong = {tasks.count_movies: lambda call: None}
+    barred = {u for u, said in whole.summary["people"].items() if said["n_visible"] < n_all - 1}
+    assert barred
+
+    def as_many_as_there_are(call):
+        answer = instead(wrong, call)
+        return dict.fromkeys(answer, n_all) if call.function is tasks.count_movies else answer
+
+    assert files_of(read(as_many_as_there_are)) == files_of(whole)
+
+
 def test_one_task_reads_a_persons_lists_if_each_is_one_page(read):
     asked = {}
 
