@@ -29,7 +29,7 @@ class BinaryFlags(BaseEstimator, TransformerMixin):
            [0., 0., 0.]])
     """
 
-    def fit(self, movies: pd.DataFrame) -> BinaryFlags:  # noqa: ARG002
+    def fit(self, movies: pd.DataFrame, y: object = None) -> BinaryFlags:  # noqa: ARG002
         """Learn nothing."""
         return self
 
@@ -42,7 +42,7 @@ class BinaryFlags(BaseEstimator, TransformerMixin):
         }
         return dense_rows([flags[name] for name in _FLAGS], len(movies))
 
-    def get_feature_names_out(self) -> NDArray[np.object_]:
+    def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:  # noqa: ARG002
         """Return the names ``binary__first_in_collection``, ``…weekend``, ``…in_collection``."""
         return np.array([f"binary__{name}" for name in _FLAGS], dtype=object)
 

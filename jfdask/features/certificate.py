@@ -20,10 +20,10 @@ LEVELS = ("G", "PG", "PG-13", "R", "NC-17", "NR")
 _SPELLINGS = {
     "G": "G TV-G TV-Y U UC TP TOUS TOUSPUBLICS ALL AL A L LIVRE E T BTL ATP AA EVERYONE "
     "APPROVED PASSED",
-    "PG": "PG TV-PG TV-Y7 TV-Y7-FV TV-Y7FV GP M M/PG 6+",
+    "PG": "PG IN-UA TV-PG TV-Y7 TV-Y7-FV TV-Y7FV GP M M/PG 6+",
     "PG-13": "PG-13 PG13 TV-14 AU-M NZ-M AU/M NZ/M",
     "R": "R TV-MA MA",
-    "NC-17": "NC-17 NC17 X XXX AO",
+    "NC-17": "NC-17 IN-A NC17 X XXX AO",
     "NR": "NR NOTRATED UNRATED UR N/A NONE",
 }
 _LEVEL_OF = {form: level for level, forms in _SPELLINGS.items() for form in forms.split()}
@@ -46,7 +46,7 @@ class Certificate(BaseEstimator, TransformerMixin):
            [nan,  0.,  0.,  0.,  0.,  0.,  1.]])
     """
 
-    def fit(self, movies: pd.DataFrame) -> Certificate:  # noqa: ARG002
+    def fit(self, movies: pd.DataFrame, y: object = None) -> Certificate:  # noqa: ARG002
         """Learn nothing."""
         return self
 
@@ -58,7 +58,7 @@ class Certificate(BaseEstimator, TransformerMixin):
         ranks = np.where(codes == LEVELS.index("NR"), np.nan, codes)
         return dense_rows([ranks, *(codes == i for i in range(len(LEVELS)))], len(movies))
 
-    def get_feature_names_out(self) -> NDArray[np.object_]:
+    def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:  # noqa: ARG002
         """Return ``certificate__rank`` and ``certificate__G`` to ``certificate__NR``."""
         return np.array([f"certificate__{name}" for name in ("rank", *LEVELS)], dtype=object)
 

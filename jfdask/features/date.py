@@ -29,7 +29,7 @@ class PremiereDate(BaseEstimator, TransformerMixin):
     [[2010.0, 5.0, 1.0, 1.0, 17.0, 121.0], [-7.0, -7.0, -7.0, -7.0, -7.0, -7.0]]
     """
 
-    def fit(self, movies: pd.DataFrame) -> PremiereDate:  # noqa: ARG002
+    def fit(self, movies: pd.DataFrame, y: object = None) -> PremiereDate:  # noqa: ARG002
         """Learn nothing."""
         return self
 
@@ -47,7 +47,7 @@ class PremiereDate(BaseEstimator, TransformerMixin):
         filled = [part.astype("Float64").fillna(MISSING).to_numpy(dtype=float) for part in parts]
         return dense_rows(filled, len(movies))
 
-    def get_feature_names_out(self) -> NDArray[np.object_]:
+    def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:  # noqa: ARG002
         """Return the six names ``date__year`` to ``date__day_of_year``."""
         return np.array([f"date__{part}" for part in _PARTS], dtype=object)
 

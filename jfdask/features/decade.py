@@ -33,7 +33,7 @@ class Decade(BaseEstimator, TransformerMixin):
            [1., 0.]])
     """
 
-    def fit(self, movies: pd.DataFrame) -> Decade:
+    def fit(self, movies: pd.DataFrame, y: object = None) -> Decade:  # noqa: ARG002
         """Learn the decades."""
         self.vocabulary_ = vocabulary_of(_decades(movies))[0]
         return self
@@ -43,7 +43,7 @@ class Decade(BaseEstimator, TransformerMixin):
         check_is_fitted(self)
         return incidence(_decades(movies), self.vocabulary_)
 
-    def get_feature_names_out(self) -> NDArray[np.object_]:
+    def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:  # noqa: ARG002
         """Return the names ``decade__1990`` and so on."""
         check_is_fitted(self)
         return np.array([f"decade__{decade}" for decade in self.vocabulary_], dtype=object)

@@ -44,7 +44,7 @@ class GenrePairs(BaseEstimator, TransformerMixin):
     array([1., 1., 0.])
     """
 
-    def fit(self, movies: pd.DataFrame) -> GenrePairs:
+    def fit(self, movies: pd.DataFrame, y: object = None) -> GenrePairs:  # noqa: ARG002
         """Learn the pairs and how rare they are."""
         self.vocabulary_, counts = vocabulary_of(_pairs(movies["genres"]))
         self.idf_ = inverse_document_frequency(len(movies), counts)
@@ -55,7 +55,7 @@ class GenrePairs(BaseEstimator, TransformerMixin):
         check_is_fitted(self)
         return weighted_rows(incidence(_pairs(movies["genres"]), self.vocabulary_), self.idf_)
 
-    def get_feature_names_out(self) -> NDArray[np.object_]:
+    def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:  # noqa: ARG002
         """Return the names ``genre_pairs__Comedy + War`` and so on."""
         check_is_fitted(self)
         return np.array([f"genre_pairs__{pair}" for pair in self.vocabulary_], dtype=object)

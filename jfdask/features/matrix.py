@@ -32,13 +32,13 @@ from jfdask.features.tokens import Tokens
 class Block(Protocol):
     """What every block can do."""
 
-    def fit(self, movies: pd.DataFrame) -> Any:
+    def fit(self, movies: pd.DataFrame, y: object = None) -> Any:
         """Learn from the whole catalogue (MOVIES); return self."""
 
     def transform(self, movies: pd.DataFrame) -> csr_matrix:
         """Return (n_movies, n_columns) float64, each row from its movie alone."""
 
-    def get_feature_names_out(self) -> NDArray[np.object_]:
+    def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:
         """Return (n_columns,) names, ``<file>__<name>``."""
 
 

@@ -32,7 +32,7 @@ class MultiLabel(BaseEstimator, TransformerMixin):
     array([[1., 1., 1.]])
     """
 
-    def fit(self, movies: pd.DataFrame) -> MultiLabel:
+    def fit(self, movies: pd.DataFrame, y: object = None) -> MultiLabel:  # noqa: ARG002
         """Learn the tokens."""
         self.vocabulary_ = {
             kind: vocabulary_of(entries_of(movies[column], first))[0]
@@ -49,7 +49,7 @@ class MultiLabel(BaseEstimator, TransformerMixin):
         ]
         return csr_matrix(hstack(blocks, format="csr"))
 
-    def get_feature_names_out(self) -> NDArray[np.object_]:
+    def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:  # noqa: ARG002
         """Return the names ``multilabel__genre:Drama``, ``multilabel__person:<id>``, …."""
         check_is_fitted(self)
         vocabulary = self.vocabulary_

@@ -46,7 +46,7 @@ class Numbers(BaseEstimator, TransformerMixin):
     array([  nan, 0.   ,   nan, 0.   , 0.693])
     """
 
-    def fit(self, movies: pd.DataFrame) -> Numbers:  # noqa: ARG002
+    def fit(self, movies: pd.DataFrame, y: object = None) -> Numbers:  # noqa: ARG002
         """Learn nothing."""
         return self
 
@@ -67,7 +67,7 @@ class Numbers(BaseEstimator, TransformerMixin):
         }
         return dense_rows([columns[name] for name in _NAMES], len(movies))
 
-    def get_feature_names_out(self) -> NDArray[np.object_]:
+    def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:  # noqa: ARG002
         """Return the names ``numbers__community_rating`` and so on."""
         return np.array([f"numbers__{name}" for name in _NAMES], dtype=object)
 

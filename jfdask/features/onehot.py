@@ -37,7 +37,7 @@ class OneHot(BaseEstimator, TransformerMixin):
     array([[0., 1., 0., 1.]])
     """
 
-    def fit(self, movies: pd.DataFrame) -> OneHot:
+    def fit(self, movies: pd.DataFrame, y: object = None) -> OneHot:  # noqa: ARG002
         """Learn the tokens."""
         self.vocabulary_ = {
             kind: vocabulary_of(_entries(movies[column]))[0] for column, kind in _COLUMNS.items()
@@ -53,7 +53,7 @@ class OneHot(BaseEstimator, TransformerMixin):
         ]
         return csr_matrix(hstack(blocks, format="csr"))
 
-    def get_feature_names_out(self) -> NDArray[np.object_]:
+    def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:  # noqa: ARG002
         """Return the names ``onehot__rating:…`` and ``onehot__collection:<id>``."""
         check_is_fitted(self)
         names = [f"onehot__{kind}:{t}" for kind, tokens in self.vocabulary_.items() for t in tokens]

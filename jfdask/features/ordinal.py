@@ -23,7 +23,7 @@ class CollectionOrder(BaseEstimator, TransformerMixin):
     array([ 2., -1.])
     """
 
-    def fit(self, movies: pd.DataFrame) -> CollectionOrder:  # noqa: ARG002
+    def fit(self, movies: pd.DataFrame, y: object = None) -> CollectionOrder:  # noqa: ARG002
         """Learn nothing."""
         return self
 
@@ -32,6 +32,6 @@ class CollectionOrder(BaseEstimator, TransformerMixin):
         order = movies["collection_order"].to_numpy(dtype=float)
         return dense_rows([np.where(np.isfinite(order), order, _WITHOUT)], len(movies))
 
-    def get_feature_names_out(self) -> NDArray[np.object_]:
+    def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:  # noqa: ARG002
         """Return the name ``ordinal__collection_order``."""
         return np.array(["ordinal__collection_order"], dtype=object)

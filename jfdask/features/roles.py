@@ -25,7 +25,7 @@ class RoleCounts(BaseEstimator, TransformerMixin):
            [0., 0., 0., 0.]])
     """
 
-    def fit(self, movies: pd.DataFrame) -> RoleCounts:  # noqa: ARG002
+    def fit(self, movies: pd.DataFrame, y: object = None) -> RoleCounts:  # noqa: ARG002
         """Learn nothing."""
         return self
 
@@ -38,6 +38,6 @@ class RoleCounts(BaseEstimator, TransformerMixin):
         ]
         return dense_rows(counts, len(movies))
 
-    def get_feature_names_out(self) -> NDArray[np.object_]:
+    def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:  # noqa: ARG002
         """Return the names ``roles__actors`` to ``roles__producers``."""
         return np.array([f"roles__{name}" for name in _ROLES.values()], dtype=object)

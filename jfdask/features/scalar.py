@@ -42,7 +42,7 @@ class Scalars(BaseEstimator, TransformerMixin):
     array([ 0.,  1., -7.])
     """
 
-    def fit(self, movies: pd.DataFrame) -> Scalars:
+    def fit(self, movies: pd.DataFrame, y: object = None) -> Scalars:  # noqa: ARG002
         """Learn every column's range."""
         values = _values(movies)
         known = ~np.isnan(values)
@@ -60,7 +60,7 @@ class Scalars(BaseEstimator, TransformerMixin):
         scaled = (_values(movies) - self.lowest_) / self.range_
         return dense_rows(list(np.where(np.isnan(scaled), MISSING, scaled).T), len(movies))
 
-    def get_feature_names_out(self) -> NDArray[np.object_]:
+    def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:  # noqa: ARG002
         """Return the names ``scalar__critic_rating`` and so on."""
         return np.array([f"scalar__{column}" for column in _COLUMNS], dtype=object)
 

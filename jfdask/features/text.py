@@ -35,7 +35,7 @@ class TextVectors(BaseEstimator, TransformerMixin):
     def __init__(self, n_dimensions: int = 0) -> None:
         self.n_dimensions = n_dimensions
 
-    def fit(self, movies: pd.DataFrame) -> TextVectors:  # noqa: ARG002
+    def fit(self, movies: pd.DataFrame, y: object = None) -> TextVectors:  # noqa: ARG002
         """Learn nothing: the model was trained before."""
         return self
 
@@ -58,7 +58,7 @@ class TextVectors(BaseEstimator, TransformerMixin):
             )
         return csr_matrix(text_model.sentence_vectors(movie_words(movies)))
 
-    def get_feature_names_out(self) -> NDArray[np.object_]:
+    def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:  # noqa: ARG002
         """Return the names ``text__0`` and so on."""
         return np.array([f"text__{i}" for i in range(self.n_dimensions)], dtype=object)
 

@@ -47,7 +47,7 @@ class TfidfText(BaseEstimator, TransformerMixin):
         self.min_movies = min_movies
         self.max_share = max_share
 
-    def fit(self, movies: pd.DataFrame) -> TfidfText:
+    def fit(self, movies: pd.DataFrame, y: object = None) -> TfidfText:  # noqa: ARG002
         """Learn the words and how rare they are."""
         words, n_movies = vocabulary_of(_words(movies))
         kept = (n_movies >= self.min_movies) & (n_movies <= self.max_share * len(movies))
@@ -64,7 +64,7 @@ class TfidfText(BaseEstimator, TransformerMixin):
         X.data = 1.0 + np.log(X.data)
         return weighted_rows(X, self.idf_)
 
-    def get_feature_names_out(self) -> NDArray[np.object_]:
+    def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:  # noqa: ARG002
         """Return the names ``tfidf__murder`` and so on."""
         check_is_fitted(self)
         return np.array([f"tfidf__{word}" for word in self.vocabulary_], dtype=object)

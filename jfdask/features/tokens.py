@@ -58,7 +58,7 @@ class Tokens(BaseEstimator, TransformerMixin):
            [1., 1.]])
     """
 
-    def fit(self, movies: pd.DataFrame) -> Tokens:
+    def fit(self, movies: pd.DataFrame, y: object = None) -> Tokens:  # noqa: ARG002
         """Learn the tokens and how rare they are."""
         self.vocabulary_: dict[str, NDArray[np.str_]] = {}
         self.idf_: dict[str, NDArray[np.float64]] = {}
@@ -77,7 +77,7 @@ class Tokens(BaseEstimator, TransformerMixin):
         ]
         return csr_matrix(hstack(blocks, format="csr"))
 
-    def get_feature_names_out(self) -> NDArray[np.object_]:
+    def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:  # noqa: ARG002
         """Return the names ``tokens__genre:Drama``, ``tokens__director:<person_id>``, …."""
         check_is_fitted(self)
         names = [f"tokens__{kind}:{token}" for kind in KINDS for token in self.vocabulary_[kind]]

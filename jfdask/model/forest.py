@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
@@ -19,6 +19,7 @@ from jfdask.model.catalogue import Catalogue, catalogue_of
 from jfdask.model.inputs import FeatureSource, Floats
 from jfdask.model.kernel import share_liked
 from jfdask.model.labels import evidence_of, within_classes
+from jfdask.model.likelier import LikelierClass
 from jfdask.model.positions import (
     aligned_weights,
     labelled_positions,
@@ -52,7 +53,7 @@ FOREST_CONSTRAINTS: dict[str, Any] = {
 PRIOR_CONSTRAINTS: dict[str, Any] = {"prior_strength": [Interval(Real, 0, None, closed="left")]}
 
 
-class AffinityClassifier(ClassifierMixin, BaseEstimator):
+class AffinityClassifier(LikelierClass, BaseEstimator):
     """One person's taste. X is positions of movies in a catalogue, y liked or not.
 
     Everything that labels teach is learned inside ``fit``: each training row's affinities come
@@ -85,6 +86,8 @@ bootstrap, class_weight
     liked_ : array of bool, shape (n_plays,)
     evidence_ : float
         Labels of the rarer class, each as much as it is worth.
+    grown_evidence_ : float
+        The same of the labels that the forests were grown on.
     columns_ : tuple of str
         Columns of the rows that the forests were grown on.
     trees_ : list of Trees
@@ -152,7 +155,7 @@ bootstrap, class_weight
         catalogue = self._catalogue()
         positions, liked, self.classes_ = labelled_positions(X, y, catalogue.n_movies)
         weight = aligned_weights(X, sample_weight)
-        self.evidence_ = evidence_of(liked, weight)
+        self.evidence_ = self.grown_evidence_ = evidence_of(liked, weight)
         weight = within_classes(liked, weight)
         self.movie_ids_ = catalogue.movie_ids[positions]
         self.liked_ = liked
@@ -178,10 +181,6 @@ bootstrap, class_weight
         prior = favorite_log_odds(catalogue)[query]
         liked = clipped(shrunk(blend, prior, self.trust_))
         return np.column_stack([1 - liked, liked])
-
-    def predict(self, X: ArrayLike) -> Any:
-        """Return the likelier class of each position, shape (n,)."""
-        return self.classes_[(self.predict_proba(X)[:, 1] >= 0.5).astype(int)]
 
     def renewed(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None

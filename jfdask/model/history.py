@@ -43,6 +43,13 @@ class History:
         return Labels(self.played, self.liked, np.full(len(self.played), STATED))
 
     @property
+    def turned_down(self) -> Ints:
+        """Said not to be liked, without having been played."""
+        taste = self.taste
+        said = taste.positions[~taste.liked & (taste.weight >= STATED)]
+        return np.setdiff1d(said, self.played)
+
+    @property
     def unplayed(self) -> Ints:
         """Visible and not played."""
         return np.setdiff1d(self.visible, self.played)
@@ -69,26 +76,40 @@ class History:
     def at_most(self, most: int, movie_ids: Texts) -> History:
         """Return the history with so many plays at most, as if she could not see the others.
 
-        Liked plays stay as long as they are no more than half of that many, or there are too few
+        There are as many labels at most: hearts and ratings of what was not played count, too.
+        Liked ones stay as long as they are no more than half of that many, or there are too few
         others. Which of a kind stay is a matter of a hash: the same ones every night.
 
         Parameters
         ----------
         most
-            How many plays.
+            How many plays, and how many labels.
         movie_ids
             The catalogue's ids, sorted.
         """
-        if len(self.played) <= most:
-            return self
-        n_liked = min(self.n_liked, max(most // 2, most - (len(self.played) - self.n_liked)))
-        drawn = stable_fractions(f"plays of {self.user_id}", movie_ids[self.played])
+        left = self
+        dropped = self.played[self._above(most, self.played, self.liked, movie_ids)]
+        if len(dropped):
+            left = left.without(np.isin(left.played, dropped))
+            seen = ~np.isin(left.visible, dropped)
+            left = replace(left, visible=left.visible[seen], item_ids=left.item_ids[seen])
+        labels = left.labels
+        if labels is not None:
+            above = self._above(most, labels.positions, labels.liked, movie_ids)
+            if len(above):
+                left = replace(left, labels=labels.without(labels.positions[above]))
+        return left
+
+    def _above(self, most: int, positions: Ints, liked: Bools, movie_ids: Texts) -> Ints:
+        """Return which of these movies are too many, as indices into them."""
+        n_all, n_liked = len(positions), int(liked.sum())
+        if n_all <= most:
+            return np.empty(0, dtype=np.int64)
+        n_liked = min(n_liked, max(most // 2, most - (n_all - n_liked)))
+        drawn = stable_fractions(f"plays of {self.user_id}", movie_ids[positions])
         order = np.argsort(drawn, kind="stable")
-        liked, others = order[self.liked[order]], order[~self.liked[order]]
-        dropped = np.r_[liked[n_liked:], others[most - n_liked :]]
-        left = self.without(np.isin(np.arange(len(order)), dropped))
-        seen = ~np.isin(self.visible, self.played[dropped])
-        return replace(left, visible=self.visible[seen], item_ids=self.item_ids[seen])
+        of_liked, others = order[liked[order]], order[~liked[order]]
+        return np.r_[of_liked[n_liked:], others[most - n_liked :]]
 
 
 def history_of(user_id: str, plays: pd.DataFrame, movie_ids: Texts) -> History:

@@ -18,8 +18,8 @@ from jfdask.model.memo import Memo, digest
 
 CHUNK = 1024  # rows at once: bounds memory to a few CHUNK x references arrays
 _VALUES = 1024  # of a number at once, likewise
-# Folds, repetitions and the list of one person ask for the same kernel.
-_memo = Memo(max_bytes=64 * 2**20)
+# Folds, repetitions and the list of one person ask for the same kernel, 72 MB of 3,000 plays.
+_memo = Memo(max_bytes=80 * 2**20)
 
 
 @dataclass(frozen=True, eq=False)

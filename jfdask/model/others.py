@@ -108,6 +108,13 @@ class Others:
         says = logit(clipped(chance)) - logit(clipped(np.array(share)))
         return np.asarray(public + np.where(np.isnan(n_plays), 0.0, says))
 
+    def much_played(self, catalogue: Catalogue) -> Bools:
+        """Tell which movies the crowd plays more than most that it knows, shape (n_movies,)."""
+        if self.crowd is None or np.isnan(self.crowd.n_plays).all():
+            return np.zeros(catalogue.n_movies, dtype=np.bool_)
+        n_plays = self.crowd.n_plays
+        return np.asarray(n_plays > np.nanmedian(n_plays))  # NaN: it has not heard of it
+
     def played_log_odds(self, catalogue: Catalogue) -> Floats:
         """Return how likely anybody plays each movie, shape (n_movies,); 0 without a crowd.
 

@@ -52,11 +52,13 @@ class Parts:
         )
 
     def within(self, low: float, high: float) -> Parts:
-        """Return parts whose sum keeps to limits, between which the base lies."""
+        """Return parts of which the base and the sum keep to limits; none changes its sign."""
         total = self.total
         away = total - self.base
-        kept = np.clip(total, low, high) - self.base
-        return self.stretched(np.divide(kept, away, out=np.ones_like(away), where=np.abs(away) > 0))
+        base = float(np.clip(self.base, low, high))
+        kept = np.clip(total, low, high) - base
+        factor = np.divide(kept, away, out=np.ones_like(away), where=np.abs(away) > 0)
+        return replace(self.stretched(factor), base=base)
 
     def as_logit(self) -> Parts:
         """Return the parts of the logit of a probability: by the secant from the base."""

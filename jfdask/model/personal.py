@@ -163,7 +163,7 @@ def renew(learned: Learned, history: History) -> Learned | None:
     if not taste.has_both:
         return None
     # Ten hearts more among a thousand plays are little news, but much if there were two.
-    if abs(taste.evidence - model.evidence_) > _NEWS * model.evidence_:
+    if abs(taste.evidence - model.grown_evidence_) > _NEWS * model.grown_evidence_:
         return None
     labels = taste.positions, taste.liked, taste.weight
     plays = history.played, history.liked
@@ -172,7 +172,9 @@ def renew(learned: Learned, history: History) -> Learned | None:
         played = learned.played.renewed(*plays, others=history.unplayed)
     except (StaleModel, NotEnoughPlays):
         return None
-    return replace(learned, favorite=favorite, played=played)
+    has_others = learned.others is not None
+    notice = _notice(history, learned.kind, favorite.trust_, has_others=has_others)
+    return replace(learned, favorite=favorite, played=played, notice=notice)
 
 
 def new_classifier(options: LearnOptions, others: Others | None = None) -> Favorite:

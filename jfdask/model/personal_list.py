@@ -79,6 +79,8 @@ def recommend(
     scores = score_movies(learned, catalogue, candidates, liked)
     order = rank(catalogue, candidates, scores, facts, max_per_collection, diversity)
     chance = _favorite_chance(learned, liked)
+    # What she has said already is no question of how likely it is.
+    chance[np.isin(candidates, history.taste.positions)] = np.nan
     candidates, scores, chance = candidates[order], scores[order], chance[order]
     first = candidates[:EXPLAINED]
     if learned.kind == "newcomer":
@@ -161,11 +163,9 @@ def _played_odds(learned: Learned, catalogue: Catalogue, candidates: Ints) -> Fl
 
 
 def _much_played(learned: Learned, catalogue: Catalogue) -> Bools:
-    """Tell which movies others play more than they play most, shape (n_movies,)."""
     if learned.others is None:
         return np.zeros(catalogue.n_movies, dtype=np.bool_)
-    log_odds = learned.others.played_log_odds(catalogue)
-    return np.asarray(log_odds > np.median(log_odds))
+    return learned.others.much_played(catalogue)
 
 
 def _played_share(played: Played | None) -> float:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import expit, logit
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.utils.validation import check_is_fitted
 
@@ -19,6 +19,7 @@ from jfdask.model.forest import clipped
 from jfdask.model.holdout import stable_fractions
 from jfdask.model.inputs import Bools, FeatureSource, Floats, Ints
 from jfdask.model.kernel import similarity_product
+from jfdask.model.likelier import LikelierClass
 from jfdask.model.positions import plain_positions, surviving, without_features
 from jfdask.model.rows import (
     INNER_FOLDS,
@@ -34,7 +35,7 @@ RIDGE_CLIP = 0.01  # ridge's scores are no probabilities: they leave [0, 1]
 _FEWEST, _MOST = 400, 1500  # movies left that plays are held against
 
 
-class PlayedClassifier(ClassifierMixin, BaseEstimator):
+class PlayedClassifier(LikelierClass, BaseEstimator):
     """Tells what a person plays from what she leaves.
 
     ``fit`` takes the plays with what was liked of them, and the movies not played that
@@ -184,6 +185,8 @@ def _sorted(
 ) -> tuple[Ints, Bools, Ints]:
     """Return plays, what was liked of them, and what was left; positions ascending."""
     positions = plain_positions(X, catalogue.n_movies)
+    if len(np.unique(positions)) < len(positions):
+        raise ValueError("A position stands there twice; a movie is played or not.")
     order = np.argsort(positions)
     positions, liked = positions[order], np.asarray(y, dtype=np.bool_)[order]
     left = np.setdiff1d(plain_positions(others, catalogue.n_movies), positions)

@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import expit, logit
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
 from jfdask.model.catalogue import Catalogue, catalogue_of
 from jfdask.model.forest import AffinityClassifier, clipped
 from jfdask.model.inputs import FeatureSource, Floats, Ints
+from jfdask.model.likelier import LikelierClass
 from jfdask.model.others import Others
 from jfdask.model.played import PlayedClassifier
 from jfdask.model.pooled import PooledRows
@@ -31,7 +32,7 @@ OWN_FAVORITE, OWN_PLAYED = 0.5, 0.2
 _PRIOR = 0.1
 
 
-class PooledFavorite(ClassifierMixin, BaseEstimator):
+class PooledFavorite(LikelierClass, BaseEstimator):
     """P(favourite) of one person's movies. X is positions in a catalogue, y liked or not.
 
     Parameters
@@ -50,7 +51,7 @@ class PooledFavorite(ClassifierMixin, BaseEstimator):
     ----------
     own_ : AffinityClassifier
         Fitted, without features.
-    classes_, movie_ids_, liked_, evidence_
+    classes_, movie_ids_, liked_, evidence_, grown_evidence_
         Its.
     """
 
@@ -127,6 +128,7 @@ class PooledFavorite(ClassifierMixin, BaseEstimator):
         self.own_ = own.detached()
         self.classes_, self.evidence_ = own.classes_, own.evidence_
         self.movie_ids_, self.liked_ = own.movie_ids_, own.liked_
+        self.grown_evidence_ = own.grown_evidence_
         return self
 
     def _beside_the_crowd(
@@ -136,7 +138,7 @@ class PooledFavorite(ClassifierMixin, BaseEstimator):
         return clipped(shrunk(learned, prior, self.trust_))
 
 
-class PooledPlayed(ClassifierMixin, BaseEstimator):
+class PooledPlayed(LikelierClass, BaseEstimator):
     """P(played) of one person's movies, mostly read off the trees of many.
 
     Parameters

@@ -16,6 +16,7 @@ from jfdask.model.boosting import BoostedTrees
 from jfdask.model.catalogue import Catalogue
 from jfdask.model.contributions import (
     N_GROUPS,
+    favorite_parts,
     group_of_column,
     parts_of_groups,
     played_parts,
@@ -50,9 +51,11 @@ def pooled_favorite_parts(catalogue: Catalogue, model: PooledFavorite, query: In
     others = loaded(model)[1]
     prior = crowd_parts(others.favorite_log_odds(catalogue)[query], catalogue)
     trees = others.model.favorite_
-    if trees is None:
-        return prior
-    learned = _tree_parts(catalogue, model, query, trees)
+    learned = (
+        favorite_parts(catalogue, own_of(model), query)
+        if trees is None
+        else _tree_parts(catalogue, model, query, trees)
+    )
     share = model.trust_
     return learned.scaled(share).plus(prior.scaled(1 - share))
 

@@ -12,11 +12,12 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator
 from sklearn.model_selection import BaseCrossValidator, ParameterSampler
 from sklearn.utils.validation import check_is_fitted
 
 from jfdask.model.inputs import Bools, Floats, Ints
+from jfdask.model.likelier import LikelierClass
 from jfdask.model.pooled import FAVORITE_DEFAULTS, PooledModel, PooledRows
 from jfdask.model.positions import plain_positions
 
@@ -97,7 +98,7 @@ class GroupFolds(BaseCrossValidator):
             yield np.arange(end - size, end, dtype=np.int64)
 
 
-class PooledClassifier(ClassifierMixin, BaseEstimator):
+class PooledClassifier(LikelierClass, BaseEstimator):
     """The pooled trees of P(favourite), fitted on some of the plays.
 
     Parameters

@@ -21,9 +21,9 @@ _DIGITS = 9
 def candidates_of(history: History, facts: Facts) -> Ints:
     """Return the positions of what may be recommended, ascending.
 
-    These are the movies that the person may see, has not played and has not begun; of a
-    collection only the next unseen part: every earlier part that she may see is played. Later
-    parts are not in the list at all.
+    These are the movies that the person may see, has not played, has not begun and has not rated
+    down; of a collection only the next unseen part: every earlier part that she may see is
+    played. Later parts are not in the list at all.
     """
     unplayed = history.unplayed
     next_part: dict[str, tuple[float, int]] = {}
@@ -40,7 +40,7 @@ def candidates_of(history: History, facts: Facts) -> Ints:
     ]
     # A part in progress is unseen: it holds its successors back, and is itself left out.
     kept = unplayed[np.array(is_next, dtype=np.bool_)]
-    return np.setdiff1d(kept, history.in_progress)
+    return np.setdiff1d(kept, np.r_[history.in_progress, history.turned_down])
 
 
 def rank(

@@ -21,6 +21,7 @@ from jfdask.model.facts import Facts
 from jfdask.model.history import History
 from jfdask.model.inputs import Floats, Ints
 from jfdask.model.kernel import share_liked
+from jfdask.model.labels import STATED
 from jfdask.model.parts import Parts
 from jfdask.model.ridge import ridge_inverse
 
@@ -64,6 +65,8 @@ class Evidence:
     affinity: Floats  # (t,) shrunken mean of liked less p̄; by plays alone: of lift
     n_plays: Floats  # (t,)
     n_liked: Floats  # (t,)
+    n_again: Floats  # (t,) of these: liked, as far as is known, because they were watched again
+    again: frozenset[int]  # positions of such plays
     pull: Floats  # (n_played,) weight of each play in kernel ridge
     by_plays_alone: bool  # favourites say nothing: tokens are told by what was played
 
@@ -72,15 +75,20 @@ def evidence_of(catalogue: Catalogue, history: History) -> Evidence:
     """Return the evidence of a person's plays."""
     tokens = catalogue.tokens[history.played]
     present = (tokens != 0).astype(np.float64)
+    taste = history.taste
+    is_again = np.isin(history.played, taste.positions[taste.liked & (taste.weight < STATED)])
+    again = frozenset(history.played[is_again].tolist())
+    n_again = np.asarray(present[is_again].sum(axis=0)).ravel()
     n_plays = np.asarray(present.sum(axis=0)).ravel()
     n_liked = np.asarray(present[history.liked].sum(axis=0)).ravel()
     if not history.liked.any():
         lift = token_lifts(catalogue, history.played)
-        return Evidence(history, lift, n_plays, n_liked, np.zeros(len(history.played)), True)
+        pull = np.zeros(len(history.played))
+        return Evidence(history, lift, n_plays, n_liked, n_again, again, pull, True)
     residual = np.asarray(history.liked - share_liked(history.liked), dtype=np.float64)
     affinity = token_affinities(catalogue, history.played, residual)
     pull = ridge_inverse(catalogue, history.played, RIDGE_PENALTY) @ residual
-    return Evidence(history, affinity, n_plays, n_liked, pull, False)
+    return Evidence(history, affinity, n_plays, n_liked, n_again, again, pull, False)
 
 
 def explain(
@@ -222,6 +230,9 @@ class _Sentences:
 
     def likeness(self, position: int, play: int) -> str:
         title = self._facts.titles[play]
+        because = f"Because you liked {title}"
+        if play in self._evidence.again:
+            because = f"Because you watched {title} again"
         shared = self._catalogue.text[position].multiply(self._catalogue.text[play]).tocsr()
         order = np.argsort(-shared.data, kind="stable")
         words = [str(self._catalogue.text_names[i]) for i in shared.indices[order]]
@@ -229,8 +240,8 @@ class _Sentences:
         # Words that every text has tell a reader nothing, much as they may weigh.
         telling = [f"'{w}'" for w in words if w not in ENGLISH_STOP_WORDS][:_MOST_SHARED]
         if not telling:
-            return f"Because you liked {title}: the descriptions are alike."
-        return f"Because you liked {title}: both descriptions mention {' and '.join(telling)}."
+            return f"{because}: the descriptions are alike."
+        return f"{because}: both mention {' and '.join(telling)}."
 
     def favorite(self) -> str:
         return "You marked it as a favourite and have not played it."
@@ -244,16 +255,21 @@ class _Sentences:
         n, liked = int(self._evidence.n_plays[token]), int(self._evidence.n_liked[token])
         if n == 1:
             only = self._plays.indices[self._plays.indptr[token]]
-            title = self._facts.titles[self._evidence.history.played[only]]
+            play = int(self._evidence.history.played[only])
+            title = self._facts.titles[play]
             what = "which you liked" if liked else "which you have seen"
+            if play in self._evidence.again:
+                what = "which you watched again"
             return f", like {title}, {what}."
         if self._evidence.by_plays_alone:
             return f": you have seen {n} of those."
+        # Watching again shows liking, and may be a film seen in two sittings.
+        verb = "liked or watched again" if self._evidence.n_again[token] else "liked"
         if liked == n == 2:
-            return ": you liked both you have seen."
+            return f": you {verb} both you have seen."
         if liked == n:
-            return f": you liked all {n} you have seen."
-        return f": you liked {liked} of the {n} you have seen."
+            return f": you {verb} all {n} you have seen."
+        return f": you {verb} {liked} of the {n} you have seen."
 
 
 def _general(facts: Facts, position: int) -> Reason:

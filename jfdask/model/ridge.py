@@ -20,7 +20,7 @@ from jfdask.model.kernel import own_kernel
 from jfdask.model.memo import Memo, digest
 
 # Forests' repetitions, P(played), the list and its reasons ask for the same plays.
-_memo = Memo(max_bytes=64 * 2**20)
+_memo = Memo(max_bytes=80 * 2**20)
 
 
 def ridge_inverse(catalogue: Catalogue, positions: Ints, penalty: float) -> Floats:

@@ -21,13 +21,14 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils.validation import check_is_fitted
 
 from jfdask.model.history import History
 from jfdask.model.holdout import is_held_out, stable_fractions
 from jfdask.model.inputs import Bools, Floats, InMemory, Ints, Texts
+from jfdask.model.likelier import LikelierClass
 from jfdask.model.metrics import area_under_curve
 from jfdask.model.positions import plain_positions
 
@@ -124,7 +125,7 @@ class RowFolds(BaseCrossValidator):
             yield np.arange(fold, len(X), self.n_folds, dtype=np.int64)
 
 
-class HouseholdClassifier(ClassifierMixin, BaseEstimator):
+class HouseholdClassifier(LikelierClass, BaseEstimator):
     """One inner classifier a person, fitted on her rows among X.
 
     To be cheap, a search fits fewer trees, one repetition of the training rows, and weighs

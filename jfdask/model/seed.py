@@ -6,12 +6,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from jfdask.model.forest import FOREST_CONSTRAINTS, PRIOR_CONSTRAINTS, forest_of
 from jfdask.model.inputs import FeatureSource, Floats
 from jfdask.model.labels import evidence_of, within_classes
+from jfdask.model.likelier import LikelierClass
 from jfdask.model.positions import (
     aligned_weights,
     labelled_positions,
@@ -22,7 +23,7 @@ from jfdask.model.prior import trust
 from jfdask.model.trees import Trees
 
 
-class SeedClassifier(ClassifierMixin, BaseEstimator):
+class SeedClassifier(LikelierClass, BaseEstimator):
     """Random forest on U·S of a truncated SVD. X is positions of movies, y liked or not.
 
     As many components are used as there are training rows, which the original found to help.
@@ -105,10 +106,6 @@ bootstrap, class_weight, random_state
         rows = vectors[plain_positions(X, len(vectors)), : self.n_components_]
         liked = self.trees_.probability(rows)
         return np.column_stack([1 - liked, liked])
-
-    def predict(self, X: ArrayLike) -> Any:
-        """Return the likelier class of each position, shape (n,)."""
-        return self.classes_[(self.predict_proba(X)[:, 1] >= 0.5).astype(int)]
 
     @property
     def trust_(self) -> float:

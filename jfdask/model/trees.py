@@ -104,6 +104,8 @@ class Trees:
         Floats
             Shape (n,).
         """
+        if rows.shape[1] != self.n_features_:
+            raise ValueError(f"{rows.shape[1]} columns, but {self.n_features_} were learned from.")
         single = np.ascontiguousarray(rows, dtype=np.float32)  # what trees are grown on
         total = np.zeros(len(rows))
         for tree in self.trees:

@@ -16,6 +16,7 @@ from jfdask.features.matrix import (
     FittedBlocks,
     fit_blocks,
 )
+from jfdask.model.history import MOST_PLAYS
 from jfdask.stages.featurize.text_model import loaded_text_model, text_model_bytes
 from jfdask.stages.files import (
     COLUMNS,
@@ -49,9 +50,9 @@ class Fitted:
 
 
 def longest_history(place: Place) -> int:
-    """Return how many plays the person with the most has; 1 at least."""
+    """Return how many plays of the person with the most are learned from; 1 at least."""
     people = reader(place, FETCH).manifest.summary.get("people", {})
-    return max([1, *(person["n_played"] for person in people.values())])
+    return min(MOST_PLAYS, max([1, *(person["n_played"] for person in people.values())]))
 
 
 def fit(place: Place, part: int, text_model: str | None) -> Fitted:

@@ -7,10 +7,12 @@ from typing import Any
 
 import pandas as pd
 
+from jfdask.errors import StaleModel
 from jfdask.model.personal_list import recommend
 from jfdask.settings import RecommendSettings
 from jfdask.stages.files import (
     FETCH,
+    LEARNED,
     METRICS,
     RECOMMEND,
     RECOMMENDATIONS_TABLE,
@@ -22,6 +24,7 @@ from jfdask.stages.household import facts, features, history
 from jfdask.stages.learned import read_learned
 from jfdask.stages.people import PersonReport, carry_person_over, each_person
 from jfdask.stages.places import Place
+from jfdask.stages.train.tasks import features_digest
 from jfdask.stages.unit_tasks import reader
 from jfdask.store.keys import PEOPLE, person
 from jfdask.store.units import UnitWriter
@@ -48,6 +51,11 @@ def recommend_to(
 
 def _recommend_to(place: Place, user_id: str, settings: RecommendSettings) -> PersonReport:
     trained = reader(place, TRAIN)
+    document = trained.json(person(user_id, LEARNED))
+    if document.get("features") != features_digest(place):
+        raise StaleModel(
+            "what was learned of her is of another night's library. Run: jfdask train."
+        )
     measured = trained.json(person(user_id, METRICS))
     learned = read_learned(trained, place, user_id, measured)
     frame, meaning = recommend(
@@ -61,7 +69,7 @@ def _recommend_to(place: Place, user_id: str, settings: RecommendSettings) -> Pe
     )
     writer = UnitWriter(place.store, place.run_id, RECOMMEND, place.household)
     writer.table(person(user_id, RECOMMENDATIONS_TABLE), RECOMMENDATIONS, frame)
-    document = {
+    listed = {
         "household": place.household,
         **reader(place, FETCH).json(person(user_id, USER)),
         "kind": learned.kind,
@@ -69,7 +77,7 @@ def _recommend_to(place: Place, user_id: str, settings: RecommendSettings) -> Pe
         "score_meaning": meaning,
         "recommendations": _rows(frame),
     }
-    writer.json(person(user_id, DOCUMENT), document)
+    writer.json(person(user_id, DOCUMENT), listed)
     return PersonReport(user_id, writer.receipts, {"kind": learned.kind, "n": len(frame)})
 
 

@@ -35,7 +35,7 @@ from jfdask.store.filesystem import StoreAddress
 from jfdask.store.keys import person
 from jfdask.store.manifests import Manifest, load_unit
 from jfdask.store.runs import run_ids
-from jfdask.store.tables import decode_table
+from jfdask.store.tables import decode_table, encode_json
 from jfdask.store.units import UnitReader
 from jfdask.tables import MOVIES, PLAYS, Table
 
@@ -84,12 +84,16 @@ def renewed(place: Place, user_id: str, learned_by: str) -> Renewed | None:
         if _changed_movies(*where, before["movies"], now["movies"]) > LARGEST_NEWS:
             return None
         known = _read(trained, place, user_id, document["summary"])
-        metrics = trained.bytes(person(user_id, METRICS))
+        metrics = trained.json(person(user_id, METRICS))
     except (MissingArtifact, DamagedArtifact):
         # The run in which they were grown is pruned, say.
         return None
     learned = renew(known, history(place, user_id))
-    return None if learned is None else Renewed(learned, before, metrics, document["summary"])
+    if learned is None:
+        return None
+    # What was measured stays; how much her taste counts goes by tonight's labels.
+    told = encode_json({**metrics, "notice": learned.notice})
+    return Renewed(learned, before, told, document["summary"])
 
 
 def share_changed(before: Mapping[str, Hashable], now: Mapping[str, Hashable]) -> float:

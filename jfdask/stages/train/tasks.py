@@ -129,6 +129,7 @@ def _learn_person(place: Place, user_id: str, options: LearnOptions) -> PersonRe
         "wanted": wanted,
         "learned_by": learned_by,
         "grown_on": dict(earlier.grown_on),
+        "features": features_digest(place),
         "files": files,
         "summary": dict(earlier.summary),
     }
@@ -185,6 +186,11 @@ def _wanted(place: Place, user_id: str, options: LearnOptions) -> str:
         "code": code_version(),
     }
     return sha256_of(encode_json(made_of))
+
+
+def features_digest(place: Place) -> str:
+    """Return the digest of tonight's features: a model is asked about those that it was given."""
+    return sha256_of(encode_json(reader(place, FEATURIZE).manifest.checksums()))
 
 
 def _pool_checksums(place: Place) -> dict[str, str]:
