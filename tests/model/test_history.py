@@ -76,6 +76,22 @@ def test_of_too_many_plays_some_are_kept_liked_ones_first(library):
     assert len(np.setdiff1d(kept.played, more.played)) <= 1
 
 
+def test_hearts_of_what_was_not_played_count_as_labels(library):
+    ids = library.features.movie_ids
+    hearts = np.arange(len(ids)) < 60
+    history = library.history("anna", list(range(20)), [True] * 10 + [False] * 10)
+    many = library.history(
+        "anna", list(range(20)), [True] * 10 + [False] * 10,
+        is_favorite=hearts & ~np.isin(np.arange(len(ids)), np.arange(10, 20)),
+    )  # fmt: skip
+    kept = many.at_most(20, ids)
+    assert kept.played.tolist() == history.played.tolist()
+    assert kept.visible.tolist() == many.visible.tolist()
+    assert len(kept.taste.positions) == 20
+    assert kept.taste.liked.sum() == 10
+    assert np.isin(np.arange(10, 20), kept.taste.positions).all()
+
+
 def test_both_kinds_of_plays_stay(library):
     ids = library.features.movie_ids
     liked = np.arange(20) >= 2

@@ -34,6 +34,18 @@ def test_what_lies_within_stays_and_the_rest_shrinks_in_proportion():
     assert (kept.text[1], kept.rating[1]) == pytest.approx((0.1, 0.1))
 
 
+@given(st.floats(-0.2, 1.2), SOME)
+def test_no_part_changes_its_sign(base, rows):
+    """Of two plays against 400 movies left the base of kernel ridge is below the limits."""
+    parts = parts_of(base, rows)
+    kept = parts.within(0.01, 0.99)
+    assert 0.01 <= kept.base <= 0.99
+    np.testing.assert_allclose(kept.total, np.clip(kept.total, 0.01, 0.99), atol=1e-12)
+    for before, after in ((parts.text, kept.text), (parts.rating, kept.rating)):
+        assert (before * after >= 0).all()
+        assert (np.abs(after) <= np.abs(before) + 1e-12).all()
+
+
 def test_sums_and_multiples():
     some = parts_of(0.2, [[1, 2, 3, 4, 5], [0, 0, 0, 0, 1]])
     assert some.plus(some.scaled(2.0)).total == pytest.approx(3 * some.total)

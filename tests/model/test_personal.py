@@ -53,6 +53,24 @@ def test_what_was_learned_is_renewed_with_tonights_plays(library, planted):
     np.testing.assert_array_equal(scores(before), old)
 
 
+def test_news_are_counted_from_when_the_forests_were_grown(library, planted):
+    history, _ = planted
+
+    def with_hearts(n):
+        """Return a night on which she has marked so many of her plays."""
+        return library.history("anna", history.played, np.arange(len(history.played)) < n)
+
+    learned = learn(with_hearts(8), library.features, options())
+    assert "8 liked movies" in learned.notice
+    grown = learned.favorite.trees_
+    learned = renew(learned, with_hearts(10))
+    assert learned.favorite.trees_ is grown
+    # What she is told of goes by tonight's labels, and so does how much her taste counts.
+    assert learned.notice is None
+    # Two more again: little beside last night's, much beside those the forests were grown on.
+    assert renew(learned, with_hearts(12)) is None
+
+
 def test_what_does_not_fit_tonight_is_learned_anew(library, planted):
     from dataclasses import replace
 

@@ -50,6 +50,14 @@ def test_what_is_played_or_begun_is_left_out(library):
     assert len(found) == len(library.movies) - 3 - len(PARTS)
 
 
+def test_what_was_rated_down_without_having_been_played_is_left_out(library):
+    rating = np.full(len(library.movies), np.nan)
+    rating[[9, 10]] = 1.0, 10.0
+    found = candidates(library, [3], rating=rating)
+    assert 9 not in found
+    assert 10 in found
+
+
 def test_a_favourite_not_played_may_be_recommended(library):
     favorite = np.isin(np.arange(len(library.movies)), [9])
     assert 9 in candidates(library, [3], is_favorite=favorite)

@@ -193,6 +193,24 @@ def test_texts_are_called_alike_only_with_words_that_both_have(library, planted)
     assert n_found > 0
 
 
+def test_watching_again_is_not_told_as_liking(library, planted):
+    history, _ = planted
+    count = np.zeros(len(library.movies))
+    count[history.played[history.liked]] = 2.0
+    again = library.history(
+        "anna", history.played, np.zeros(len(history.played), dtype=bool), play_count=count
+    )
+    assert again.liked.tolist() == history.liked.tolist()
+    hearts = reasons_of(library, history, history.unplayed, n=9)
+    shown = reasons_of(library, again, again.unplayed, n=9)
+    told = {r.text for reasons in shown for r in reasons}
+    assert not [text for text in told if "which you liked" in text or ("you liked " in text
+                and "liked or watched again" not in text)]  # fmt: skip
+    assert [text for text in told if ", which you watched again." in text]
+    assert [text for text in told if text.startswith("Because you watched ") and " again: " in text]
+    assert len(hearts) == len(shown)
+
+
 def test_each_kind_once_and_the_weightiest_first(library, planted):
     history, _ = planted
     for reasons in reasons_of(library, history, history.unplayed):
