@@ -13,6 +13,7 @@ from jfdask.stages import night
 from jfdask.stages.files import STAGE_NAMES
 from jfdask.stages.lists import figures_of, finished_unit, list_of, lists_of_run
 from jfdask.stages.night import run_stages
+from jfdask.stages.units import Selection
 from jfdask.store.keys import person
 from jfdask.store.lock import hold_lock
 from jfdask.store.runs import latest_run, list_runs
@@ -253,6 +254,26 @@ class TestResuming:
         night_after.run("featurize", features={"n_components": 3})
         with pytest.raises(MissingArtifact, match="Run first: jfdask train"):
             night_after.run("recommend")
+
+    def test_a_model_of_another_library_is_not_asked(self, finished, night_after):
+        """Somebody whose model was not learned again keeps her list, and is told of."""
+        fewer = {"text_dimensions": 16}
+        for stage in ("fetch", "featurize", "pool"):
+            night_after.run(stage, features=fewer)
+        settings = night_after.settings.model_copy(
+            update={"features": night_after.settings.features.model_copy(update=fewer)}
+        )
+        lea = Selection(users=("lea",))
+        run_stages(settings, ["train"], night_after.told, selection=lea)
+        summary = run_stages(settings, ["recommend"], night_after.told)
+        assert summary.exit_code == 3
+        assert len(summary.problems) == len(lists(finished)) - 1
+        assert all("Run: jfdask train" in problem for problem in summary.problems)
+        before, now = lists(finished), lists(night_after)
+        assert now.keys() == before.keys()
+        assert not any("'lea'" in problem for problem in summary.problems)
+        for name in before.keys() - {"lea"}:
+            assert now[name]["recommendations"] == before[name]["recommendations"]
 
     def test_a_model_of_before_that_is_damaged_is_trained_again(self, finished, night_after):
         store, last = night_after.store, latest_run(night_after.store)
