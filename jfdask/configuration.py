@@ -8,11 +8,12 @@ beside households of the file.
 
 from __future__ import annotations
 
+import difflib
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource
@@ -29,6 +30,18 @@ HOUSEHOLD_VARIABLES = (
     "NAME", "URL", "API_KEY", "API_KEY_FILE", "USERS", "EXCLUDE_USERS", "CA_FILE", "CONFIG",
 )  # fmt: skip
 # Those of them that are of no use without one; an API key may be for any household.
+#: Names of keys of which somebody gives the key itself.
+_KEYS_THEMSELVES = ("api_key", "key", "token", "apikey")
+#: Errors of pydantic over numbers, in words.
+_NUMBERS = {
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+}
 _OF_A_HOUSEHOLD = ("NAME", "API_KEY_FILE", "USERS", "EXCLUDE_USERS", "CA_FILE")
 
 
@@ -89,7 +102,8 @@ def load_settings(
 
 def _read_file(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        # Some editors begin a file with a mark of its encoding.
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise SettingsError(f"{path}: no such settings file.") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -194,7 +208,7 @@ def _describe(
     elif _holds(from_options, loc):
         where = "command line"
     key = ".".join(str(part) for part in loc)
-    return f"{where}: {key + ': ' if key else ''}{_expectation(error)}"
+    return f"{where}: {key + ': ' if key else ''}{_expectation(error, loc)}"
 
 
 def _variable_of(loc: list[Any], environ: Mapping[str, str]) -> tuple[str, list[Any]]:
@@ -219,10 +233,35 @@ def _holds(tree: Any, loc: Sequence[object]) -> bool:
     return bool(loc)
 
 
-def _expectation(error: Mapping[str, Any]) -> str:
-    if error["type"] == "extra_forbidden":
-        return "unknown key; docs/settings.md lists all."
-    if error["type"] == "missing":
+def _expectation(error: Mapping[str, Any], loc: Sequence[Any]) -> str:
+    kind, key = error["type"], str(loc[-1]) if loc else ""
+    if kind == "extra_forbidden":
+        if loc[:1] == ["households"] and key in _KEYS_THEMSELVES:
+            return "put the key into a file of its own, and its path into api_key_file."
+        close = difflib.get_close_matches(key, _known_beside(loc), n=1)
+        meant = f"is {close[0]} meant? " if close else ""
+        return f"unknown key; {meant}docs/settings.md lists all."
+    if kind == "missing":
         return "is missing."
+    if kind == "tuple_type" and loc == ["households"]:
+        return "expected [[households]], with two brackets on either side."
+    if kind == "tuple_type":
+        return 'expected a list, such as ["anna", "ben"].'
+    if kind == "string_pattern_mismatch":
+        return "expected letters, digits, dots, hyphens and underscores, and no spaces."
+    if kind in _NUMBERS:
+        return f"expected {_NUMBERS[kind]}."
     message = str(error["msg"]).removeprefix("Value error, ")
     return message.replace("Input should be", "expected") + "."
+
+
+def _known_beside(loc: Sequence[Any]) -> list[str]:
+    """Return the keys that there are where an unknown one stands."""
+    names = [part for part in loc[:-1] if isinstance(part, str)]
+    model: Any = Settings
+    for name in names:
+        found = model.model_fields[name].annotation if name in model.model_fields else None
+        model = next(iter(get_args(found)), found)
+        if not hasattr(model, "model_fields"):
+            return []
+    return list(model.model_fields)

@@ -29,6 +29,8 @@ from jfdask.errors import SettingsError
 def _http_url(url: str) -> str:
     if not url.startswith(("http://", "https://")):
         raise ValueError("expected an address that begins with http:// or https://")
+    if "/web/" in f"{url}/" or "#" in url:
+        raise ValueError("expected the server's address, without what a browser shows from /web on")
     if "?" in url or "@" in url.split("/")[2]:
         raise ValueError("expected an address without a user, password or query")
     if not _has_host(url):

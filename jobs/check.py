@@ -32,7 +32,9 @@ def check(chosen: Chosen, offline: bool, artifacts: bool) -> int:
         raise click.UsageError("--artifacts asks the store, --offline asks nobody.")
     if offline:
         refuse_bad_settings(chosen.narrowed)
-        click.echo(f"{click.style('good', fg='green')}  settings: nobody was asked")
+        click.echo(
+            f"{click.style('good', fg='green')}  settings; server, store and cluster were not asked"
+        )
         return 0
     all_good = True
     for finding in findings(chosen.narrowed, artifacts=artifacts):

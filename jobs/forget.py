@@ -21,14 +21,20 @@ def forget(chosen: Chosen, user: str, yes: bool) -> int:
     Example: jfdask forget anna
     """
     if not yes and not _is_sure(user, chosen.settings.store.url):
-        click.echo("Nothing erased.", err=True)
+        click.echo("Nothing erased. With --yes nobody is asked.", err=True)
         return 1
     forgotten = forget_user(chosen.settings, user, chosen.households)
-    click.echo(
+    told = (
         f"Erased {forgotten.n_files} files of {user}; {forgotten.n_manifests} manifests were "
-        "written anew without her. To keep the next night from reading her again, add "
-        f'exclude_users = ["{user}"] to the household.'
+        f"written anew without {user}."
     )
+    excluded = {u.casefold() for h in chosen.settings.households for u in h.exclude_users}
+    if user.casefold() not in excluded:
+        told += (
+            f" To keep the next night from reading {user} again, add "
+            f'exclude_users = ["{user}"] to the household.'
+        )
+    click.echo(told)
     return 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 
 import click
 
@@ -28,7 +29,8 @@ def runs(chosen: Chosen, as_json: bool) -> None:
         click.echo(json.dumps(rows, default=str, indent=2))
         return
     if not found:
-        click.echo(f"No run in {store.url} yet.")
+        is_missing = store.address.is_folder and not Path(store.url).exists()
+        click.echo(f"No run in {store.url}{', which is not there' if is_missing else ' yet'}.")
     for run in found:
         click.echo(_line(run))
         for problem in run.summary.get("problems", ()):

@@ -8,6 +8,7 @@ import click
 
 from jfdask.stages.lists import figures_of, list_of
 from jfdask.store.filesystem import address_of, open_store
+from jfdask.store.runs import latest_run
 from jobs.listing import print_list
 from jobs.options import Chosen, settings_options
 
@@ -28,9 +29,17 @@ def show(chosen: Chosen, user: str, number: int, as_json: bool) -> None:
     """
     store = open_store(address_of(chosen.settings.store))
     found = list_of(store, user, chosen.households)
+    is_latest = found.run_id == latest_run(store)
+    if not is_latest:
+        click.echo(
+            f"The last night has no list of {found.name}: this is an older one. `jfdask forget "
+            f"{found.name}` erases it.",
+            err=True,
+        )
     if as_json:
         document = {
             "run_id": found.run_id,
+            "is_latest": is_latest,
             "kept_from": found.kept_from or None,
             **found.document,
             "recommendations": found.document["recommendations"][:number],

@@ -83,7 +83,7 @@ def test_an_empty_variable_of_the_household_is_not_set():
 
 def test_a_name_by_environment_that_is_none():
     told = problems(None, {"JFDASK_URL": "http://nas", "JFDASK_NAME": "../up"})
-    assert told[0].startswith("environment: JFDASK_NAME: String should match")
+    assert told[0].startswith("environment: JFDASK_NAME: expected letters")
 
 
 def test_all_mistakes_are_told_at_once_with_file_key_and_expectation(config):
@@ -94,7 +94,7 @@ def test_all_mistakes_are_told_at_once_with_file_key_and_expectation(config):
     assert f"{path}: train.method: expected 'affinity' or 'seed'" in text
     assert f"{path}: households.0.name" in text
     assert f"{path}: households.0.url: is missing" in text
-    assert "environment: JFDASK_STORE__KEEP: expected a valid integer" in text
+    assert "environment: JFDASK_STORE__KEEP: expected a whole number" in text
     assert "environment: JFDASK_FETCH__NO: unknown key" in text
     assert "environment: JFDASK_X: unknown variable" in text
     assert len(told) == 7
@@ -124,6 +124,34 @@ def test_an_address_that_is_none(config, url):
     told = problems(config(f'[[households]]\nname = "h"\nurl = "{url}"\n'))
     assert "households.0.url: expected an address" in told[0]
     assert "secret" not in told[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('[households]\nname = "a"', "households: expected [[households]], with two brackets"),
+        ('[[households]]\nusers = "lea"', 'users: expected a list, such as ["anna", "ben"].'),
+        ('[[households]]\nname = "my home"', "name: expected letters, digits, dots"),
+        ('[[households]]\nurl = "http://tv:8096/web/#/home.html"', "url: expected the server's"),
+        ('[[households]]\nurl = "http://tv/web/index.html"', "url: expected the server's address"),
+        ('[[households]]\napi_key = "0123"', "api_key: put the key into a file of its own"),
+        ('[[households]]\nuser = ["a"]', "user: unknown key; is users meant?"),
+        ("[store]\nkeeep = 3", "store.keeep: unknown key; is keep meant?"),
+        ('[store]\nsingle_writer = "x"', "store.single_writer: expected true or false"),
+        ("[household]", "household: unknown key; is households meant?"),
+    ],
+)
+def test_slips_are_told_in_the_words_of_the_file(config, text, told):
+    with pytest.raises(SettingsError) as caught:
+        load_settings(config(text), {})
+    assert told in str(caught.value)
+    assert "0123" not in str(caught.value)
+
+
+def test_a_file_may_begin_with_a_mark_of_its_encoding(config):
+    path = config("")
+    path.write_bytes(b"\xef\xbb\xbf[store]\nkeep = 3\n")
+    assert load_settings(path, {}).store.keep == 3
 
 
 def test_a_key_in_two_places_and_two_households_of_one_name(config):

@@ -19,6 +19,7 @@ from jfdask.errors import SettingsError
 from jfdask.settings import ClusterSettings
 
 LOOPBACK = "127.0.0.1"
+LEAST_MEMORY = 512 * 2**20
 
 _PROFILED = "distributed.worker.profile.enabled"
 _PROFILE_VARIABLE = "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED"
@@ -91,14 +92,20 @@ def _local(settings: ClusterSettings) -> LocalCluster:
 
 
 def memory_limit_of(settings: ClusterSettings) -> str:
-    """Return the limit of a local worker; SettingsError if it is no size."""
+    """Return the limit of a local worker; SettingsError if it is no size, or cannot be enough."""
     limit = settings.memory_limit
     try:
-        parse_bytes("0" if limit == "auto" else limit)
+        n_bytes = parse_bytes("0" if limit == "auto" else limit)
     except ValueError:
         raise SettingsError(
             f"cluster.memory_limit: {limit!r} is no size; expected auto, or one such as 2GiB."
         ) from None
+    # 0: no limit. With less a worker waits for memory as soon as it has loaded its libraries.
+    if 0 < n_bytes < LEAST_MEMORY:
+        raise SettingsError(
+            f"cluster.memory_limit: {limit} is less than a worker needs; give it 512MiB at least, "
+            "better 2GiB."
+        )
     return limit
 
 

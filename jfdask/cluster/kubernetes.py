@@ -220,7 +220,8 @@ def _library() -> Any:
         import dask_kubernetes.operator as library
     except ImportError:
         raise SettingsError(
-            "cluster.address: kubernetes needs dask-kubernetes: pip install 'jfdask[kubernetes]'."
+            "cluster.address: kubernetes needs dask-kubernetes: pip install '.[kubernetes]' in the "
+            "folder of jfdask."
         ) from None
     # Its warnings are about what is told in our own words.
     logging.getLogger("dask_kubernetes").setLevel(logging.ERROR)

@@ -35,7 +35,8 @@ def _seconds(name: str, text: str) -> click.Option:
 
 
 OPTIONS = [
-    click.Option(["--port"], type=int, default=0, help="Port on loopback; 0: any free one."),
+    click.Option(["--port"], type=click.IntRange(0, 65535), default=0, show_default=True,
+                 help="Port on loopback; 0: any free one."),
     click.Option(
         ["--key-file"],
         type=click.Path(dir_okay=False, path_type=Path),
@@ -43,7 +44,7 @@ OPTIONS = [
         f"{DEFAULT_KEY_FILE}.",
     ),
     click.Option(["--version"], type=click.Choice(list(FULL_VERSIONS)), default="12.0",
-                 help="As which Jellyfin to behave."),
+                 show_default=True, help="As which Jellyfin to behave."),
     click.Option(["--movies"], type=click.IntRange(1), help="Size of an invented library."),
     click.Option(["--people"], type=click.IntRange(1), help="People of an invented household."),
     click.Option(["--plays"], type=click.IntRange(1), help="Plays a person of such a one."),

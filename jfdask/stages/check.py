@@ -15,6 +15,7 @@ from jfdask.jellyfin.connection import connect, server_of
 from jfdask.jellyfin.reading import read_plays_page, read_users
 from jfdask.settings import Household, Settings
 from jfdask.stages import train
+from jfdask.stages.featurize.text_model import read_model_file
 from jfdask.stages.fetch.reading import chosen_people, missing_people
 from jfdask.stages.workers import look_at_workers
 from jfdask.store.filesystem import address_of, open_store
@@ -149,6 +150,18 @@ def _store(settings: Settings) -> str:
     return "reads, writes, creates exclusively"
 
 
+def _local_cluster(settings: Settings) -> str:
+    memory_limit_of(settings.cluster)
+    n = n_local_workers(settings.cluster)
+    return f"{n} worker {'process' if n == 1 else 'processes'} on this machine"
+
+
+def _text_model(settings: Settings) -> str:
+    path = str(settings.features.text_model)
+    read_model_file(path)
+    return f"{path} is one"
+
+
 def _artifacts(settings: Settings) -> str:
     store = open_store(address_of(settings.store))
     run_id = latest_run(store)
@@ -167,9 +180,9 @@ def _cluster(settings: Settings) -> Iterator[Finding]:
     what = f"cluster {settings.cluster.address}"
     if settings.cluster.address == "local":
         # Its workers are this machine's, and have what the lines above have looked at.
-        n = n_local_workers(settings.cluster)
-        processes = "process" if n == 1 else "processes"
-        yield Finding(what, True, f"{n} worker {processes} on this machine")
+        yield _look(what, lambda: _local_cluster(settings))
+        if settings.features.text_model:
+            yield _look("text model", lambda: _text_model(settings))
         return
     try:
         with connect_cluster(settings.cluster) as client:

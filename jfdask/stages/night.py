@@ -26,7 +26,7 @@ from jfdask.stages.units import Night, Progress, Selection
 from jfdask.stages.window import Call, Work, values
 from jfdask.stages.workers import alike
 from jfdask.store.filesystem import Store, address_of, open_store, sha256_of
-from jfdask.store.keys import stage_manifest_key
+from jfdask.store.keys import run_key, stage_manifest_key
 from jfdask.store.lock import Lock, hold_lock
 from jfdask.store.manifests import close_stage, load_unit
 from jfdask.store.runs import prune, seal_run
@@ -142,6 +142,11 @@ def run_stages(
                 _seal(store, lock, summary)
                 summary.pruned = tuple(prune(store, settings.store.keep))
                 pool.prune(store)
+        except SettingsError:
+            # A slip of the keyboard is no night that another one goes on with.
+            if run.is_new and lock.still_held():
+                store.delete_all(run_key(run.run_id))
+            raise
         finally:
             if not summary.is_latest:
                 release(store, lock, run)

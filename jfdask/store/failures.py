@@ -59,6 +59,10 @@ def describe(error: BaseException, verb: str, key: str, url: str, seconds: float
         )
     if code_of(error) == "NoSuchBucket":
         return StoreError(f"{what}: there is no such bucket. Create it, or mend store.url.")
+    if number == errno.ENOLINK:
+        return StoreError(f"{what}: {_text(error)}")
+    if isinstance(error, FileNotFoundError) and verb in ("write", "create"):
+        return StoreError(f"{what}: a folder for it cannot be made. Mend store.url.")
     if isinstance(error, FileNotFoundError):
         return MissingArtifact(
             f"There is no {key!r} in the store {url}. The stage that writes it has not run yet, "

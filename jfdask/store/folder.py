@@ -142,6 +142,9 @@ def _write_new(path: Path, data: bytes) -> None:
 def _make_folders(folder: Path) -> None:
     missing = []
     while not folder.exists():
+        if folder.is_symlink():
+            where = f"{folder} points to {folder.readlink()}, which is not there: is it mounted?"
+            raise OSError(errno.ENOLINK, where)
         missing.append(folder)
         folder = folder.parent
     for path in reversed(missing):

@@ -71,7 +71,7 @@ def ensure_text_model(place: Place, request: TextModelRequest) -> str | None:
     }
     known = recall_state(place.store, place.household, DOCUMENT, version=VERSION)
     if request.path is not None:
-        data = _read_file(request.path)
+        data = read_model_file(request.path)
         if known and known["sha256"] == sha256_of(data) and _is_whole(place, known["sha256"]):
             return str(known["sha256"])
         return _keep(place, data, wanted, [])
@@ -143,7 +143,8 @@ def _is_whole(place: Place, sha256: str) -> bool:
     return True
 
 
-def _read_file(path: str) -> bytes:
+def read_model_file(path: str) -> bytes:
+    """Return a given model's bytes; TextModelError if it cannot be read, or is none."""
     try:
         data = Path(path).expanduser().read_bytes()
     except OSError as error:
