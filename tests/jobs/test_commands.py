@@ -150,6 +150,30 @@ def test_check_when_all_is_well(run):
     assert len(out.splitlines()) == 6
 
 
+def test_a_list_of_somebody_left_out_since_is_told_to_be_older(run, config):
+    assert "older" not in run("show", "marco")[2]
+    config.write_text(
+        config.read_text().replace("api_key_file", 'exclude_users = ["marco"]\napi_key_file')
+    )
+    assert run("run")[0] == 0
+    code, out, err = run("show", "marco")
+    assert code == 0
+    assert "The last night has no list of marco: this is an older one." in err
+    assert not json.loads(run("show", "marco", "--json")[1])["is_latest"]
+    assert json.loads(run("show", "lea", "--json")[1])["is_latest"]
+    code, out, _ = run("forget", "marco", "--yes")
+    assert code == 0
+    assert "exclude_users" not in out
+
+
+def test_a_wrong_name_leaves_no_run_behind(run):
+    before = json.loads(run("runs", "--json")[1])
+    code, _, err = run("run", "--user", "nobody")
+    assert code == 2
+    assert "Nobody is called nobody" in err
+    assert json.loads(run("runs", "--json")[1]) == before
+
+
 def test_check_looks_at_every_file_of_the_last_night(run, config):
     code, out, _ = run("check", "--artifacts")
     assert code == 0

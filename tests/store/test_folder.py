@@ -11,6 +11,7 @@ import pytest
 
 from jfdask.errors import StoreError
 from jfdask.store import folder as folder_module
+from jfdask.store.address import StoreAddress
 from jfdask.store.filesystem import Store, open_store
 
 
@@ -75,6 +76,16 @@ def test_a_file_where_the_folder_should_be(tmp_path: Path, folder: Store) -> Non
     store = open_store(replace(folder.address, url=str(tmp_path / "file" / "store")))
     for call in (lambda: store.write("a", b"1"), lambda: store.create("a", b"1"), store.check):
         with pytest.raises(StoreError, match="a file is where a folder should be"):
+            call()
+
+
+def test_a_disk_that_is_not_mounted(tmp_path: Path) -> None:
+    (tmp_path / "store").symlink_to(tmp_path / "gone")
+    store = open_store(StoreAddress(str(tmp_path / "store")))
+    for call in (lambda: store.write("a", b""), lambda: store.create("a", b"")):
+        with pytest.raises(
+            StoreError, match=r"points to .*gone, which is not there: is it mounted"
+        ):
             call()
 
 
