@@ -114,15 +114,11 @@ class Member:
 class Crowds:
     """For each group of people the crowd of everybody else; None: too few to tell anything."""
 
-    of_group: tuple[Crowd | None, ...]
+    of_group: Sequence[Crowd | None]
 
     def of(self, user_id: str) -> Crowd | None:
         """Return the crowd that a person may be scored with; she need not be known."""
         return self.of_group[group_of(user_id, len(self.of_group))]
-
-    def at(self, positions: Ints) -> Crowds:
-        """Return the crowds over another catalogue, see `Crowd.at`."""
-        return Crowds(tuple(c and c.at(positions) for c in self.of_group))
 
 
 def group_of(user_id: str, n_groups: int) -> int:

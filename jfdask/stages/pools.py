@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import pandas as pd
@@ -74,9 +74,35 @@ class StoredPool:
         if crowds is None or crowds.of_group == (None,):
             whom = "outside of it" if outside else "in it"
             raise MissingArtifact(f"This pool has no crowd for people {whom}.")
-        rows = rows_over(self.films, movies)
-        over = Crowds(tuple(c and crowd_at(c, rows) for c in crowds.of_group))
+        over = Crowds(_CrowdsOver(crowds.of_group, rows_over(self.films, movies)))
         return Pool(self.model, over, () if outside else self.without_group)
+
+
+class _CrowdsOver(Sequence[Crowd | None]):
+    """Crowds over a library, made when they are asked for: in one of them is all of its size."""
+
+    def __init__(self, of_group: Sequence[Crowd | None], rows: Ints) -> None:
+        self._of_group, self._rows = of_group, rows
+        self._last: tuple[int, Crowd | None] = (-1, None)
+
+    def __len__(self) -> int:
+        return len(self._of_group)
+
+    @overload
+    def __getitem__(self, index: int) -> Crowd | None: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Crowd | None]: ...
+
+    def __getitem__(self, index: int | slice) -> Crowd | Sequence[Crowd | None] | None:
+        if isinstance(index, slice):
+            return _CrowdsOver(self._of_group[index], self._rows)
+        last, found = self._last
+        if last != index:
+            crowd = self._of_group[index]
+            found = crowd and crowd_at(crowd, self._rows)
+            self._last = index, found
+        return found
 
 
 #: Rows of a crowd, where there is none: a film that next to nobody played, one it has not heard of.
