@@ -57,7 +57,7 @@ def read_movies(folder: Path) -> tuple[pd.DataFrame, dict[str, str]]:
         raise DataError(f"No movie of {folder} can be used: {dict(broken)}.")
     boxsets = json.loads(_text(find(folder, "boxsets.json")))
     collections = [Collection(b["Id"], b["Name"], tuple(b["MovieIds"])) for b in boxsets]
-    return movies_of(items, credits, collections), movie_of_items(items)
+    return movies_of(items, credits, collections, "measured"), movie_of_items(items)
 
 
 def read_people(path: Path) -> list[Ratings]:
