@@ -29,7 +29,7 @@ def invented_movies(n_movies: int, seed: int = 0) -> pd.DataFrame:
     items = ITEMS.frame([row for one in raw if (row := parse_item(one, broken))])
     credits = CREDITS.frame([row for one in raw if (row := parse_credits(one, broken))])
     boxes = [Collection(b.item_id, b.name, tuple(b.members)) for b in household.of_type("BoxSet")]
-    return movies_of(items, credits, boxes)
+    return movies_of(items, credits, boxes, "invented")
 
 
 def _answers(household: DemoHousehold) -> Iterator[dict[str, object]]:
