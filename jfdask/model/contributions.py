@@ -108,8 +108,6 @@ def played_parts(catalogue: Catalogue, model: PlayedClassifier, query: Ints) -> 
     ridge = replace(ridge, other=ridge.other + missing)
     leaning = token_lifts(catalogue, plays)
     forest = _forest_parts(catalogue, query, rows, [model.trees_], ridge, leaning)
-    missing = model.forest_scores(catalogue, query, rows) - forest.total
-    forest = replace(forest, other=forest.other + missing)
     both = forest.within(CLIP, 1 - CLIP), ridge.within(RIDGE_CLIP, 1 - RIDGE_CLIP)
     return both[0].as_logit().plus(both[1].as_logit()).scaled(0.5)
 

@@ -8,7 +8,6 @@ rows, weights and seeds at once, so that the trees are the same, bit for bit.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from math import ceil
 from numbers import Integral
 from typing import Any
@@ -91,17 +90,6 @@ def grown(
         builder.build(tree, rows, codes, own, missing)
         trees.append(tree)
     return trees
-
-
-def left_out(forest: RandomForestClassifier, n_rows: int) -> Iterator[Bools]:
-    """Yield for each tree which rows it was not grown on, shape (n_rows,).
-
-    Of a forest of ``grown``, with bootstrap, and without weights of rows.
-    """
-    seeds = check_random_state(forest.random_state).randint(_GREATEST, size=forest.n_estimators)
-    for seed in seeds.tolist():
-        drawn = np.random.RandomState(seed).randint(0, n_rows, n_rows)
-        yield np.bincount(drawn, minlength=n_rows) == 0
 
 
 def _check(forest: RandomForestClassifier) -> None:

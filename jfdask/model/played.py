@@ -16,7 +16,6 @@ from jfdask.errors import NotEnoughPlays, StaleModel
 from jfdask.model.catalogue import Catalogue, catalogue_of
 from jfdask.model.contrast import contrast_ridge
 from jfdask.model.forest import clipped
-from jfdask.model.growing import left_out
 from jfdask.model.holdout import stable_fractions
 from jfdask.model.inputs import Bools, FeatureSource, Floats, Ints
 from jfdask.model.kernel import similarity_product
@@ -102,8 +101,14 @@ class PlayedClassifier(LikelierClass, BaseEstimator):
         folds = inner_folds(catalogue, positions, 0, self.random_state)
         rows = contrast_rows(catalogue, positions, liked, folds, negatives, negative_folds)
         labels = np.r_[np.ones(len(positions), dtype=int), np.zeros(len(negatives), dtype=int)]
-        self.trees_ = Trees.grown(self._forest(), rows, labels)
-        self.grown_left_ids_, self.n_grown_plays_ = catalogue.movie_ids[negatives], len(positions)
+        forest = RandomForestClassifier(
+            n_estimators=self.n_estimators,
+            min_samples_leaf=self.min_samples_leaf,
+            max_features=self.max_features,
+            random_state=self.random_state,
+            n_jobs=1,
+        )
+        self.trees_ = Trees.grown(forest, rows, labels)
         return self
 
     def renewed(self, X: ArrayLike, y: ArrayLike, *, others: ArrayLike) -> PlayedClassifier:
@@ -139,7 +144,7 @@ class PlayedClassifier(LikelierClass, BaseEstimator):
         plays = surviving(catalogue.movie_ids, self.movie_ids_, self.liked_)
         rows = scoring_rows(catalogue, query, *plays)
         rows = np.hstack([rows, catalogue.completeness[query]])
-        forest = clipped(self.forest_scores(catalogue, query, rows))
+        forest = clipped(self.trees_.probability(rows))
         ridge = np.clip(self._ridge_scores(catalogue, query), RIDGE_CLIP, 1 - RIDGE_CLIP)
         played = clipped(expit((logit(forest) + logit(ridge)) / 2))
         return np.column_stack([1 - played, played])
@@ -147,32 +152,6 @@ class PlayedClassifier(LikelierClass, BaseEstimator):
     def detached(self) -> PlayedClassifier:
         """Return the fitted model without its features: what is stored."""
         return without_features(self)
-
-    def forest_scores(self, catalogue: Catalogue, query: Ints, rows: Floats) -> Floats:
-        """Return the forest's P(played) of positions, shape (n,), of which these are the rows.
-
-        A movie that was a negative would be held down by it, and which were is a matter of a
-        hash: it is scored by the trees that were not grown on it.
-        """
-        n_plays, n_negatives = self.n_grown_plays_, len(self.grown_left_ids_)
-        numbers = np.arange(n_negatives)
-        positions, numbers = surviving(catalogue.movie_ids, self.grown_left_ids_, numbers)
-        row_of = np.full(catalogue.n_movies, n_plays + n_negatives)  # one that no tree has seen
-        row_of[positions] = n_plays + numbers
-        own = row_of[query]
-        usable = (
-            np.append(out, True)[own] for out in left_out(self._forest(), n_plays + n_negatives)
-        )
-        return self.trees_.probability(rows, usable)
-
-    def _forest(self) -> RandomForestClassifier:
-        return RandomForestClassifier(
-            n_estimators=self.n_estimators,
-            min_samples_leaf=self.min_samples_leaf,
-            max_features=self.max_features,
-            random_state=self.random_state,
-            n_jobs=1,
-        )
 
     def _take(self, catalogue: Catalogue, plays: Ints, liked: Bools, negatives: Ints) -> None:
         self.movie_ids_, self.liked_ = catalogue.movie_ids[plays], liked

@@ -6,8 +6,7 @@ them one by one takes longer than to grow them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import repeat
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.tree._tree import Tree
 
 from jfdask.model.growing import grown
-from jfdask.model.inputs import Bools, Floats
+from jfdask.model.inputs import Floats
 
 
 class Trees:
@@ -92,16 +91,13 @@ class Trees:
             ]
         return self._trees
 
-    def probability(self, rows: Floats, usable: Iterable[Bools] | None = None) -> Floats:
+    def probability(self, rows: Floats) -> Floats:
         """Return the mean over the trees of the second class's share.
 
         Parameters
         ----------
         rows
             Shape (n, n_features_); NaN where a number is missing.
-        usable
-            For each tree, for which rows it is asked, shape (n,): a tree was not grown on a row
-            that it is to tell something of. A row without any tree is told by all. None: all.
 
         Returns
         -------
@@ -111,14 +107,10 @@ class Trees:
         if rows.shape[1] != self.n_features_:
             raise ValueError(f"{rows.shape[1]} columns, but {self.n_features_} were learned from.")
         single = np.ascontiguousarray(rows, dtype=np.float32)  # what trees are grown on
-        total, told, n_told = np.zeros((3, len(rows)))
-        everything = repeat(np.ones(len(rows), dtype=np.bool_), len(self))
-        for tree, asked in zip(self.trees, usable or everything, strict=True):
-            share = tree.predict(single)[:, 1]
-            total += share
-            told += share * asked
-            n_told += asked
-        return np.divide(told, n_told, out=total / len(self), where=n_told > 0)
+        total = np.zeros(len(rows))
+        for tree in self.trees:
+            total += tree.predict(single)[:, 1]
+        return total / len(self)
 
     def _tree(self, part: slice, depth: int) -> Tree:
         nodes, values = self.nodes_[part], self.values_[part]

@@ -5,7 +5,6 @@ from skops.io import dumps, get_untrusted_types
 
 from jfdask.errors import NotEnoughPlays
 from jfdask.model.played import PlayedClassifier, sampled_negatives
-from jfdask.model.rows import scoring_rows
 
 
 def fit(library, played, seed=0, **params):
@@ -44,29 +43,6 @@ def test_training_rows_of_random_plays_cannot_be_told_apart(library):
     # Scored with all of the history, new movies are still called plays as often as in training.
     share = 120 / len(library.movies)
     assert abs(model.predict_proba(rest)[:, 1].mean() - share) < 0.12
-
-
-def test_movies_that_were_negatives_are_not_held_down(library):
-    """Which were is a matter of a hash: of plays at random the forest says as of the others."""
-    rng = np.random.default_rng(3)
-    ratios = []
-    for seed in range(8):
-        played = np.sort(rng.choice(len(library.movies), 20, replace=False))
-        left = np.setdiff1d(np.arange(len(library.movies)), played)
-        sample, liked = rng.choice(left, 200, replace=False), np.ones(20, dtype=bool)
-        # With a movie a leaf each tree says of its own negatives that they were left.
-        model = PlayedClassifier(library.source, random_state=seed, min_samples_leaf=1)
-        model.fit(played, liked, others=sample)
-        rows = scoring_rows(library.catalogue, left, played, liked)
-        rows = np.hstack([rows, library.catalogue.completeness[left]])
-        scores = (
-            model.trees_.probability(rows), model.forest_scores(library.catalogue, left, rows)
-        )  # fmt: skip
-        was_negative = np.isin(left, sample)
-        ratios.append([s[was_negative].mean() / s[~was_negative].mean() for s in scores])
-    by_all_trees, told = np.mean(ratios, axis=0)
-    assert by_all_trees < 0.9
-    assert told == pytest.approx(1.0, abs=0.05)
 
 
 def test_order_does_not_matter_and_the_seed_does(library):

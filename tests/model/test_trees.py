@@ -2,11 +2,9 @@ import pickle
 
 import numpy as np
 import pytest
-from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier
 from skops.io import dumps, loads
 
-from jfdask.model.growing import left_out
 from jfdask.model.trees import Trees
 
 
@@ -44,16 +42,6 @@ def test_trees_read_again_score_the_same(grown, copied):
     again = copied(trees)
     np.testing.assert_array_equal(again.probability(queries), trees.probability(queries))
     np.testing.assert_array_equal(again.probability(queries[:1]), trees.probability(queries)[:1])
-
-
-def test_rows_are_scored_by_the_trees_that_were_not_grown_on_them():
-    rng = np.random.default_rng(0)
-    rows, second = rng.normal(size=(150, 6)), rng.random(150) < 0.4
-    rows[::7, 2] = np.nan
-    forest = RandomForestClassifier(n_estimators=40, min_samples_leaf=3, random_state=7)
-    theirs = clone(forest).set_params(oob_score=True).fit(rows, second)
-    ours = Trees.grown(forest, rows, second).probability(rows, left_out(forest, len(rows)))
-    np.testing.assert_allclose(ours, theirs.oob_decision_function_[:, 1])
 
 
 def test_one_forest_has_one_text_of_bytes(grown):
