@@ -159,7 +159,7 @@ class TestAClusterThatDoesNotCome:
 def test_without_the_library(monkeypatch):
     monkeypatch.setitem(sys.modules, "dask_kubernetes.operator", None)
     with (
-        pytest.raises(SettingsError, match=r"pip install 'jfdask\[kubernetes\]'"),
+        pytest.raises(SettingsError, match=r"pip install '\.\[kubernetes\]'"),
         connect(settings()),
     ):
         pass

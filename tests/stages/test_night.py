@@ -34,6 +34,19 @@ def unit(nights, stage, run_id=None):
     return finished_unit(nights.store, run_id or latest_run(nights.store), stage, "home")
 
 
+def said_of(name):
+    """Return the movies that somebody marked or rated without having played them."""
+    user = HOUSEHOLD.user(name)
+    plays = HOUSEHOLD.plays[user.user_id]
+    return [
+        movie
+        for movie in HOUSEHOLD.movies
+        if (play := plays.get(movie.item_id))
+        and not play.played
+        and (play.is_favorite or play.rating is not None)
+    ]
+
+
 def asking_for_people(requests):
     return [r for r in requests if "People" in r["query"].get("fields", "")]
 
@@ -117,7 +130,11 @@ class TestFirstNight:
                 assert set(told) == {None}
                 assert name not in trained.manifest.files
                 continue
-            assert all(0 < p < 1 for p in told)
+            # None for those alone of which she has said what she thinks.
+            favorites = {m.item_id for m in said_of(document["name"])}
+            rows = document["recommendations"]
+            assert {r["item_id"] for r in rows if r["p_favorite"] is None} <= favorites
+            assert all(0 < p < 1 for p in told if p is not None)
             measured = trained.json(name)
             n_plays += measured["n"]
             assert sum(b["n"] for b in measured["bins"]) == measured["n"] > 20
