@@ -19,7 +19,9 @@ from jfdask.errors import SettingsError
 from jfdask.settings import ClusterSettings
 
 LOOPBACK = "127.0.0.1"
-LEAST_MEMORY = 512 * 2**20
+LEAST_MEMORY = 128 * 2**20
+
+logger = logging.getLogger(__name__)
 
 _PROFILED = "distributed.worker.profile.enabled"
 _PROFILE_VARIABLE = "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED"
@@ -53,7 +55,7 @@ def connect(settings: ClusterSettings, *, is_profiled: bool = False) -> Iterator
     address = settings.address
     # What goes wrong reaches us as exceptions; distributed also logs every connection that
     # ends while a cluster is closed, with a traceback.
-    for name in ("distributed", "bokeh"):
+    for name in ("distributed", "bokeh", "tornado.application"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     method = {"distributed.worker.multiprocessing-method": start_method()}
     with dask.config.set(_CONFIG | method | ({_PROFILED: True} if is_profiled else {})):
@@ -61,7 +63,7 @@ def connect(settings: ClusterSettings, *, is_profiled: bool = False) -> Iterator
             with deaf_children():
                 cluster = _local(settings)
             # What tasks return need not pass through the scheduler: the workers are at hand.
-            with cluster, Client(cluster, direct_to_workers=True) as client:
+            with _closing(cluster), Client(cluster, direct_to_workers=True) as client:
                 yield client
         elif address.startswith(SCHEMES):
             with connect_remote(settings) as client:
@@ -74,6 +76,20 @@ def connect(settings: ClusterSettings, *, is_profiled: bool = False) -> Iterator
                 f"cluster.address: {address!r} is no cluster; expected local, kubernetes, "
                 "tcp://host:port or tls://host:port."
             )
+
+
+@contextmanager
+def _closing(cluster: LocalCluster) -> Iterator[None]:
+    """Close a cluster at the end of the block, whatever its workers are at."""
+    try:
+        yield
+    finally:
+        try:
+            cluster.close()
+        except AssertionError as error:
+            # A worker that died is being started anew this moment, and has no process yet that
+            # could be waited for. It ends with us.
+            logger.info("The cluster was not closed in order: %s", error)
 
 
 def _local(settings: ClusterSettings) -> LocalCluster:
