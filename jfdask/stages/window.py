@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from distributed import Client, Future, KilledWorker, as_completed
-from distributed.client import ClosedClientError
+from distributed.client import ClosedClientError, FutureCancelledError
 from distributed.comm.core import CommClosedError
 
 from jfdask.errors import ClusterError, JfdaskError
@@ -340,11 +340,22 @@ def _new_key(function: Callable[..., Any]) -> str:
 
 def _result(future: Future[Any], call: Call | Compute) -> Any:
     """Return what a task returned, or the JfdaskError it ended with."""
+    dropped = ClusterError("The cluster dropped a task; is its scheduler still there?")
     if future.status == "cancelled":
-        return ClusterError("The cluster dropped a task; is its scheduler still there?")
+        return dropped
     error = future.exception()
     what = getattr(getattr(call, "function", None), "__name__", "a computation")
-    return future.result() if error is None else _ours(error, what)
+    if error is not None:
+        return _ours(error, what)
+    try:
+        return future.result()
+    except (ClosedClientError, CommClosedError):
+        raise  # the scheduler is lost
+    except FutureCancelledError:
+        return dropped
+    except Exception as lost:
+        # It was done, and its worker died before the answer was fetched: what came then.
+        return _ours(lost, what)
 
 
 def _ours(error: BaseException, what: str) -> JfdaskError:

@@ -6,9 +6,11 @@ from itertools import pairwise
 
 import dask
 import pytest
+from distributed import KilledWorker
+from distributed.client import FutureCancelledError
 
 from jfdask.cluster.connect import connect
-from jfdask.errors import ClusterError, DataError, LockHeld
+from jfdask.errors import ClusterError, DataError, JfdaskError, LockHeld
 from jfdask.settings import ClusterSettings
 from jfdask.stages import window
 from jfdask.stages.window import Call, drive, together, values
@@ -302,3 +304,29 @@ def test_a_cluster_that_stands_still_is_told():
         with pytest.raises(ClusterError, match=r"No worker can work.*memory_limit"):
             drive(client, {"a": work()}, 1, quiet, stall_seconds=3.0)
         assert time.monotonic() - began < 60
+
+
+@pytest.mark.parametrize(
+    ("status", "raised", "told"),
+    [
+        ("finished", KilledWorker("add", None, 3), "Give them more (cluster.memory_limit)"),
+        ("cancelled", FutureCancelledError("add", "lost-dependencies"), "dropped a task"),
+        ("finished", ZeroDivisionError(), "add failed with ZeroDivisionError"),
+    ],
+)
+def test_an_answer_that_is_lost_before_it_was_fetched(status, raised, told):
+    """The task was done, its worker died, and so did those that did it again."""
+
+    class Lost:
+        status = "finished"
+
+        def exception(self):
+            return None
+
+        def result(self):
+            self.status = status
+            raise raised
+
+    error = window._result(Lost(), Call(add, (1, 2), ""))
+    assert isinstance(error, JfdaskError)
+    assert told in str(error)
