@@ -27,7 +27,9 @@ from jfdask.stages.files import (
 from jfdask.stages.places import Place
 from jfdask.stages.pools import read_pool
 from jfdask.stages.unit_tasks import reader
+from jfdask.store.filesystem import sha256_of
 from jfdask.store.keys import person
+from jfdask.store.tables import encode_json
 from jfdask.tables import MOVIES, PLAYS
 
 #: Households a worker keeps; a library of 10,000 movies takes some 100 MB.
@@ -37,6 +39,11 @@ KEPT = 2
 def features(place: Place) -> FeatureMatrix:
     """Return the household's feature matrix, movies sorted by id."""
     return _features(place, reader(place, FEATURIZE).manifest.sha256)
+
+
+def features_digest(place: Place) -> str:
+    """Return the digest of tonight's features: a model is asked about those that it was given."""
+    return sha256_of(encode_json(reader(place, FEATURIZE).manifest.checksums()))
 
 
 def vectors(place: Place) -> np.ndarray:

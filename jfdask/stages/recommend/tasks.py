@@ -20,11 +20,10 @@ from jfdask.stages.files import (
     USER,
 )
 from jfdask.stages.files import RECOMMENDATIONS as DOCUMENT
-from jfdask.stages.household import facts, features, history
+from jfdask.stages.household import facts, features, features_digest, history
 from jfdask.stages.learned import read_learned
 from jfdask.stages.people import PersonReport, carry_person_over, each_person
 from jfdask.stages.places import Place
-from jfdask.stages.train.tasks import features_digest
 from jfdask.stages.unit_tasks import reader
 from jfdask.store.keys import PEOPLE, person
 from jfdask.store.units import UnitWriter

@@ -22,7 +22,7 @@ from jfdask.stages.files import (
     RELIABILITY,
     TRAIN,
 )
-from jfdask.stages.household import RowsSource, features, history, pool, vectors
+from jfdask.stages.household import RowsSource, features, features_digest, history, pool, vectors
 from jfdask.stages.people import PersonReport, carry_person_over, each_person
 from jfdask.stages.places import Place
 from jfdask.stages.train.renewing import Renewed, grown_on, renewed
@@ -186,11 +186,6 @@ def _wanted(place: Place, user_id: str, options: LearnOptions) -> str:
         "code": code_version(),
     }
     return sha256_of(encode_json(made_of))
-
-
-def features_digest(place: Place) -> str:
-    """Return the digest of tonight's features: a model is asked about those that it was given."""
-    return sha256_of(encode_json(reader(place, FEATURIZE).manifest.checksums()))
 
 
 def _pool_checksums(place: Place) -> dict[str, str]:
