@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import dask
+from dask.system import CPU_COUNT
 from dask.utils import parse_bytes
 from distributed import Client, LocalCluster
 
@@ -128,13 +129,9 @@ def memory_limit_of(settings: ClusterSettings) -> str:
 def n_local_workers(settings: ClusterSettings) -> int:
     """Return how many workers a local cluster gets: as set, else a worker a core.
 
-    Containers are often given fewer cores than the machine has.
+    Containers are often given fewer cores than the machine has, or a share of their time.
     """
-    if settings.workers:
-        return settings.workers
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return settings.workers or CPU_COUNT
 
 
 def _free_port(wanted: int) -> int:

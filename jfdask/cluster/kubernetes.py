@@ -18,6 +18,7 @@ from tornado.ioloop import IOLoop
 
 from jfdask.cluster.kubernetes_spec import CLUSTER_LABEL, fill_in, read_spec
 from jfdask.cluster.kubernetes_trouble import troubles
+from jfdask.cluster.remote import SteadyClient
 from jfdask.errors import ClusterError, JfdaskError, SettingsError
 from jfdask.settings import ClusterSettings
 
@@ -42,7 +43,7 @@ def kubernetes_cluster(settings: ClusterSettings) -> Iterator[Client]:
 
     The cluster is gone when the block is left, also by an exception or a signal that raises
     one. Where even that cannot happen (the process is killed), the operator takes the cluster
-    away by its ``idleTimeout``.
+    away by its ``idleTimeout``, if its scheduler ever came.
 
     Raises
     ------
@@ -57,13 +58,15 @@ def kubernetes_cluster(settings: ClusterSettings) -> Iterator[Client]:
         secrets.token_hex(4),
         settings.kubernetes_image,
         settings.kubernetes_minimum,
+        settings.kubernetes_seconds,
     )
     deadline = time.monotonic() + settings.kubernetes_seconds
     with _Background() as background:
         night = _NightCluster(library, spec, settings)
         try:
             address = night.begin(background, deadline)
-            with Client(address, timeout=max(1.0, deadline - time.monotonic())) as client:
+            untyped: Any = SteadyClient
+            with untyped(address, timeout=max(1.0, deadline - time.monotonic())) as client:
                 night.wait_for_workers(client, background, deadline)
                 yield client
         finally:
@@ -128,7 +131,14 @@ class _NightCluster:
         if self._cluster is None:
             return
         try:
-            background.run(self._end(), REMOVAL_SECONDS)
+            try:
+                background.run(self._end(), REMOVAL_SECONDS)
+            except Exception:
+                raise
+            except BaseException:
+                # A signal has given it up. It was the first one: the others are ignored.
+                background.run(self._end(), REMOVAL_SECONDS)
+                raise
         except Exception as error:
             # Not raised: the night's own outcome counts, and the operator will do it, later.
             _log.warning(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from jfdask.errors import SettingsError
 CLUSTER_LABEL = "dask.org/cluster-name"
 COMPONENTS = ("scheduler", "worker")
 
+#: Seconds without a task, beyond those of the start, after which a cluster may be nobody's.
+IDLE_MARGIN = 600
 # The operator takes names of up to 53 characters; nine are the night's own.
 LONGEST_NAME = 44
 
@@ -57,7 +60,9 @@ def read_spec(path: Path | None) -> dict[str, Any]:
     return spec
 
 
-def fill_in(spec: dict[str, Any], suffix: str, image: str | None, n_workers: int) -> dict[str, Any]:
+def fill_in(
+    spec: dict[str, Any], suffix: str, image: str | None, n_workers: int, start_seconds: float
+) -> dict[str, Any]:
     """Fill in, in place, what differs from night to night; return the spec.
 
     Parameters
@@ -68,12 +73,17 @@ def fill_in(spec: dict[str, Any], suffix: str, image: str | None, n_workers: int
         Of scheduler and workers; None: as the spec has it.
     n_workers
         Workers to begin with.
+    start_seconds
+        How long the night waits for them; meanwhile the cluster is idle, and not to be removed.
     """
     name = spec["metadata"]["name"] = f"{spec['metadata']['name']}-{suffix}"
     service = spec["spec"]["scheduler"]["service"]
     # The operator hands the service on as it is: its selector has to find this scheduler alone.
     service["selector"] = {CLUSTER_LABEL: name, "dask.org/component": "scheduler"}
     spec["spec"]["worker"]["replicas"] = n_workers
+    idle = spec["spec"].get("idleTimeout")
+    if isinstance(idle, int) and idle > 0:  # else never
+        spec["spec"]["idleTimeout"] = max(idle, math.ceil(start_seconds) + IDLE_MARGIN)
     if image:
         for component in COMPONENTS:
             for container in _containers(spec, component):

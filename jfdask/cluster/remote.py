@@ -67,7 +67,19 @@ def _check_address(address: str) -> None:
         )
 
 
-class _PunctualClient(Client):
+class SteadyClient(Client):
+    """A client that ends with the scheduler it was connected to.
+
+    The one of distributed connects anew, to a scheduler that was started anew as well: its
+    workers nobody has looked at, and what watches over those that join is gone.
+    """
+
+    async def _reconnect(self) -> None:
+        untyped: Any = self
+        await untyped._close(fast=True)
+
+
+class _PunctualClient(SteadyClient):
     """A client whose whole start has a deadline, and that leaves no thread when it fails.
 
     The one of distributed gives its deadline to some steps and waits for others forever.

@@ -2,7 +2,7 @@
 
 Dask gives no task to a worker that is over a share of its memory, and waits; a worker that is
 over its limit is killed and started anew, again and again; of a remote cluster all workers may
-be gone. In each case a night would wait for ever.
+be gone, or the scheduler hang. In each case a night would wait for ever.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ _log = logging.getLogger(__name__)
 
 #: How often it is looked, within the time that may pass.
 LOOKS = 10
+_LEAVE_SECONDS = 1.0
 
 Workers = Mapping[str, Mapping[str, Any]]
 
@@ -29,7 +30,7 @@ def able_workers(before: Workers, now: Workers) -> list[str]:
     Parameters
     ----------
     before, now
-        ``scheduler_info(n_workers=-1)["workers"]`` of two looks.
+        What the scheduler told of its workers at two looks; nothing if it is silent.
 
     Examples
     --------
@@ -65,7 +66,8 @@ def stall_watch(client: Client, seconds: float, on_stall: Callable[[], None]) ->
         yield
     finally:
         ended.set()
-        thread.join()
+        # A scheduler that hangs may hold it for a while yet, and must not hold us.
+        thread.join(_LEAVE_SECONDS)
 
 
 def _look(
@@ -73,9 +75,16 @@ def _look(
 ) -> None:
     before: Workers = {}
     n_idle = 0
-    while not ended.wait(seconds / LOOKS):
+    interval = pause = seconds / LOOKS
+    untyped: Any = client
+    while not ended.wait(pause):
+        pause = interval
         try:
-            now: Workers = client.scheduler_info(n_workers=-1)["workers"]
+            # With a deadline: `scheduler_info` waits for a scheduler that hangs for ever.
+            ask = untyped.scheduler.identity
+            now: Workers = untyped.sync(ask, n_workers=-1, callback_timeout=interval)["workers"]
+        except TimeoutError:
+            now, pause = {}, 0.0  # it was waited for already
         except Exception as error:
             # A scheduler that is gone is noticed by those who wait for its answers.
             _log.debug("The workers cannot be looked at: %s", error)

@@ -199,8 +199,9 @@ class _Drive(Generic[T]):
             if self._has_stalled:
                 raise ClusterError(
                     "No worker can work: they stand still at their memory limit, are killed and "
-                    "started again and again, or are gone. Give them more (cluster.memory_limit) "
-                    "or use fewer (cluster.workers); what was finished is kept."
+                    "started again and again, or are gone, or the scheduler does not answer. Give "
+                    "them more (cluster.memory_limit) or use fewer (cluster.workers); what was "
+                    "finished is kept."
                 )
             self._watch()
             if future in self._asking:

@@ -1,3 +1,4 @@
+import asyncio
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import pytest
 import yaml
 
 from jfdask.cluster.connect import connect
+from jfdask.cluster.kubernetes import _Background, _NightCluster
 from jfdask.demo.process import start_demo
 from jfdask.errors import ClusterError, JfdaskError, SettingsError
 from jfdask.settings import ClusterSettings
@@ -154,6 +156,24 @@ class TestAClusterThatDoesNotCome:
             pass
         [cluster] = kubernetes.all("daskclusters")
         assert f"kubectl delete daskcluster {cluster['metadata']['name']}" in caplog.text
+
+
+def test_a_signal_while_it_is_taken_away():
+    class Cluster:
+        asked, is_gone = 0, False
+
+        async def close(self, timeout):
+            self.asked += 1
+            if self.asked == 1:
+                signal.raise_signal(signal.SIGINT)
+                await asyncio.sleep(timeout)
+            self.is_gone = True
+
+    night = _NightCluster(None, {"metadata": {"name": "films"}}, settings())
+    night._cluster = cluster = Cluster()
+    with _Background() as background, pytest.raises(KeyboardInterrupt):
+        night.end(background)
+    assert cluster.is_gone
 
 
 def test_without_the_library(monkeypatch):

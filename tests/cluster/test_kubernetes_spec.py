@@ -5,7 +5,7 @@ import yaml
 from dask_kubernetes.exceptions import ValidationError
 from dask_kubernetes.operator.validation import validate_cluster_name
 
-from jfdask.cluster.kubernetes_spec import LONGEST_NAME, fill_in, read_spec
+from jfdask.cluster.kubernetes_spec import IDLE_MARGIN, LONGEST_NAME, fill_in, read_spec
 from jfdask.errors import SettingsError
 
 SPEC = Path(__file__).resolve().parents[2] / "k8s" / "base" / "daskcluster.yaml"
@@ -24,7 +24,7 @@ def changed(tmp_path):
 
 
 def test_what_differs_from_night_to_night():
-    spec = fill_in(read_spec(SPEC), "0a1b2c3d", "films:7", 3)
+    spec = fill_in(read_spec(SPEC), "0a1b2c3d", "films:7", 3, 600)
     assert spec["metadata"]["name"] == "jfdask-0a1b2c3d"
     assert spec["spec"]["worker"]["replicas"] == 3
     assert spec["spec"]["scheduler"]["service"]["selector"] == {
@@ -33,18 +33,28 @@ def test_what_differs_from_night_to_night():
     }
 
 
+def test_a_cluster_that_is_waited_for_is_not_idle(changed):
+    def timeout(seconds, **changes):
+        path = changed(lambda document: document["spec"].update(changes))
+        return fill_in(read_spec(path), "0a1b2c3d", None, 1, seconds)["spec"].get("idleTimeout")
+
+    assert timeout(600) == 1800
+    assert timeout(3000.5) == 3001 + IDLE_MARGIN
+    assert timeout(3000, idleTimeout=0) == 0  # never
+
+
 def test_the_image_is_put_where_dask_runs_and_nowhere_else(changed):
     def add_sidecar(document):
         pod = document["spec"]["worker"]["spec"]
         pod["containers"].append({"name": "proxy", "image": "proxy:1"})
 
-    spec = fill_in(read_spec(changed(add_sidecar)), "0a1b2c3d", "films:7", 1)
+    spec = fill_in(read_spec(changed(add_sidecar)), "0a1b2c3d", "films:7", 1, 600)
     images = [c["image"] for c in spec["spec"]["worker"]["spec"]["containers"]]
     assert images == ["films:7", "proxy:1"]
 
 
 def test_without_an_image_it_stays():
-    spec = fill_in(read_spec(SPEC), "0a1b2c3d", None, 1)
+    spec = fill_in(read_spec(SPEC), "0a1b2c3d", None, 1, 600)
     assert spec["spec"]["worker"]["spec"]["containers"][0]["image"] == "jfdask:0.1.0"
 
 

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from jfdask.cluster.connect import connect
 from jfdask.cluster.remote import security_of
 from jfdask.errors import ClusterError, SettingsError
 from jfdask.settings import ClusterSettings
+from jfdask.stages.window import Call, drive
 
 from ..remote import start_remote
 
@@ -201,6 +203,20 @@ class TestProcesses:
         with connect(files.settings(remote.address)) as own:
             assert own.submit(sum, [1, 2]).result() == 3
             assert json.dumps(repr(own)).count("PRIVATE") == 0
+
+    def test_a_connection_that_is_lost_is_not_made_anew(self, remote, files):
+        def work():
+            answers = yield [Call(time.sleep, (60,), "")]
+            return answers
+
+        with Client(remote.address, security=security_of(files.settings())) as own:
+            remote.wait_for(own, "one")
+        with connect(files.settings(remote.address)) as own:
+            lose = partial(own.loop.add_callback, own.scheduler_comm.comm.abort)
+            threading.Timer(1, lose).start()
+            with pytest.raises(ClusterError, match="connection to the Dask scheduler is lost"):
+                drive(own, {"a": work(), "b": work()}, 1, lambda *_: None, at_once=1)
+            assert own.status == "closed"
 
     @pytest.mark.usefixtures("quick")
     def test_an_authority_of_another(self, remote, tmp_path):

@@ -7,7 +7,9 @@ import jsonschema
 import kubernetes_validate
 import pytest
 import yaml
+from dask.utils import parse_bytes
 
+from jfdask.cluster.forkserver import ENVIRONMENT
 from jfdask.cluster.kubernetes_spec import fill_in, read_spec
 from jfdask.configuration import load_settings
 from jfdask.errors import SettingsError
@@ -155,6 +157,19 @@ class TestPods:
         assert command[command.index("--name") + 1] == "$(DASK_WORKER_NAME)"
         [scheduler] = pods["scheduler"]["spec"]["containers"]
         assert scheduler["command"][:2] == ["dask", "scheduler"]
+        env = {e["name"]: e.get("value") for e in worker["env"]}
+        own = {"DASK_LOGGING__DISTRIBUTED", "PYTHONHASHSEED"}  # the log is a pod's; the nanny's
+        assert {k: env[k] for k in ENVIRONMENT.keys() - own} == {
+            k: ENVIRONMENT[k] for k in ENVIRONMENT.keys() - own
+        }
+        assert env["DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED"] == "False"
+
+    def test_the_nanny_ends_a_worker_before_the_kernel_ends_both(self, pods):
+        [worker] = pods["worker"]["spec"]["containers"]
+        env = {e["name"]: e.get("value") for e in worker["env"]}
+        limit = parse_bytes(worker["resources"]["limits"]["memory"])
+        left = (1 - float(env["DASK_DISTRIBUTED__WORKER__MEMORY__TERMINATE"])) * limit
+        assert left > 2 * 94 * 2**20  # twice what nanny and resource tracker take
 
 
 class TestTheNight:
@@ -202,7 +217,9 @@ class TestTheNight:
             assert str(household.api_key_file).startswith(mount["mountPath"])
         for variable in (loaded.store.key_env, loaded.store.secret_env):
             assert env[f"{variable}_FILE"].startswith("/run/secrets/jfdask/store/")
-        spec = fill_in(read_spec(loaded.cluster.kubernetes_spec), "0a1b2c3d", container["image"], 3)
+        spec = fill_in(
+            read_spec(loaded.cluster.kubernetes_spec), "0a1b2c3d", container["image"], 3, 600
+        )
         kinds = [spec["spec"][c]["spec"]["containers"][0]["image"] for c in ("scheduler", "worker")]
         assert kinds == [container["image"]] * 2
         jsonschema.validate(spec, crd("daskcluster"))
@@ -331,4 +348,5 @@ class TestNetwork:
             "jellyfin": ["night", "worker"],
             "store": ["night", "worker"],
             "kubernetes-api": ["night"],
+            "names": ["night", "scheduler", "worker"],  # on the node itself
         }

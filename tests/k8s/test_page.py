@@ -54,9 +54,12 @@ def test_the_commands_are_those_that_are_looked_at(lines):
 def test_the_chart_is_the_librarys_at_its_version(lines):
     chart = files("dask_kubernetes.operator") / "deployment/helm/dask-kubernetes-operator"
     name = yaml.safe_load((chart / "Chart.yaml").read_text(encoding="utf-8"))["name"]
-    install, uninstall = [words for words in lines if words[0] == "helm"]
-    assert name in install
-    assert option(install, "--version") == [version("dask-kubernetes")]
+    install, kinds, uninstall = [words for words in lines if words[0] == "helm"]
+    assert kinds[1:3] == ["show", "crds"]
+    for words in (install, kinds):
+        assert name in words
+        assert option(words, "--version") == [version("dask-kubernetes")]
+        assert option(words, "--repo") == ["https://helm.dask.org"]
     pinned = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     assert f'kubernetes = ["dask-kubernetes=={version("dask-kubernetes")}"' in pinned
     # The namespace that the policies let through.

@@ -17,7 +17,15 @@ class Scheduler:
     def __init__(self, *looks):
         self.looks, self.n = list(looks), 0
 
-    def scheduler_info(self, n_workers):
+    @property
+    def scheduler(self):
+        return self
+
+    def sync(self, ask, *, callback_timeout, **asked):
+        assert callback_timeout > 0
+        return ask(**asked)
+
+    def identity(self, n_workers):
         assert n_workers == -1
         self.n += 1
         found = self.looks[min(self.n, len(self.looks)) - 1]
@@ -44,8 +52,9 @@ def stalls(*looks, n=3 * LOOKS):
         # Killed and started anew, each time as another one.
         [{f"a{i}": RUNNING} for i in range(3 * LOOKS)],
         [{"a": RUNNING}, {"a": RUNNING}, {"a": PAUSED}],
+        [{"a": RUNNING}, TimeoutError()],
     ],
-    ids=["paused", "gone", "killed again and again", "later"],
+    ids=["paused", "gone", "killed again and again", "later", "the scheduler hangs"],
 )
 def test_a_stall(looks):
     assert stalls(*looks)
@@ -57,9 +66,10 @@ def test_a_stall(looks):
         [{"a": PAUSED, "b": RUNNING}],
         [{"a": {**PAUSED, "metrics": {"task_counts": {"executing": 1}}}}],
         [look for _ in range(LOOKS) for look in ({"a": PAUSED}, {"a": RUNNING})],
+        [look for _ in range(LOOKS) for look in (TimeoutError(), {"a": RUNNING}, {"a": RUNNING})],
         [OSError("the scheduler is gone")],
     ],
-    ids=["one works", "at work above its limit", "now and then", "nobody to ask"],
+    ids=["one works", "at work above its limit", "now and then", "slow", "nobody to ask"],
 )
 def test_no_stall(looks):
     assert not stalls(*looks, n=1 if isinstance(looks[0], Exception) else 3 * LOOKS)
