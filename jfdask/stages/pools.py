@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from jfdask.errors import DamagedArtifact, MissingArtifact, NewerArtifact
+from jfdask.errors import DamagedArtifact, MissingArtifact, NewerArtifact, UntrustedModel
 from jfdask.model.crowd import Crowd, Crowds, Factors
 from jfdask.model.films import positions_of
 from jfdask.model.inputs import Floats, Ints
@@ -41,6 +41,8 @@ PRIOR, POOLS = "prior", "pools"
 logger = logging.getLogger(__name__)
 
 SCHEMA = 1
+#: What `read_pool` raises where there is no pool that can be used.
+NO_POOL = (MissingArtifact, DamagedArtifact, NewerArtifact, UntrustedModel)
 #: Pools that a process keeps: the prior and a household's own.
 KEPT = 2
 _DIGITS = 16
@@ -211,12 +213,9 @@ class FoundPool:
 
 
 def find_pool(store: Store, prefix: str) -> FoundPool | None:
-    """Return what lies at a prefix; None if that is no pool, or not a whole one.
+    """Return what lies at a prefix; None if that is no pool, not a whole one, or a newer one.
 
-    Raises
-    ------
-    NewerArtifact
-        It is not for this version.
+    Its files are not read: `read_pool` tells whether they are what they should be.
     """
     key = join(prefix, MANIFEST)
     try:
@@ -224,7 +223,7 @@ def find_pool(store: Store, prefix: str) -> FoundPool | None:
         document = _manifest(data, key)
     except MissingArtifact:
         return None
-    except DamagedArtifact as error:
+    except (DamagedArtifact, NewerArtifact) as error:
         logger.warning("Not used: %s", error)
         return None
     if gone := sorted(document["files"].keys() - set(store.children(prefix))):
@@ -234,10 +233,10 @@ def find_pool(store: Store, prefix: str) -> FoundPool | None:
 
 
 def prior_summary(store: Store) -> Mapping[str, Any] | None:
-    """Return what is told of the prior; None if there is none, or a file of it is damaged."""
+    """Return what is told of the prior; None if there is none that can be used."""
     try:
         return read_pool(store, PRIOR).summary
-    except (MissingArtifact, DamagedArtifact):
+    except NO_POOL:
         return None
 
 

@@ -86,10 +86,13 @@ def _choose(night: Night, households: Sequence[str]) -> tuple[Choice, str | None
     counts = {n: c for n, c in counted.items() if isinstance(c, Headcount)}
     problems = [f"{n}: not in the pool tonight: {c}" for n, c in counted.items() if n not in counts]
     n_people = sum(count.n_people for count in counts.values())
-    prior = find_pool(night.store, PRIOR)
+    prior = _whole(night, find_pool(night.store, PRIOR))
     choice = Choice(None)
     if prior is None and night.store.exists(join(PRIOR, MANIFEST)):
-        problems.append("The prior cannot be used, see the log. Run jfdask pretrain again.")
+        problems.append(
+            "The prior cannot be used: it is damaged, or of another version of jfdask; the log "
+            "tells more. Run jfdask pretrain again."
+        )
     if prior is not None and prior.n_people >= n_people:
         choice = Choice(PRIOR, prior.sha256, outside=True)
     elif n_people >= FEWEST:
@@ -106,6 +109,15 @@ def _choose(night: Night, households: Sequence[str]) -> tuple[Choice, str | None
     return choice, " ".join(problems) or None
 
 
+def _whole(night: Night, found: FoundPool | None) -> FoundPool | None:
+    """Return a pool if all of it can be read: a worker tries, which needs it anyway."""
+    if found is None:
+        return None
+    trying = _one(Call(tasks.read_whole, (found, night.store.address), ""))
+    # Where the trial itself fails, whoever needs the pool will tell.
+    return None if night.drive({found.prefix: trying}, 1)[found.prefix] is False else found
+
+
 def _search_failed(pool: FoundPool | None) -> bool:
     return pool is not None and bool(pool.summary.get("search", {}).get("failed"))
 
@@ -116,7 +128,7 @@ def _of_our_own(night: Night, counts: Mapping[str, Headcount]) -> Choice | Jfdas
         **night.settings.train.model_dump(include={"random_state", "pool_candidates"}),
         "code": code_version(),
     }
-    earlier = _earlier(night)
+    earlier = _whole(night, _earlier(night))
     if (
         earlier is not None
         and not _search_failed(earlier)
@@ -126,6 +138,8 @@ def _of_our_own(night: Night, counts: Mapping[str, Headcount]) -> Choice | Jfdas
     digests = {name: count.digest for name, count in counts.items()}
     made_of = sha256_of(encode_json({"settings": settings, "people": digests}))
     prefix = join(POOLS, made_of[:16])
+    if _whole(night, there := find_pool(night.store, prefix)) is None and there is not None:
+        night.store.delete(join(prefix, MANIFEST))  # damaged: it is made again, in its place
     places = tuple(night.place(name) for name in people)
     n_people = sum(count.n_people for count in counts.values())
     summary = {"settings": settings, "people": people, "n_trained": n_people}

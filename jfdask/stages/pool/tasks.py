@@ -26,9 +26,16 @@ from jfdask.stages.household import KEPT, features, history
 from jfdask.stages.places import Place
 from jfdask.stages.pool.making import FILMS_FILE, Making, files_of_rows, of_plays
 from jfdask.stages.pooled_rows import beneath
-from jfdask.stages.pools import StoredPool, find_pool, write_pool
+from jfdask.stages.pools import (
+    NO_POOL,
+    FoundPool,
+    StoredPool,
+    find_pool,
+    read_pool,
+    write_pool,
+)
 from jfdask.stages.unit_tasks import UnitReport, reader, report_of
-from jfdask.store.filesystem import sha256_of
+from jfdask.store.filesystem import StoreAddress, open_store, sha256_of
 from jfdask.store.keys import MANIFEST, PEOPLE, person, run_key
 from jfdask.store.manifests import Receipt, load_unit
 from jfdask.store.tables import encode_json
@@ -159,6 +166,16 @@ def publish(making: Making, summary: Mapping[str, Any]) -> str:
     receipt = write_pool(making.store, making.prefix, pool)
     making.remove()
     return receipt[MANIFEST].sha256
+
+
+def read_whole(found: FoundPool, address: StoreAddress) -> bool:
+    """Tell whether a pool can be read; it is kept for who learns or recommends with it."""
+    try:
+        read_pool(open_store(address), found.prefix, found.sha256)
+    except NO_POOL as error:
+        logger.warning("Not used: %s", error)
+        return False
+    return True
 
 
 def write_choice(place: Place, choice: Mapping[str, Any]) -> Receipt:

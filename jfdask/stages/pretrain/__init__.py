@@ -90,9 +90,13 @@ def pretrain(
         progress.say(f"{told(common)} films of the dump; learning on {home.name!r}")
         digest = _digest(dump, home, settings)
         summary, is_as_before = prior_summary(store), True
+        given = _Job(settings, store, lock, progress, dump, films, home, digest)
         if summary is None or summary.get("made_of") != digest:
-            given = _Job(settings, store, lock, progress, dump, films, home, digest)
             summary, is_as_before = _make(given), False
+        else:
+            # What is left of one that was killed as it ended, or of another dump.
+            given.work.remove_others()
+            given.work.remove()
     seconds = time.monotonic() - began
     return Pretrained(store.url, common, home.name, summary, seconds, is_as_before)
 

@@ -18,7 +18,7 @@ from jfdask.stages.pool import is_fresh, tasks
 from jfdask.stages.pool.making import Making, of_plays
 from jfdask.stages.pool.tasks import choose_none, chosen_before
 from jfdask.stages.pools import POOLS, find_pool, read_pool
-from jfdask.store.keys import MANIFEST, person, run_key
+from jfdask.store.keys import MANIFEST, join, person, run_key
 from jfdask.store.runs import latest_run
 from jfdask.store.tables import decode_arrow, encode_arrow
 
@@ -135,6 +135,7 @@ def test_a_night_of_many_people(finished, tmp_path):
         taken_up_again(nights, summary.run_id, first["prefix"])
         assert nights.run().exit_code == 0
         assert choice_of(nights) == first
+        damage_a_file(nights.copy(tmp_path / "damaged"), first)
         lose_a_file(nights, first["prefix"])
         alone = nights.run(train={"pool": False, "search": "off"})
         assert alone.exit_code == 0
@@ -199,6 +200,18 @@ def taken_up_again(nights, run_id, prefix):
     )
     assert again == once
     store.delete_all("pools/again")
+
+
+def damage_a_file(nights, choice):
+    """A pool that cannot be read is made again, in its place."""
+    [films] = (n for n in nights.store.children(choice["prefix"]) if n.startswith("films-"))
+    key = join(choice["prefix"], films)
+    stored = nights.store.read(key)
+    nights.store.write(key, b"not what was written")
+    assert nights.run("pool", "train", "recommend").exit_code == 0
+    assert choice_of(nights)["prefix"] == choice["prefix"]
+    assert nights.store.read(key) == stored
+    assert set(kinds_of(nights)) == {"pooled"}
 
 
 def lose_a_file(nights, prefix):

@@ -1,6 +1,7 @@
 """Whole pretrainings, on a copy of the finished night's store."""
 
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -11,10 +12,12 @@ from jfdask.model.history import History
 from jfdask.model.metrics import area_under_curve
 from jfdask.stages.files import CHOICE, METRICS
 from jfdask.stages.household import features
-from jfdask.stages.lists import finished_unit
+from jfdask.stages.lists import finished_unit, lists_of_run
 from jfdask.stages.places import Place
 from jfdask.stages.pools import PRIOR, find_pool, read_pool
 from jfdask.stages.pretrain import pretrain
+from jfdask.stages.pretrain.workplace import Workplace
+from jfdask.store.keys import MANIFEST, join
 from jfdask.store.lock import hold_lock
 from jfdask.store.runs import latest_run
 
@@ -119,6 +122,31 @@ def stopping_at(told, kind):
 def made_at(nights):
     root = Path(nights.settings.store.url)
     return {str(p.relative_to(root)): p.stat().st_mtime_ns for p in root.glob("pretrain/*/*.*")}
+
+
+def test_killed_as_it_ended_it_leaves_nothing(pretrained, invented, night_after, tmp_path):
+    dump = invented.write_csv(tmp_path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Workplace, "remove", Mock(side_effect=Stopped))
+        with pytest.raises(Stopped):
+            pretrain(night_after.settings, dump, night_after.told)
+    assert night_after.store.list("pretrain")
+    assert pretrain(night_after.settings, dump, night_after.told).is_as_before
+    assert not night_after.store.list("pretrain")
+
+
+def test_a_prior_that_is_damaged_or_newer_is_told_of_and_not_used(pretrained, tmp_path):
+    nights = pretrained[0].copy(tmp_path)
+    key = join(PRIOR, MANIFEST)
+    manifest = nights.store.read(key)
+    [crowd] = [n for n in nights.store.children(PRIOR) if n.startswith("crowd")]
+    nights.store.write(join(PRIOR, crowd), b"not what was written")
+    for text in (manifest, manifest.replace(b'"schema": 1', b'"schema": 99')):
+        nights.store.write(key, text)
+        summary = nights.run("pool", "train", "recommend")
+        assert summary.exit_code == 3
+        assert all("The prior cannot be used" in problem for problem in summary.problems)
+        assert len(list(lists_of_run(nights.store, summary.run_id))) > 0
 
 
 def test_what_was_broken_off_goes_on(pretrained, invented, night_after, tmp_path):
