@@ -29,10 +29,11 @@ def forget(chosen: Chosen, user: str, yes: bool) -> int:
         f"written anew without {user}."
     )
     excluded = {u.casefold() for h in chosen.settings.households for u in h.exclude_users}
-    if user.casefold() not in excluded:
+    if not excluded & {user.casefold(), forgotten.user_id}:
+        # By the id, which may stay there when there is nobody of that name any more.
         told += (
             f" To keep the next night from reading {user} again, add "
-            f'exclude_users = ["{user}"] to the household.'
+            f'exclude_users = ["{forgotten.user_id}"] to the household.'
         )
     click.echo(told)
     return 0

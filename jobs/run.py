@@ -43,7 +43,10 @@ def _writable(
     callback=_writable,
     help="Write what the workers did and when: a page of Dask's, for a browser.",
 )
-def run(chosen: Chosen, accept_loss: bool, performance_report: Path | None) -> int:
+@click.option("--code-if-kept", type=int, hidden=True)
+def run(
+    chosen: Chosen, accept_loss: bool, performance_report: Path | None, code_if_kept: int | None
+) -> int:
     """Do the whole night: fetch, featurize, pool, train, recommend.
 
     A night that was broken off goes on where it was; what has not changed since the last one
@@ -53,5 +56,9 @@ def run(chosen: Chosen, accept_loss: bool, performance_report: Path | None) -> i
     Example: jfdask run --config jfdask.toml
     """
     return do_stages(
-        chosen, STAGE_NAMES, accept_loss=accept_loss, performance_report=performance_report
+        chosen,
+        STAGE_NAMES,
+        accept_loss=accept_loss,
+        performance_report=performance_report,
+        code_if_kept=code_if_kept,
     )

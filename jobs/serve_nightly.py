@@ -14,7 +14,7 @@ import click
 from click.core import ParameterSource
 
 from jfdask.errors import SettingsError
-from jfdask.nightly.health import Health, judge, write_health
+from jfdask.nightly.health import KEPT, Health, judge, write_health
 from jfdask.nightly.process import NightProcess
 from jfdask.nightly.schedule import time_of_day
 from jfdask.nightly.service import Plan, Service, Surroundings
@@ -99,7 +99,7 @@ def serve_nightly(
     service = Service(
         Plan(at, zone, at_once, timedelta(minutes=retry_minutes) if retry_minutes else None),
         Surroundings(
-            begin=partial(NightProcess, _command(context, run)),
+            begin=partial(NightProcess, _command(context, run, f"--code-if-kept={KEPT}")),
             tell=told.write,
             say=partial(click.echo, err=True),
             clock=partial(datetime.now, UTC),

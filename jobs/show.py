@@ -33,7 +33,7 @@ def show(chosen: Chosen, user: str, number: int, as_json: bool) -> None:
     if not is_latest:
         click.echo(
             f"The last night has no list of {found.name}: this is an older one. `jfdask forget "
-            f"{found.name}` erases it.",
+            f"{found.user_id}` erases it.",
             err=True,
         )
     if as_json:

@@ -31,8 +31,13 @@ def do_stages(
     *,
     accept_loss: bool = False,
     performance_report: Path | None = None,
+    code_if_kept: int | None = None,
 ) -> int:
-    """Do some stages and print their summary to stderr; return the exit code."""
+    """Do some stages and print their summary to stderr; return the exit code.
+
+    For who goes on by it, one in which nothing but earlier nights' results was to be had may
+    have a code of its own, ``code_if_kept``.
+    """
     if chosen.settings.cluster.address == "local":
         load_for_workers(WORKERS_NEED)
     # What computes is loaded when it is needed: `jfdask --help` and `jfdask show` are quick.
@@ -52,6 +57,8 @@ def do_stages(
             performance_report=performance_report,
         )
     print_summary(summary)
+    if code_if_kept is not None and summary.is_all_kept:
+        return code_if_kept
     return summary.exit_code
 
 

@@ -257,9 +257,9 @@ def read_members(client: JellyfinClient, user_id: str, collection_id: str) -> li
     What else is in it, such as series, is left out.
     """
     params: dict[str, Param] = {
+        **LEAN,
         "userId": checked_id(user_id),
         "parentId": checked_id(collection_id),
-        "enableImages": False,
     }
     items, _, _ = ask_items(client, params)
     for raw in items:

@@ -1,7 +1,8 @@
 """What many people's plays say of movies: counts, opinions, and what is picked together.
 
-A crowd is a few numbers and factors a movie, no list of anybody's plays; of films that few have
-played, though, these can be worked out again: it is as personal as they are. Whoever is scored
+A crowd is a few numbers and factors a movie, no list of anybody's plays. There are up to
+`MOST_FACTORS`, though: of a crowd of few hundred people nearly everybody's plays and favourites
+can be worked out again. It is as personal as they are. Whoever is scored
 with one must not be part of it: people are put into groups by a hash, and each group is given
 the crowd of all others (`Crowds`). A statistic that leaves out only the row's own person tells
 her label by what it lacks; over a fifth of all people left out together nothing shows.

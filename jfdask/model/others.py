@@ -1,7 +1,7 @@
 """What many people tell of one: a pool of them, and what it is for one person.
 
 A pool is learned of all people of all households, or of a public dump of ratings. It holds
-counts, factors and trees, nobody's list of plays.
+counts, factors and trees, and is as personal as plays are: see `jfdask.model.crowd`.
 """
 
 from __future__ import annotations

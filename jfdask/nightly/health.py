@@ -18,6 +18,9 @@ ALIVE = timedelta(minutes=3)  # a file that is older: nobody writes it any more
 NIGHT = timedelta(hours=26)
 
 LOCKED = LockHeld.exit_code  # another night is at work, or its lock was left behind
+#: What a night ends with, for the service alone, that could do nothing for anybody: the lists
+#: of earlier nights stay. For everybody else that is 3, a night done in part.
+KEPT = 4
 #: What a night ends with that has not failed: all well, done in part, another one at work.
 WELL = frozenset({0, 3, LOCKED})
 
@@ -49,6 +52,8 @@ class Health:
         """
         if now - told > ALIVE:
             return f"the service has not been heard of since {_stamp(told)}"
+        if self.exit_code == KEPT:
+            return f"nothing could be done in the night that ended {_stamp(self.ended)}"
         if self.has_failed:
             return f"the night that ended {_stamp(self.ended)} failed (exit code {self.exit_code})"
         last = self.begun or self.started

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Protocol
 
-from jfdask.nightly.health import LOCKED, WELL, Health
+from jfdask.nightly.health import KEPT, LOCKED, WELL, Health
 from jfdask.nightly.schedule import next_night
 from jfdask.nightly.signals import Signals
 
@@ -20,6 +20,7 @@ LATE = timedelta(minutes=2)
 _TOLD = {
     0: "The night is done, all well",
     3: "The night is done in part; what failed is named above",
+    KEPT: "Nothing could be done: the lists of an earlier night stay; the reason stands above",
     LOCKED: "Another night holds the lock; nothing was done",
 }
 

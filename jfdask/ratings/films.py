@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from jfdask.errors import DumpError
@@ -84,7 +85,7 @@ def _ids(file: str, movie: int, row: dict[str, str]) -> dict[str, str]:
         if imdb := row["imdbId"].strip():
             int(imdb.removeprefix("tt"))
             found["imdb_id"] = plain_imdb_id(imdb)
-    except (AttributeError, ValueError) as error:
+    except (OverflowError, ValueError) as error:
         raise DumpError(f"{file}: the ids of movie {movie} are none ({error}).") from error
     return found
 
@@ -98,18 +99,27 @@ def _table(dump: Dump, name: str, columns: tuple[str, ...]) -> Iterator[tuple[in
                 f"{name}, line 1: there is no column {' or '.join(missing)}. Expected "
                 f"{','.join(columns)}. Download it again."
             )
-        for row in reader:
-            yield _movie(name, reader.line_num, row["movieId"]), row
+        try:
+            for row in reader:
+                if None in (row[column] for column in columns):
+                    raise DumpError(
+                        f"{name}, line {reader.line_num}: it ends too early. Download it again."
+                    )
+                yield _movie(name, reader.line_num, row["movieId"]), row
+        except csv.Error as error:
+            raise DumpError(
+                f"{name}, line {reader.line_num}: {error}. Download it again."
+            ) from error
 
 
 def _dat(dump: Dump, name: str) -> Iterator[tuple[int, str]]:
     with dump.open(name) as stream:
         data = stream.read()
     try:
-        text = data.decode("utf-8")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = data.decode("latin-1")
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         movie, _, rest = line.partition("::")
         if line.strip():
             yield _movie(name, number, movie), rest.partition("::")[0]
@@ -117,8 +127,8 @@ def _dat(dump: Dump, name: str) -> Iterator[tuple[int, str]]:
 
 def _movie(name: str, line: int, text: str | None) -> int:
     try:
-        return int(text or "")
-    except ValueError as error:
+        return int(np.int64(int(text or "")))
+    except (OverflowError, ValueError) as error:
         raise DumpError(
             f"{name}, line {line}: {(text or '')[:80]!r} is no movie's number. Download it again."
         ) from error

@@ -51,7 +51,12 @@ def read_layout(dump: Dump) -> Layout:
         return Layout(dump.ratings, tuple(_COLUMNS), "::")
     with dump.open(dump.ratings) as stream:
         line = stream.readline(LONGEST_LINE).decode("utf-8-sig", errors="replace")
-    columns = tuple(name.strip() for name in next(csv.reader([line]), []))
+    try:
+        columns = tuple(name.strip() for name in next(csv.reader([line]), []))
+    except csv.Error as error:
+        raise DumpError(
+            f"{dump.ratings}, line 1 cannot be read: {error}. Lines end with a line feed."
+        ) from error
     missing = [name for name in _REQUIRED if name not in columns]
     if missing:
         raise DumpError(

@@ -103,11 +103,13 @@ def list_of(store: Store, user: str, households: Sequence[str] = ()) -> Personal
     """
     names: dict[str, None] = {}
     unreadable: StoreError | None = None
+    newest: list[_Listed] = []
     runs = finished_runs(store)
     if not runs:
         raise MissingArtifact(f"No night has ended in the store {store.url}. Run: jfdask run.")
     for run_id in runs:
         everybody = _listed(store, run_id, households)
+        newest = newest or everybody
         found = [one for one in everybody if matches(user, one.user_id, one.name)]
         if len(found) > 1:
             where = ", ".join(f"{one.household} ({one.user_id})" for one in found)
@@ -116,6 +118,9 @@ def list_of(store: Store, user: str, households: Sequence[str] = ()) -> Personal
                 "the id."
             )
         if found:
+            if not unreadable:
+                # Renamed since, she has a newer list under another name.
+                found = [one for one in newest if one.user_id == found[0].user_id] or found
             try:
                 return found[0].load()
             except _UNREADABLE as error:

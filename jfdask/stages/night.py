@@ -62,12 +62,22 @@ class Summary:
     @property
     def exit_code(self) -> int:
         """0 all well, 1 nothing came of it, 3 done in part."""
-        last = list(self.reports.values())[-1] if self.reports else {}
+        last = self._last
         if last and all(report.status == "failed" for report in last.values()):
             return FAILED
         # What went wrong on an earlier night was told then.
         tonights = [r for rs in self.reports.values() for r in rs.values() if not r.is_carried]
         return 0 if all(report.status == "done" for report in tonights) else IN_PART
+
+    @property
+    def is_all_kept(self) -> bool:
+        """Whether all households that the night was for have an earlier night's results, if any."""
+        statuses = {report.status for report in self._last.values() if not report.is_carried}
+        return "kept" in statuses and statuses <= {"kept", "failed"}
+
+    @property
+    def _last(self) -> Mapping[str, UnitReport]:
+        return list(self.reports.values())[-1] if self.reports else {}
 
 
 def run_stages(

@@ -48,6 +48,7 @@ _Says = Callable[[str], bool]
 class Forgotten:
     """What was erased."""
 
+    user_id: str  # whose
     n_files: int  # hers alone, in runs and in state
     n_manifests: int  # rewritten without her
     n_documents: int  # of state, rewritten without her
@@ -82,7 +83,7 @@ def forget(
     for household in store.children(STATE):
         if households is None or household in households:
             eraser.erase_state(household)
-    return Forgotten(eraser.n_files, eraser.n_manifests, eraser.n_documents)
+    return Forgotten(user_id, eraser.n_files, eraser.n_manifests, eraser.n_documents)
 
 
 class _Eraser:

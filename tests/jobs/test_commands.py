@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -295,6 +296,10 @@ def test_done_in_part_is_told(run, config):
     code, _, err = run("run")
     assert code == 3
     assert "problem: away: " in err
+    # For who tries again where nothing was to be had, that is told apart.
+    config.write_text(re.sub(r'^url = "http.*"$', 'url = "http://127.0.0.1:9"', text, flags=re.M))
+    assert run("run")[0] == 3
+    assert run("run", "--code-if-kept", "4")[0] == 4
 
 
 def test_a_cluster_of_its_own_says_nothing_but_what_matters(config, tmp_path):

@@ -46,6 +46,7 @@ def test_well(health):
         (GOOD, NOW - ALIVE - HOUR, "not been heard of since 2026-08-01 10:57 UTC"),
         (changed(exit_code=1), NOW, "the night that ended 2026-08-01 04:00 UTC failed .*code 1"),
         (changed(exit_code=2), NOW, "exit code 2"),
+        (changed(exit_code=4), NOW, "nothing could be done in the night that ended 2026-08-01"),
         (changed(exit_code=-9), NOW, "exit code -9"),
         # Tried again, not yet with success.
         (changed(exit_code=1, begun=NOW), NOW, "failed"),

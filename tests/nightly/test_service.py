@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from jfdask.nightly.health import KEPT
 from jfdask.nightly.service import STEP_SECONDS, Plan, Service, Surroundings
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -97,7 +98,7 @@ def test_a_night_longer_than_a_day_lets_the_next_be_left_out():
     assert world.begun == ["2026-08-02T03:30+02:00", "2026-08-04T03:30+02:00"]
 
 
-@pytest.mark.parametrize("code", [1, 2, 75, 3, -9, 143])
+@pytest.mark.parametrize("code", [1, 2, 75, 3, 4, -9, 143])
 def test_a_night_that_goes_wrong_does_not_end_the_service(code):
     world = World()
     world.pass_time(DAY)
@@ -141,7 +142,8 @@ class TestTryingAgain:
         world.end_night(1)
         assert "tried again: Sun 2026-08-02 03:50 CEST" in world.said[-1]
         world.pass_time(25 * MINUTE)
-        world.end_night(1)
+        world.end_night(KEPT)
+        assert "Nothing could be done: the lists of an earlier night stay" in world.said[-1]
         world.pass_time(20 * MINUTE)
         world.end_night(0)
         world.pass_time(12 * HOUR)

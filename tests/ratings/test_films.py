@@ -61,12 +61,22 @@ def test_titles_come_apart(title, expected):
         ("", r"there is no column movieId or imdbId or tmdbId"),
         ("movieId,imdbId,tmdbId\n1,0114709,862\nx,1,2\n", r"links\.csv, line 3: 'x' is no movie"),
         ("movieId,imdbId,tmdbId\n1,abc,2\n", r"links\.csv: the ids of movie 1 are none"),
-        ("movieId,imdbId,tmdbId\n1\n", r"links\.csv: the ids of movie 1 are none"),
+        ("movieId,imdbId,tmdbId\n1,2,inf\n", r"links\.csv: the ids of movie 1 are none"),
+        ("movieId,imdbId,tmdbId\n1\n", r"links\.csv, line 2: it ends too early"),
+        (f"movieId,imdbId,tmdbId\n{9**30},1,2\n", r"links\.csv, line 2: '\d+' is no movie"),
+        ('movieId,imdbId,tmdbId\n1,"' + "2,3\n" * 99_999, r"line \d+: field larger than"),
     ],
 )
 def test_what_is_wrong_is_said(films, links, told):
     with pytest.raises(DumpError, match=told):
         films(ratings_csv="", links_csv=links)
+
+
+def test_lines_of_a_dat_file_end_with_a_line_feed_alone(films):
+    text = "\ufeff1::A\u2028B\x85C (1995)::X\r\n2::D (1996)::Y\r\n"
+    found = films(ratings_dat="", movies_dat=text)
+    assert found["movie"].tolist() == [1, 2]
+    assert found["title"].tolist() == ["A\u2028B\x85C", "D"]
 
 
 def test_a_bad_line_of_a_dat_file(films):

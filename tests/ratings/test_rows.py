@@ -90,6 +90,11 @@ def test_a_missing_column_is_named(dump, header):
         read_layout(dump(header))
 
 
+def test_lines_that_end_otherwise(dump):
+    with pytest.raises(DumpError, match=r"line 1 cannot be read: .* Lines end with a line feed"):
+        read_layout(dump("userId,movieId,rating\r1,2,4.0\r"))
+
+
 def test_a_dat_file_has_no_names(tmp_path):
     (tmp_path / "ratings.dat").write_text("1::1193::5::978300760\n")
     (tmp_path / "movies.dat").touch()

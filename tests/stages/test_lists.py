@@ -116,6 +116,14 @@ def test_a_damaged_name_is_taken_from_the_list(store, caplog):
     assert "The name is taken from the list" in caplog.text
 
 
+def test_who_was_renamed_has_her_newest_list_by_the_old_name_too(store):
+    now = {"home": {"a1": "annabel", "b2": "ben"}, "away": {"c3": "cleo"}}
+    write_run(store, NEW, now, now)
+    assert list_of(store, "annabel").run_id == NEW
+    found = list_of(store, "anna")
+    assert (found.run_id, found.user_id, found.name) == (NEW, "a1", "annabel")
+
+
 def test_a_damaged_list_costs_an_older_one_is_shown_else_it_is_told(store, caplog):
     store.write(key(NEW, RECOMMEND, "home", "people/a1", RECOMMENDATIONS), b"{}")
     assert list_of(store, "anna").run_id == OLD

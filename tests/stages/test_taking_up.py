@@ -42,3 +42,22 @@ def test_what_went_wrong_for_who_is_not_chosen_tonight_was_told_on_its_night():
     assert summary.exit_code == 0
     summary.reports["recommend"]["a"] = UnitReport("a", "part")
     assert summary.exit_code == IN_PART
+
+
+@pytest.mark.parametrize(
+    ("statuses", "is_all_kept"),
+    [
+        (("kept", "kept"), True),
+        (("kept", "failed"), True),
+        (("kept", "done"), False),
+        (("part", "kept"), False),
+        (("failed", "failed"), False),
+        ((), False),
+    ],
+)
+def test_whether_nothing_but_earlier_results_was_to_be_had(statuses, is_all_kept):
+    summary = Summary("", "")
+    summary.reports["recommend"] = {s + str(i): UnitReport(s, s) for i, s in enumerate(statuses)}
+    assert summary.is_all_kept is is_all_kept
+    summary.reports["recommend"]["c"] = UnitReport("c", "done", is_carried=True)
+    assert summary.is_all_kept is is_all_kept

@@ -82,7 +82,14 @@ def _work(place: Place, planned: Plan, *, settings: Settings) -> Work[Draft]:
         "n_components": n_components,
         "n_partitions": len(made.rows),
     }
-    problems = () if text_model else ("No movie has a text: there are no text vectors.",)
+    problems: tuple[str, ...] = ()
+    if not made.rows:
+        problems = (
+            "The server lists no movies: there is nothing to recommend. Has it a library of films, "
+            "and has it been scanned?",
+        )
+    elif not text_model:
+        problems = ("No movie has a text: there are no text vectors.",)
     return Draft([*made.receipts, *made.parts, *reduced], summary, problems)
 
 

@@ -29,19 +29,27 @@ class Collection:
 def film_ids(items: pd.DataFrame, server_id: str) -> pd.Series:
     """Return what makes copies one film: the Tmdb id, else the Imdb id, else the item itself.
 
-    An item's id comes of its path: other servers have the same one for other films.
+    The Tmdb id of a copy that has the Imdb id alone is that of a copy with both. An item's id
+    comes of its path: other servers have the same one for other films.
 
     Examples
     --------
     >>> items = pd.DataFrame(
-    ...     {"item_id": ["a", "b"], "tmdb_id": ["7", None], "imdb_id": ["t1", "t2"]}
+    ...     {
+    ...         "item_id": ["a", "b", "c"],
+    ...         "tmdb_id": ["7", None, None],
+    ...         "imdb_id": ["t1", "t2", "t1"],
+    ...     }
     ... )
     >>> list(film_ids(items, "s"))
-    ['tmdb:7', 'imdb:t2']
+    ['tmdb:7', 'imdb:t2', 'tmdb:7']
     """
+    imdb, tmdb = items["imdb_id"], items["tmdb_id"]
+    tmdb_of_imdb = tmdb[imdb.notna() & tmdb.notna()].groupby(imdb).min()
+    tmdb = tmdb.where(tmdb.notna(), imdb.map(tmdb_of_imdb.to_dict()))
     film = f"item:{server_id}:" + items["item_id"].astype(str)
-    film = film.mask(items["imdb_id"].notna(), "imdb:" + items["imdb_id"].astype(str))
-    return film.mask(items["tmdb_id"].notna(), "tmdb:" + items["tmdb_id"].astype(str))
+    film = film.mask(imdb.notna(), "imdb:" + imdb.astype(str))
+    return film.mask(tmdb.notna(), "tmdb:" + tmdb.astype(str))
 
 
 def movies_of(

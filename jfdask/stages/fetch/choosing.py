@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from jfdask.errors import JellyfinError, SettingsError
+from jfdask.errors import SettingsError
 from jfdask.jellyfin.reading import User
 from jfdask.settings import Household
 
@@ -20,18 +20,15 @@ def chosen_people(users: Sequence[User], household: Household) -> list[User]:
     SettingsError
         Nobody is left, or the settings exclude somebody whom the server does not know.
     """
-    known = _by_name(users)
-    gone = [n for n in household.exclude_users if n.casefold() not in known and not _is_id(n)]
+    gone = [n for n in household.exclude_users if not _named(users, n) and not _is_id(n)]
     if gone:
         raise SettingsError(
             f"Household {household.name!r}: the server knows no user {gone[0]!r}, so nobody is "
             "left out under that name. Mend households.exclude_users."
         )
-    named = {known[n.casefold()].user_id for n in household.users if n.casefold() in known}
+    named = {user.user_id for n in household.users for user in _named(users, n)}
     wanted = named if household.users else {user.user_id for user in users}
-    unwanted = {
-        known[n.casefold()].user_id for n in household.exclude_users if n.casefold() in known
-    }
+    unwanted = {user.user_id for n in household.exclude_users for user in _named(users, n)}
     people = [
         user
         for user in sorted(users, key=lambda user: user.user_id)
@@ -54,37 +51,38 @@ def missing_people(users: Sequence[User], household: Household) -> list[str]:
     User 'Bob' is disabled on the server and is left out: enable or remove from households.users.
     The server knows no user 'al'; it knows: Bob. Mend households.users.
     """
-    known = _by_name(users)
     there = ", ".join(sorted(user.name for user in users)) or "nobody"
     sentences = []
     for name in dict.fromkeys(household.users):
-        user = known.get(name.casefold())
-        if user is None:
+        found = _named(users, name)
+        if not found:
             sentences.append(
                 f"The server knows no user {name!r}; it knows: {there}. Mend households.users."
             )
-        elif user.is_disabled:
-            sentences.append(
-                f"User {user.name!r} is disabled on the server and is left out: enable or remove "
-                "from households.users."
-            )
+        sentences += [
+            f"User {user.name!r} is disabled on the server and is left out: enable or remove from "
+            "households.users."
+            for user in found
+            if user.is_disabled
+        ]
     return sentences
 
 
 def widest(users: Sequence[User]) -> User:
-    """Return the user through whose eyes most can be seen: whom nothing is hidden from."""
-    if not users:
-        raise JellyfinError("The server has no users: finish its set-up first.")
+    """Return the user, of one or more, through whose eyes most can be seen."""
     return min(users, key=lambda u: (not u.sees_everything, u.is_disabled, u.user_id))
 
 
-def _by_name(users: Sequence[User]) -> dict[str, User]:
-    return {name: user for user in users for name in (user.user_id, user.name.casefold())}
+def _named(users: Sequence[User], name: str) -> list[User]:
+    """Return whom a name or id means: spelled like that, else all who are but for the case."""
+    same = [user for user in users if name in (user.user_id, user.name)]
+    folded = name.casefold()
+    return same or [u for u in users if folded in (u.user_id, u.name.casefold())]
 
 
 def _is_id(name: str) -> bool:
     """Tell an id from a name: somebody who was excluded by id may have been deleted since."""
-    return re.fullmatch(r"[0-9a-f]{32}", name) is not None
+    return re.fullmatch(r"[0-9a-fA-F]{32}", name) is not None
 
 
 def _why_nobody(users: Sequence[User], household: Household) -> str:

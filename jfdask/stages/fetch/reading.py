@@ -62,7 +62,7 @@ def read_household(
     if since is None:
         catalogue = [Listing("items")]
     read, counts, collections = yield from _read_catalogue(
-        place, server, catalogue, opened, people, settings.page_size
+        place, server, catalogue, people, settings.page_size
     )
     catalogue_pages, per_call = _pages_of(read), settings.people_per_call
     by_id, histories = yield from together(
@@ -127,7 +127,6 @@ def _read_catalogue(
     place: Place,
     server: Server,
     catalogue: Sequence[Listing],
-    opened: tasks.Opened,
     people: Sequence[User],
     size: int,
 ) -> Work[tuple[list[ListRead], dict[str, int], Collections]]:
@@ -136,7 +135,8 @@ def _read_catalogue(
         [
             *(read_list(place, server, listing, size) for listing in catalogue),
             _count_movies(server, [user.user_id for user in people]),
-            _read_collections(place, server, widest(opened.users)),
+            # Through the eyes of one of them: whom nobody asked about is not asked for.
+            _read_collections(place, server, widest(people)),
         ]
     )
     if isinstance(collections, JfdaskError):

@@ -24,7 +24,7 @@ def plays(*rows):
 COPIES = items(
     {"item_id": "b", "name": "Heat", "tmdb_id": "949", "imdb_id": "tt1"},
     {"item_id": "a", "name": "Heat (remux)", "tmdb_id": "949"},
-    {"item_id": "c", "name": "Other", "imdb_id": "tt1"},
+    {"item_id": "c", "name": "Other", "imdb_id": "tt2"},
     {"item_id": "d", "name": "Unknown"},
     {"item_id": "e", "name": "Unknown"},
 )
@@ -34,8 +34,13 @@ def test_copies_of_a_film_are_one_and_the_smallest_id_speaks():
     movies = movies_of(COPIES, CREDITS.frame([]), [], "s").set_index("movie_id")
     assert list(movies.index) == ["a", "c", "d", "e"]
     assert movies.loc["a", "name"] == "Heat (remux)"
-    assert list(movies["film_id"]) == ["tmdb:949", "imdb:tt1", "item:s:d", "item:s:e"]
+    assert list(movies["film_id"]) == ["tmdb:949", "imdb:tt2", "item:s:d", "item:s:e"]
     assert movie_of_items(COPIES) == {"a": "a", "b": "a", "c": "c", "d": "d", "e": "e"}
+
+    other_site = items({"item_id": "f", "name": "Heat", "imdb_id": "tt1"})
+    copies = pd.concat([COPIES, other_site], ignore_index=True)
+    assert movie_of_items(copies)["f"] == "a"
+    assert movie_of_items(other_site) == {"f": "f"}
 
 
 def test_played_if_any_copy_is_and_the_copy_is_one_the_person_sees():

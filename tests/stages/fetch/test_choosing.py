@@ -1,6 +1,8 @@
+from dataclasses import replace
+
 import pytest
 
-from jfdask.errors import JellyfinError, SettingsError
+from jfdask.errors import SettingsError
 from jfdask.jellyfin.reading import User
 from jfdask.settings import Household
 from jfdask.stages.fetch.choosing import chosen_people, missing_people, widest
@@ -26,6 +28,7 @@ def household(users=(), exclude=()):
         ((), ("cleo",), [ANN]),
         (("ann", "cleo"), ("cleo",), [ANN]),
         ((), ("d" * 32,), [ANN, CLEO]),
+        ((), ("D" * 32, "C" * 32), [ANN]),
     ],
 )
 def test_who_is_chosen(users, exclude, chosen):
@@ -61,5 +64,12 @@ def test_a_sentence_for_everybody_named_in_vain():
 def test_the_one_who_sees_most():
     assert widest(ALL) == CLEO
     assert widest([ANN, BOB]) == BOB
-    with pytest.raises(JellyfinError, match="set-up"):
-        widest([])
+
+
+def test_a_name_is_that_of_who_is_spelled_like_it_else_of_all_who_are_but_for_the_case():
+    plain, sharp = replace(ANN, name="Strasse"), replace(CLEO, name="Straße")
+    both = [plain, sharp]
+    assert chosen_people(both, household((), ("Strasse",))) == [sharp]
+    assert chosen_people(both, household(("Straße",))) == [sharp]
+    other = replace(ANN, user_id="d" * 32)
+    assert chosen_people([*both, other], household((), ("STRASSE",))) == [other]

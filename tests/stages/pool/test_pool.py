@@ -80,6 +80,7 @@ def test_yesterdays_result_from_before_there_was_this_stage_stays(night_after):
     nights = type(night_after)(night_after.settings.model_copy(update={"households": (away,)}))
     summary = nights.run()
     assert summary.exit_code == 3, summary.problems
+    assert summary.is_all_kept
     assert latest_run(nights.store) == summary.run_id != before
     assert choice_of(nights)["prefix"] is None
     assert finished_unit(nights.store, summary.run_id, POOL, "home").manifest.status == "kept"
