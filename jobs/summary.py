@@ -75,6 +75,8 @@ def print_summary(summary: Summary) -> None:
         seconds = summary.seconds.get(stage, 0.0)
         households = f"{n} household{'s' if n != 1 else ''}"
         click.echo(f"{stage:<10} {seconds:7.1f} s  {households}{told}", err=True)
+        if counts["failed"] == n:
+            break  # nobody is left for the stages after it: what follows is why
     click.echo(f"{'total':<10} {sum(summary.seconds.values()):7.1f} s", err=True)
     for problem in summary.problems:
         click.echo(f"problem: {problem}", err=True)
