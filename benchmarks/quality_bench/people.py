@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+import math
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,10 +15,13 @@ from jfdask.model.holdout import folds_of, stable_fractions
 from jfdask.model.inputs import Bools, Ints, Texts
 from jfdask.model.labels import STATED, UNKNOWN, Labels
 
-from .reading import FAVORITE_STARS, Rating, Ratings
+from .reading import FAVORITE_STARS, Ratings, Stars
 
 N_FOLDS = 5
 MIN_PLAYS, MIN_OF_EITHER = 100, 10
+#: Two histories are one person's who share so much of the shorter one, and so many ratings that
+#: are so much of the longer one, or ratings of so many different times.
+SAME_SHARE, SAME_RATINGS, SAME_OF_LONGER, SAME_TIMES = 0.8, 20, 0.25, 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,30 +109,59 @@ def person_of(ratings: Ratings, movie_of_item: Mapping[str, str], movie_ids: Tex
     return Person(ratings.user_id, positions, likes, folds)
 
 
-def distinct(known: Sequence[Ratings], given: Iterable[Ratings]) -> list[Ratings]:
+def distinct(known: Iterable[Ratings], given: Iterable[Ratings]) -> list[Ratings]:
     """Return the given people, each once; who is known already is returned as she is known.
 
-    Files name and number people as they like, so ids prove nothing: the same person is who
-    shares at least half of the ratings of whoever has fewer (movie, stars and time).
+    Files name and number people as they like, so ids prove nothing, nor do times, which may be
+    missing or of another unit: see ``_is_same``. Of the same people the first is kept.
     """
-    pool: list[Ratings] = []
-    who_rated: defaultdict[Rating, list[int]] = defaultdict(list)
-
-    def add(person: Ratings) -> int:
-        for rating in person.ratings:
-            who_rated[rating].append(len(pool))
-        pool.append(person)
-        return len(pool) - 1
-
-    for person in known:
-        add(person)
+    people = [*known]
+    n_known = len(people)
+    people += given
+    twins = _twins_before(people)
+    kept = set(range(n_known))
     found: dict[int, None] = {}
-    for person in sorted(given, key=lambda p: (p.user_id, -len(p.ratings))):
-        shared = Counter(i for rating in person.ratings for i in who_rated.get(rating, ()))
-        size = len(person.ratings)
-        same = [i for i, n in shared.items() if 2 * n >= min(size, len(pool[i].ratings))]
-        found.update(dict.fromkeys(sorted(same) or [add(person)]))
-    return [pool[i] for i in found]
+    for i in range(n_known, len(people)):
+        same = sorted(twins[i] & kept)
+        if not same:
+            kept.add(i)
+        found.update(dict.fromkeys(same or [i]))
+    return [people[i] for i in found]
+
+
+def _twins_before(people: Sequence[Ratings]) -> list[set[int]]:
+    """Return for each which of those before her are the same person."""
+    rated_by: defaultdict[Stars, list[int]] = defaultdict(list)
+    for i, person in enumerate(people):
+        for pair in person.stars:
+            rated_by[pair].append(i)
+    twins: list[set[int]] = [set() for _ in people]
+    for i, person in enumerate(people):
+        # Whoever shares so much of her has one of any so many pairs: of the rarest, few do. Whose
+        # history is the shorter one finds the other.
+        n_others = len(person.stars) - math.ceil(SAME_SHARE * len(person.stars))
+        rarest = sorted(person.stars, key=lambda pair: len(rated_by[pair]))[: n_others + 1]
+        for j in {j for pair in rarest for j in rated_by[pair]} - {i}:
+            if len(person.stars) <= len(people[j].stars) and _is_same(person, people[j]):
+                twins[max(i, j)].add(min(i, j))
+    return twins
+
+
+def _is_same(shorter: Ratings, longer: Ratings) -> bool:
+    """Return whether two histories are one person's.
+
+    Most of the shorter one (movie and stars) is in the other; and it is much, no handful of movies
+    that everybody has seen, and no small part of the other: by chance a short history is found in
+    a very long one if there are but two kinds of stars. Or their times tell. Of histories too short
+    for either all has to be the same.
+    """
+    n_shared = len(shorter.stars & longer.stars)
+    if n_shared < SAME_SHARE * len(shorter.stars):
+        return False
+    if n_shared >= SAME_RATINGS and n_shared >= SAME_OF_LONGER * len(longer.stars):
+        return True
+    n_times = len({when for _, _, when in shorter.ratings & longer.ratings})
+    return n_times >= SAME_TIMES or shorter.ratings == longer.ratings
 
 
 def in_fixed_order(people: Iterable[Person]) -> list[Person]:

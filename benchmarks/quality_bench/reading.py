@@ -7,6 +7,7 @@ import lzma
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from jfdask.tables import CREDITS, ITEMS
 FAVORITE_STARS = 4.0
 
 Rating = tuple[str, float, float]  # item id, stars, time
+Stars = tuple[str, float]  # item id, stars
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +32,11 @@ class Ratings:
 
     user_id: str
     ratings: frozenset[Rating]
+
+    @cached_property
+    def stars(self) -> frozenset[Stars]:
+        """The ratings without their times."""
+        return frozenset((item_id, stars) for item_id, stars, _ in self.ratings)
 
 
 def find(folder: Path, name: str) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -34,7 +35,7 @@ from jfdask.stages.featurize.svd import N_POWER_ITER
 from jfdask.stages.featurize.text_model import TextModelRequest, train
 
 from .people import N_FOLDS, Person, distinct, in_fixed_order, person_of, with_hearts
-from .reading import find, read_movies, read_people
+from .reading import Ratings, find, read_movies, read_people
 
 #: Components of the seed's SVD. A night takes as many as the longest history has plays; a
 #: few people have more than this, and their forest sees no more.
@@ -114,14 +115,28 @@ def make_world(data: Path, people: Path | None, crowd: Path | None, cache: Path)
     """
     movies, movie_of_item = read_movies(data)
     movie_ids = movies["movie_id"].to_numpy(dtype=str)
-    measured = distinct([], read_people(people or find(data, "users.json")))
-    others = measured if crowd is None else distinct(measured, read_people(crowd))
+    measured = _once_each([], people or find(data, "users.json"))
+    others = measured if crowd is None else _once_each(measured, crowd)
     made = {r: person_of(r, movie_of_item, movie_ids) for r in {*measured, *others}}
     evaluated = [made[r] for r in measured if made[r].is_evaluated]
     repeated = [i for i, n in Counter(p.user_id for p in evaluated).items() if n > 1]
     if repeated:
         raise DataError(f"Several people have the Id {repeated[0]!r}: give each one of her own.")
     return world_of(movies, evaluated, [made[r] for r in others], cache)
+
+
+def _once_each(known: Sequence[Ratings], path: Path) -> list[Ratings]:
+    """Return the people of a file, each once; say how many of them there were before."""
+    given = read_people(path)
+    found = distinct(known, given)
+    n_same = len(set(given) - set(found))
+    if n_same:
+        print(
+            f"{path}: {n_same} of {len(given)} people are taken as the same person as one named "
+            "before, as they rated the same.",
+            file=sys.stderr,
+        )
+    return found
 
 
 def world_of(

@@ -3,6 +3,7 @@
 import json
 import lzma
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -253,14 +254,23 @@ def test_compressed_files_are_read_as_plain_ones(data, tmp_path):
         find(tmp_path, "users.json")
 
 
-def test_nobody_counts_twice(data, cache, tmp_path, world):
+def test_nobody_counts_twice(data, cache, tmp_path, world, capsys):
     users = json.loads((data / "users.json").read_text(encoding="utf-8"))
     renamed = [{**u, "Id": hexed(9, i), "Name": "x"} for i, u in enumerate(users)]
-    partly = [{**u, "Id": hexed(8, i), "ratings": u["ratings"][::2]} for i, u in enumerate(users)]
+    partly = [
+        {**u, "Id": hexed(8, i), "ratings": u["ratings"][::2]} for i, u in enumerate(users[:4])
+    ]
+    milliseconds = [
+        {**u, "Id": hexed(7, i), "ratings": [[m, stars, 1000 * t] for m, stars, t in u["ratings"]]}
+        for i, u in enumerate(users[:4])
+    ]
     stranger = {"Id": users[0]["Id"], "ratings": [[hexed(1, m), 4.0, 5e6] for m in range(30)]}
     crowd = tmp_path / "crowd.json"
-    crowd.write_text(json.dumps([*users, *renamed, *partly, stranger]), encoding="utf-8")
+    crowd.write_text(
+        json.dumps([*users, *renamed, *partly, *milliseconds, stranger]), encoding="utf-8"
+    )
     mixed = make_world(data, None, crowd, cache)
+    assert f"{crowd}: 18 of 19 people are taken as the same person" in capsys.readouterr().err
     assert len(mixed.crowd) == len(users) + 1
     # The evaluated take part as they are evaluated: with the same folds.
     assert all(any(p is q for q in mixed.crowd) for p in mixed.evaluated)
@@ -270,16 +280,73 @@ def test_nobody_counts_twice(data, cache, tmp_path, world):
     assert len(make_world(data, again, None, cache).evaluated) == 4
 
 
-def test_people_are_the_same_by_what_they_rated():
-    def person(name, *ratings):
-        return Ratings(name, frozenset(ratings))
+def raters(n_people, kinds=10, n_films=400, seed=0):
+    """Return people with 25 to 150 ratings each, of so many kinds of stars, without times."""
+    rng = np.random.default_rng(seed)
+    chance = 1 / (np.arange(n_films) + 10)
+    return [
+        Ratings(
+            str(u),
+            frozenset(
+                (f"m{m}", float(rng.integers(kinds)), 0.0)
+                for m in rng.choice(n_films, rng.integers(25, 150), False, chance / chance.sum())
+            ),
+        )
+        for u in range(n_people)
+    ]
 
-    anna = person("anna", ("m1", 4.0, 1.0), ("m2", 3.0, 2.0), ("m3", 3.0, 2.0))
-    other_name = person("b", ("m1", 4.0, 1.0), ("m2", 3.0, 2.0))
-    other_time = person("anna", ("m1", 4.0, 7.0), ("m2", 3.0, 8.0))
-    assert distinct([], [anna, other_name]) == [anna]
-    assert distinct([anna], [other_name]) == [anna]
-    assert set(distinct([anna], [other_time])) == {other_time}
+
+def retold(people, name, share=1.0, when=None):
+    """Return the same people by other names: some of their ratings, at other times."""
+    return [
+        Ratings(
+            f"{name}{p.user_id}",
+            frozenset(
+                (item, stars, time if when is None else when(time))
+                for item, stars, time in sorted(p.ratings)[: round(share * len(p.ratings))]
+            ),
+        )
+        for p in people
+    ]
+
+
+def test_people_are_the_same_by_what_they_rated():
+    known = raters(40)
+    for again in (
+        retold(known, "x"),
+        retold(known, "x", when=lambda time: time * 1000 + 5),
+        retold(known, "x", share=0.8),
+    ):
+        assert distinct(known, again) == known
+        assert distinct(again, known) == again
+        assert distinct([], [*again, *known]) == again  # who is named first
+    # A small part of a long history, if the times tell.
+    longest = max(known, key=lambda p: len(p.ratings))
+    longest = Ratings("long", frozenset((m, s, float(m[1:])) for m, s, _ in longest.ratings))
+    assert distinct([longest], retold([longest], "x", share=0.1)) == [longest]
+
+
+def test_people_who_share_a_little_are_different():
+    for kinds in (10, 2):
+        people = raters(200, kinds)
+        assert distinct([], people) == people
+    # Who likes what everybody likes is found in whoever has rated nearly all.
+    stars = {f"m{m}": 1.0 for m in range(400)}
+    all_rated = Ratings("all", frozenset((m, s, 0.0) for m, s in stars.items()))
+    few = Ratings("few", frozenset((f"m{m}", 1.0, 0.0) for m in range(25)))
+    assert distinct([all_rated], [few]) == [few]
+    a_handful = [Ratings(n, frozenset((f"m{m}", 4.0, 1.0) for m in range(9))) for n in "ab"]
+    one_more = Ratings("c", a_handful[0].ratings | {("m9", 4.0, 1.0)})
+    assert distinct([], [*a_handful, one_more]) == [a_handful[0], one_more]
+    nobody = [Ratings(n, frozenset()) for n in "ab"]
+    assert distinct([], nobody) == nobody
+
+
+def test_thousands_of_people_are_told_apart_in_seconds():
+    people = raters(1500, n_films=4000)
+    started = time.process_time()
+    assert distinct(people, retold(people, "x")) == people
+    assert time.process_time() - started < 20
 
 
 def test_a_run_that_was_broken_off_goes_on(data, tmp_path, monkeypatch, capsys):
