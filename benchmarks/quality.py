@@ -28,6 +28,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
 from pathlib import Path
 
+from quality_bench.code import FIGURES, code_digest
 from quality_bench.figures import (
     HEARTS,
     METRICS,
@@ -44,7 +45,6 @@ from quality_bench.results import (
     Journal,
     Result,
     as_text,
-    code_digest,
     seconds_a_person,
     summarise,
 )
@@ -85,19 +85,17 @@ def measure(options: argparse.Namespace) -> str:
     people = [p for p in world.evaluated if options.half in ("all", p.half)][: options.limit]
     if not people:
         raise SettingsError("Nobody has 100 plays and 10 of either class: there is no one to ask.")
-    measured_on = _data_digest(options)
-    if options.folds != N_FOLDS:
-        measured_on += f"-{options.folds}"
-    codes = {m: code_digest(m, measured_on) for m in methods}
-    made_of = code_digest("pooled", _data_digest(options))
+    made_of = code_digest(FIGURES, _data_digest(options))
     world = replace(world, made_of=made_of, n_folds=options.folds)
+    # Fewer folds are other figures, of the same pools.
+    code = made_of if options.folds == N_FOLDS else f"{made_of}-{options.folds}"
     journal = Journal(out.with_suffix(".jsonl"))
     position = {p.user_id: i for i, p in enumerate(world.evaluated)}
     units = [
         (position[person.user_id], method, missing)
         for person in people
         for method in methods
-        if (missing := _missing(journal, person, method, tasks, codes[method]))
+        if (missing := _missing(journal, person, method, tasks, code))
     ]
     with Progress() as progress:
         _grow_pools(world, units, options.jobs, progress)
@@ -106,14 +104,14 @@ def measure(options: argparse.Namespace) -> str:
             for task, found in figures.items():
                 person_id = world.evaluated[index].user_id
                 share = seconds / len(figures)
-                journal.add(Result(person_id, method, task, codes[method], found, share))
+                journal.add(Result(person_id, method, task, code, found, share))
             progress.advance(bar)
     results = [
         r
         for person in people
         for method in methods
         for task in tasks
-        if (r := journal.find(person.user_id, method, task, codes[method]))
+        if (r := journal.find(person.user_id, method, task, code))
     ]
     summary = summarise(results, people, methods, tasks)
     summary["n_people"] = {"evaluated": len(people), "crowd": len(world.crowd)}

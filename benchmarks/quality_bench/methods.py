@@ -21,19 +21,18 @@ class Method:
     #: takes from world.visible(case.fold).
     scores: Callable[[World, Case, str], baselines.Scores]
     is_probability: bool  # whether A's scores are, so that ½ and a log loss mean something
-    uses_model: bool  # whether it is measured again when jfdask's model changes
 
 
 METHODS = {
-    "always_true": Method(baselines.always_true, is_probability=False, uses_model=False),
-    "community_rating": Method(baselines.community_rating, is_probability=False, uses_model=False),
-    "popularity": Method(baselines.popularity, is_probability=False, uses_model=False),
-    "seed": Method(baselines.seed, is_probability=True, uses_model=True),
-    "tfidf": Method(baselines.tfidf, is_probability=False, uses_model=False),
-    "als": Method(baselines.als, is_probability=False, uses_model=False),
-    "affinity": Method(ours.affinity, is_probability=True, uses_model=True),
-    "pooled": Method(ours.pooled, is_probability=True, uses_model=True),
-    "prior": Method(ours.prior, is_probability=True, uses_model=True),
+    "always_true": Method(baselines.always_true, is_probability=False),
+    "community_rating": Method(baselines.community_rating, is_probability=False),
+    "popularity": Method(baselines.popularity, is_probability=False),
+    "seed": Method(baselines.seed, is_probability=True),
+    "tfidf": Method(baselines.tfidf, is_probability=False),
+    "als": Method(baselines.als, is_probability=False),
+    "affinity": Method(ours.affinity, is_probability=True),
+    "pooled": Method(ours.pooled, is_probability=True),
+    "prior": Method(ours.prior, is_probability=True),
 }
 BASELINES = ("always_true", "community_rating", "popularity", "seed", "tfidf", "als")
 

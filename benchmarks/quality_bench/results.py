@@ -6,32 +6,16 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-import jfdask
 from jfdask.model.calibration import Reliability, together
 
 from .figures import LOSSES, METRICS, Figures
-from .methods import BASELINES, METHODS
+from .methods import BASELINES
 from .people import Person
-
-_HERE, _JFDASK = Path(__file__).parent, Path(jfdask.__file__).parent
-#: What every figure depends on, and what those of jfdask's own models do, too.
-_SOURCES = (
-    _HERE.parent / "quality.py",
-    *(_HERE / f"{name}.py" for name in ("reading", "people", "world", "baselines", "figures")),
-    *(_JFDASK / name for name in ("features", "tables.py", "jellyfin/parsing.py")),
-    *(_JFDASK / name for name in ("jellyfin/fields.py", "stages/fetch/assemble.py")),
-    *(
-        _JFDASK / "model" / f"{name}.py"
-        for name in ("calibration", "catalogue", "history", "holdout", "labels", "metrics")
-    ),
-)
-_MODEL_SOURCES = (_HERE / "ours.py", _JFDASK / "model")
 
 Statistic = dict[str, float | int | str | None]
 
@@ -75,16 +59,6 @@ class Journal:
         self._found[result.key] = result
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(asdict(result)) + "\n")
-
-
-def code_digest(method: str, data_digest: str) -> str:
-    """Return the digest of all that a method's results depend on."""
-    sources = (*_SOURCES, *(_MODEL_SOURCES if METHODS[method].uses_model else ()))
-    total = blake2b(data_digest.encode(), digest_size=8)
-    for source in sources:
-        for path in sorted(source.rglob("*.py")) if source.is_dir() else [source]:
-            total.update(path.name.encode() + path.read_bytes())
-    return total.hexdigest()
 
 
 def summarise(

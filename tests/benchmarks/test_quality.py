@@ -12,7 +12,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
 import quality
-from quality_bench import baselines, methods, ours, people, results
+from quality_bench import baselines, code, methods, ours, people
 from quality_bench.figures import favorite_figures, list_figures, word_figures
 from quality_bench.people import N_FOLDS, case_of, distinct
 from quality_bench.reading import Ratings, find, read_movies, read_people
@@ -219,7 +219,7 @@ def test_hits_are_all_favourites_however_few_are_known(data, tmp_path, monkeypat
         return baselines.split(loved, case)
 
     whole = make_world(data, None, None, tmp_path / "h.cache")
-    method = methods.Method(truth, is_probability=True, uses_model=False)
+    method = methods.Method(truth, is_probability=True)
     monkeypatch.setitem(methods.METHODS, "truth", method)
     out = tmp_path / "h.json"
     assert run(data, out, "--tasks", "H", "--methods", "truth,popularity", "--limit", "1") == 0
@@ -397,7 +397,7 @@ def test_a_method_more_is_one_function(data, tmp_path, monkeypatch, capsys):
         loved[person.played[person.liked]] = 1.0
         return baselines.split(loved, case)
 
-    method = methods.Method(truth, is_probability=True, uses_model=False)
+    method = methods.Method(truth, is_probability=True)
     monkeypatch.setitem(methods.METHODS, "truth", method)
     out = tmp_path / "t.json"
     assert run(data, out, "--methods", "truth,always_true") == 0
@@ -435,17 +435,35 @@ def test_halves_do_not_depend_on_who_else_is_there(world):
     ]
 
 
-def test_the_digest_follows_the_code(data, monkeypatch, tmp_path):
+def test_the_digest_follows_code_data_and_packages(monkeypatch, tmp_path):
     source = tmp_path / "model"
     source.mkdir()
     (source / "a.py").write_text("1")
-    monkeypatch.setattr(results, "_MODEL_SOURCES", (source,))
-    before = [results.code_digest(m, "data") for m in ("affinity", "popularity")]
+    found = [code.code_digest([source], "data"), code.code_digest([source], "other data")]
     (source / "a.py").write_text("2")
-    after = [results.code_digest(m, "data") for m in ("affinity", "popularity")]
-    assert before[0] != after[0]
-    assert before[1] == after[1]
-    assert results.code_digest("popularity", "other data") != before[1]
+    found.append(code.code_digest([source], "data"))
+    (source / "a.py").rename(source / "b.py")
+    found.append(code.code_digest([source], "data"))
+    assert found[-1] == code.code_digest([source], "data")
+    monkeypatch.setattr(code, "version", lambda package: f"9.{package}")
+    found.append(code.code_digest([source], "data"))
+    monkeypatch.setattr(code, "PACKAGES", tuple(p for p in code.PACKAGES if p != "implicit"))
+    found.append(code.code_digest([source], "data"))
+    assert len(set(found)) == len(found)
+    assert {"scikit-learn", "numpy", "scipy"} <= set(code.PACKAGES)
+
+
+def test_figures_depend_on_all_that_they_are_computed_with():
+    root = Path(quality.__file__).parents[1]
+    for needed in (
+        *("benchmarks/quality.py", "benchmarks/quality_bench/methods.py", "jfdask/settings.py"),
+        *("jfdask/features/matrix.py", "jfdask/model/others.py", "jfdask/tables.py"),
+        *("jfdask/stages/featurize/svd.py", "jfdask/stages/featurize/text_model.py"),
+        *("jfdask/jellyfin/parsing.py", "jfdask/stages/fetch/assemble.py"),
+    ):
+        path = root / needed
+        assert path.is_file()
+        assert any(source in (path, *path.parents) for source in code.FIGURES), needed
 
 
 def test_words_to_a_person_are_measured(data, tmp_path, monkeypatch, capsys):
