@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import dask
 import dask.array as da
@@ -33,7 +33,11 @@ from jfdask.settings import Settings
 from jfdask.stages.featurize import TEXT_COMPONENTS
 from jfdask.stages.featurize.svd import N_POWER_ITER
 from jfdask.stages.featurize.text_model import TextModelRequest, train
+from jfdask.store.filesystem import sha256_of
+from jfdask.store.tables import encode_table
+from jfdask.tables import MOVIES
 
+from .code import FEATURES, code_digest
 from .people import N_FOLDS, Person, distinct, in_fixed_order, person_of, with_hearts
 from .reading import Ratings, find, read_movies, read_people
 
@@ -95,9 +99,7 @@ class World:
         path = self.cache / f"{name}-{self.made_of}.pickle"
         if not path.exists():
             made = make()
-            half = path.with_suffix(f".{os.getpid()}")
-            half.write_bytes(pickle.dumps(made))
-            half.replace(path)
+            _write(path, lambda file: pickle.dump(made, file))
         return pickle.loads(path.read_bytes())
 
 
@@ -111,7 +113,7 @@ def make_world(data: Path, people: Path | None, crowd: Path | None, cache: Path)
     people, crowd
         Files like ``users.json``; None: DIR's users, and the same people.
     cache
-        Folder for what takes long: the text model, the SVDs. Named by their content.
+        Folder for what takes long: the text model, the SVDs. Named by what they are made of.
     """
     movies, movie_of_item = read_movies(data)
     movie_ids = movies["movie_id"].to_numpy(dtype=str)
@@ -147,19 +149,21 @@ def world_of(
     settings = Settings()
     seed = settings.train.random_state
     model = _text_model(movies, settings, cache)
+    made_of = code_digest(FEATURES, model.stem, sha256_of(encode_table(MOVIES, movies)))
     fitted = fit_blocks(movies, None, LABEL_FREE_BLOCKS)
     movie_ids = movies["movie_id"].to_numpy(dtype=str)
     matrix = FeatureMatrix(movie_ids, fitted.transform(movies), fitted.columns)
     longest = max([1, *(len(p.played) for p in evaluated)])
 
     def reduced(blocks: tuple[str, ...], wanted: int) -> Floats:
-        name = f"svd-{'-'.join(blocks)}-{wanted}-{model.stem}.npy"
-        if not (cache / name).exists():
+        path = cache / f"svd-{'-'.join(blocks)}-{wanted}-{made_of}.npy"
+        if not path.exists():
             text = load_text_model(model.read_bytes())
             fitted = fit_blocks(movies, model.read_bytes(), blocks)
-            np.save(cache / name, _reduced(fitted.transform(movies, text), wanted, seed))
+            vectors = _reduced(fitted.transform(movies, text), wanted, seed)
+            _write(path, lambda file: np.save(file, vectors))
         # Mapped, not read: all processes share one copy.
-        return np.load(cache / name, mmap_mode="r")
+        return np.load(path, mmap_mode="r")
 
     return World(
         matrix,
@@ -175,8 +179,8 @@ def world_of(
 def _text_model(movies: pd.DataFrame, settings: Settings, cache: Path) -> Path:
     """Return the file of a FastText model of these texts, trained as a night trains it."""
     texts = movie_texts(movies)
-    made_of = digest([settings.features.text_dimensions, settings.train.random_state, *texts])
-    path = cache / f"text-{made_of.hex()[:12]}.bin"
+    asked = digest([settings.features.text_dimensions, settings.train.random_state, *texts])
+    path = cache / f"text-{code_digest(FEATURES, asked.hex())}.bin"
     if not path.exists():
         request = TextModelRequest(
             None,
@@ -184,8 +188,17 @@ def _text_model(movies: pd.DataFrame, settings: Settings, cache: Path) -> Path:
             settings.train.random_state,
             settings.features.text_model_seconds,
         )
-        path.write_bytes(train(texts, request))
+        model = train(texts, request)
+        _write(path, lambda file: file.write(model))
     return path
+
+
+def _write(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Write a file of the cache whole or not at all: it is taken as it is ever after."""
+    half = path.with_suffix(f".{os.getpid()}")
+    with half.open("wb") as file:
+        write(file)
+    half.replace(path)
 
 
 def _reduced(X: csr_matrix, wanted: int, seed: int) -> Floats:

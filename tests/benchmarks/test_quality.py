@@ -4,6 +4,7 @@ import json
 import lzma
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -103,8 +104,6 @@ def whole(data, tmp_path_factory):
 
 def flipped(world, person, fold):
     """Return the world as it would be if somebody's plays in a fold were quite others."""
-    from dataclasses import replace
-
     inside = person.folds == fold
     unplayed = np.setdiff1d(np.arange(N_MOVIES), person.played)
     played = person.played.copy()
@@ -252,6 +251,42 @@ def test_compressed_files_are_read_as_plain_ones(data, tmp_path):
         read_people(data / "boxsets.json")
     with pytest.raises(DataError, match=r"users\.json"):
         find(tmp_path, "users.json")
+
+
+def test_vectors_of_other_data_or_code_are_not_taken(data, tmp_path, monkeypatch):
+    def vectors(folder):
+        return np.array(make_world(folder, None, None, tmp_path / "cache").seed_vectors())
+
+    changed = write_data(tmp_path / "changed")
+    first = vectors(data)
+    items = [json.loads(line) for line in (data / "items.jsonl").read_text().splitlines()]
+    for item in items:
+        item["CommunityRating"] = 10.0 - item["CommunityRating"]
+    (changed / "items.jsonl").write_text("".join(json.dumps(item) + "\n" for item in items))
+    assert not np.array_equal(vectors(changed), first)
+    assert np.array_equal(vectors(data), first)
+    monkeypatch.setattr(code, "version", lambda package: f"9.{package}")
+    n_files = len(list((tmp_path / "cache").iterdir()))
+    assert np.array_equal(vectors(data), first)
+    assert len(list((tmp_path / "cache").iterdir())) == n_files + 2  # a text model and vectors
+
+
+def test_a_file_of_the_cache_is_whole_or_not_there(data, tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    def half(file, array):
+        file.write(b"half")
+        raise KeyboardInterrupt
+
+    for where, name, broken_off in ((Path, "replace", interrupted), (np, "save", half)):
+        with monkeypatch.context() as patched:
+            patched.setattr(where, name, broken_off)
+            with pytest.raises(KeyboardInterrupt):
+                make_world(data, None, None, tmp_path).seed_vectors()
+        assert not list(tmp_path.glob("*.npy"))
+        assert len(list(tmp_path.glob("*.bin"))) == (where is np)
+    assert make_world(data, None, None, tmp_path).seed_vectors().shape[0] == N_MOVIES
 
 
 def test_nobody_counts_twice(data, cache, tmp_path, world, capsys):
