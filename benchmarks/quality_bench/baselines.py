@@ -75,6 +75,8 @@ def als(world: World, case: Case, tasks: str) -> Scores:  # noqa: ARG001
     the crowd.
     """
     model = world.once(("als", case.fold), lambda: _als_model(world, case.fold))
+    if model is None:
+        return split(np.zeros(world.catalogue.n_movies), case)
     weight = np.where(case.history.liked, _ALS_FAVORITE, _ALS_PLAY)
     n = world.catalogue.n_movies
     row = csr_matrix(
@@ -104,6 +106,7 @@ def _profiles(world: World) -> csr_matrix:
 
 
 def _als_model(world: World, fold: int) -> Any:
+    """Return the factors of everybody's visible plays; None if there are none."""
     try:
         from implicit.cpu.als import AlternatingLeastSquares
     except ImportError as error:
@@ -112,6 +115,8 @@ def _als_model(world: World, fold: int) -> Any:
             "or leave als out of --methods."
         ) from error
     visible = world.visible(fold)
+    if not any(len(played) for _, played, _ in visible):
+        return None
     rows = np.concatenate([np.full(len(p), i) for i, (_, p, _) in enumerate(visible)])
     columns = np.concatenate([played for _, played, _ in visible])
     liked = np.concatenate([likes for _, _, likes in visible])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import lzma
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
@@ -56,27 +57,25 @@ def read_movies(folder: Path) -> tuple[pd.DataFrame, dict[str, str]]:
         With ``items.jsonl`` (a line per movie, as a server gives it) and ``boxsets.json``
         (collections: Id, Name, MovieIds), plain or compressed.
     """
-    raw = [json.loads(line) for line in _text(find(folder, "items.jsonl")).splitlines() if line]
+    with _told(path := find(folder, "items.jsonl"), "movies, a JSON object a line"):
+        # Not splitlines: a text may hold other ends of a line.
+        lines = enumerate(_text(path).split("\n"), start=1)
+        raw = [_parsed(line, n) for n, line in lines if line.strip()]
     broken: Counter[str] = Counter()
     items = ITEMS.frame([row for r in raw if (row := parse_item(r, broken))])
     credits = CREDITS.frame([row for r in raw if (row := parse_credits(r, broken))])
     if items.empty:
         raise DataError(f"No movie of {folder} can be used: {dict(broken)}.")
-    boxsets = json.loads(_text(find(folder, "boxsets.json")))
-    collections = [Collection(b["Id"], b["Name"], tuple(b["MovieIds"])) for b in boxsets]
+    with _told(path := find(folder, "boxsets.json"), "a list of {Id, Name, MovieIds: […]}"):
+        boxsets = json.loads(_text(path))
+        collections = [Collection(b["Id"], b["Name"], tuple(b["MovieIds"])) for b in boxsets]
     return movies_of(items, credits, collections, "measured"), movie_of_items(items)
 
 
 def read_people(path: Path) -> list[Ratings]:
     """Return the people of a file: a list of {Id, Name, ratings: [[item id, stars, time], …]}."""
-    people = json.loads(_text(path))
-    try:
-        return [_person(raw) for raw in people]
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataError(
-            f"{path} is no file of people: expected a list of {{Id, ratings: [[item id, stars, "
-            f"time], …]}} ({type(error).__name__}: {error})."
-        ) from error
+    with _told(path, "a list of people, {Id, ratings: [[item id, stars, time], …]}"):
+        return [_person(raw) for raw in json.loads(_text(path))]
 
 
 def digest_of(paths: Iterable[Path]) -> str:
@@ -92,6 +91,27 @@ def _person(raw: Any) -> Ratings:
     return Ratings(str(raw["Id"]), ratings)
 
 
+def _parsed(line: str, number: int) -> Any:
+    try:
+        return json.loads(line)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"line {number}, {error.msg} at column {error.colno}") from error
+
+
 def _text(path: Path) -> str:
     data = path.read_bytes()
-    return (lzma.decompress(data) if path.suffix == ".xz" else data).decode("utf-8")
+    return (lzma.decompress(data) if path.suffix == ".xz" else data).decode("utf-8-sig")
+
+
+@contextmanager
+def _told(path: Path, expected: str) -> Iterator[None]:
+    """Turn whatever is wrong with a file into a DataError that names it."""
+    try:
+        yield
+    except (OSError, EOFError, lzma.LZMAError, KeyError, TypeError, ValueError) as error:
+        why = str(error)
+        if isinstance(error, OSError):
+            why = error.strerror or why
+        elif isinstance(error, KeyError):
+            why = f"an entry has no {error}"
+        raise DataError(f"{path} cannot be read as {expected}: {why}.") from error

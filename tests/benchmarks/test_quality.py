@@ -247,10 +247,84 @@ def test_compressed_files_are_read_as_plain_ones(data, tmp_path):
     assert [p.ratings for p in read_people(users)] == [
         p.ratings for p in read_people(data / "users.json")
     ]
-    with pytest.raises(DataError, match="no file of people"):
+    with pytest.raises(DataError, match="an entry has no 'ratings'"):
         read_people(data / "boxsets.json")
     with pytest.raises(DataError, match=r"users\.json"):
         find(tmp_path, "users.json")
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"hello", "Expecting value"),
+        ('[{"Id": "é", "ratings": []}]'.encode("latin-1"), "can't decode byte"),
+        (b'{"Id": "a"}', "indices"),
+        (b"[3]", "not subscriptable"),
+        (b'[{"Id": "a", "ratings": [["m", "many", 0]]}]', "could not convert"),
+        (b'[{"Id": "a", "ratings": [["m", 4.0]]}]', "not enough values"),
+    ],
+)
+def test_what_is_wrong_with_a_file_of_people_is_a_sentence(tmp_path, content, why):
+    path = tmp_path / "people.json"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=rf"people\.json cannot be read as a list.*{why}"):
+        read_people(path)
+
+
+def test_a_file_that_is_missing_a_folder_or_cut_is_a_sentence(data, tmp_path, capsys):
+    packed = lzma.compress((data / "users.json").read_bytes())
+    (tmp_path / "half.json.xz").write_bytes(packed[: len(packed) // 2])
+    (tmp_path / "folder.json").mkdir()
+    for name, why in (
+        ("none.json", "No such file"),
+        ("folder.json", "Is a directory"),
+        ("half.json.xz", "ended before"),
+    ):
+        path = tmp_path / name
+        for option in ("--people", "--crowd"):
+            assert run(data, tmp_path / "r.json", option, str(path)) == DataError.exit_code
+            told = capsys.readouterr().err
+            assert told.startswith(f"{path} cannot be read")
+            assert why in told
+
+
+def test_a_broken_catalogue_is_a_sentence(data, tmp_path):
+    lines = (data / "items.jsonl").read_text(encoding="utf-8").split("\n")[:9]
+    items, boxsets = tmp_path / "items.jsonl", tmp_path / "boxsets.json"
+    items.write_text("\n".join(lines)[:-30])
+    boxsets.write_text("[]")
+    with pytest.raises(DataError, match=r"items\.jsonl cannot be read as movies.*: line 9, "):
+        read_movies(tmp_path)
+    items.write_text("\n".join(lines))
+    boxsets.write_text('[{"Id": "1", "MovieIds": []}]')
+    with pytest.raises(DataError, match=r"boxsets\.json cannot be read.* has no 'Name'"):
+        read_movies(tmp_path)
+
+
+def test_marks_and_odd_ends_of_lines_are_read(data, tmp_path):
+    first, *others = (data / "items.jsonl").read_text(encoding="utf-8").split("\n")
+    odd = json.dumps({**json.loads(first), "Overview": "one\u2028two\x85three"}, ensure_ascii=False)
+    for name, text in (
+        ("items.jsonl", "\r\n".join([odd, *others])),
+        ("boxsets.json", (data / "boxsets.json").read_text(encoding="utf-8")),
+        ("users.json", (data / "users.json").read_text(encoding="utf-8")),
+    ):
+        (tmp_path / name).write_bytes(text.encode("utf-8-sig"))
+    movies, _ = read_movies(tmp_path)
+    assert len(movies) == N_MOVIES
+    assert [p.ratings for p in read_people(tmp_path / "users.json")] == [
+        p.ratings for p in read_people(data / "users.json")
+    ]
+
+
+def test_methods_that_learn_of_nobody_score_nothing(data, tmp_path, capsys):
+    pytest.importorskip("implicit")
+    (tmp_path / "crowd.json").write_text("[]")
+    given = "--crowd", str(tmp_path / "crowd.json"), "--limit", "1", "--tasks", "B"
+    out = tmp_path / "r.json"
+    assert run(data, out, *given, "--methods", "always_true,als,popularity") == 0
+    summary = json.loads(out.read_text())["B"]
+    assert summary["als"] == summary["popularity"] == summary["always_true"]
 
 
 def test_vectors_of_other_data_or_code_are_not_taken(data, tmp_path, monkeypatch):
