@@ -38,7 +38,7 @@ from quality_bench.figures import (
     word_figures,
 )
 from quality_bench.methods import METHODS, check_methods
-from quality_bench.ours import ALL, OTHER_HALF, pool_of
+from quality_bench.ours import ALL, pool_of, pools_of, too_few
 from quality_bench.people import N_FOLDS, Person, case_of, with_hearts
 from quality_bench.reading import digest_of, find
 from quality_bench.results import (
@@ -89,6 +89,9 @@ def measure(options: argparse.Namespace) -> str:
     world = replace(world, made_of=made_of, n_folds=options.folds)
     # Fewer folds are other figures, of the same pools.
     code = made_of if options.folds == N_FOLDS else f"{made_of}-{options.folds}"
+    for method in methods:
+        if told := too_few(world, people, method):
+            print(told, file=sys.stderr)
     journal = Journal(out.with_suffix(".jsonl"))
     position = {p.user_id: i for i, p in enumerate(world.evaluated)}
     units = [
@@ -197,7 +200,7 @@ def _grow_pools(world: World, units: Sequence[Unit], jobs: int, progress: Progre
     wanted = {
         (whose, fold, "C" in tasks and whose == ALL)
         for index, method, tasks in units
-        for whose in _pools_of(world.evaluated[index], method)
+        for whose in pools_of(world.evaluated[index], method)
         for fold in range(world.n_folds)
         if set(tasks) - {"H"}
     }
@@ -209,10 +212,6 @@ def _grow_pools(world: World, units: Sequence[Unit], jobs: int, progress: Progre
         for future in as_completed([pool.submit(_grow_pool, *one) for one in sorted(wanted)]):
             future.result()
             progress.advance(bar)
-
-
-def _pools_of(person: Person, method: str) -> tuple[str, ...]:
-    return {"pooled": (ALL,), "prior": (OTHER_HALF[person.half],)}.get(method, ())
 
 
 def _grow_pool(whose: str, fold: int, to_measure: bool) -> None:

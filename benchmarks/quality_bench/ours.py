@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jfdask.model.crowd import Member, crowds_of
+from jfdask.model.crowd import FEWEST, Member, crowds_of
 from jfdask.model.inputs import Bools, Floats, Ints
 from jfdask.model.others import Pool, learn_pool
 from jfdask.model.personal import Learned, LearnOptions, fit, learn
@@ -14,6 +14,7 @@ from jfdask.model.personal_list import score_movies
 from jfdask.model.pooled import FEWEST_PLAYS, PooledModel
 from jfdask.model.ranking import DIVERSITY, likeness, rank
 from jfdask.settings import RecommendSettings
+from jfdask.stages.pretrain import tasks as pretrain
 
 from .baselines import Scores
 from .people import Case, Person, half_of, whole_history
@@ -22,6 +23,11 @@ from .world import World
 #: Whom a pool is learned of: everybody, or a half.
 ALL = "all"
 OTHER_HALF = {"choose": "quote", "quote": "choose"}
+# People that a night needs, and the plays of each.
+_NEEDED = {
+    "pooled": (FEWEST, FEWEST_PLAYS),
+    "prior": (pretrain.FEWEST_PEOPLE, pretrain.FEWEST_PLAYS),
+}
 
 
 def affinity(world: World, case: Case, tasks: str) -> Scores:
@@ -64,6 +70,36 @@ def pool_of(world: World, whose: str, fold: int, *, to_measure: bool) -> Pool | 
 
     pool: Pool | None = world.once(("pool", whose, fold, to_measure), make)
     return pool
+
+
+def too_few(world: World, people: Sequence[Person], method: str) -> str | None:
+    """Return a sentence if a method learns of fewer people than a night would; None: of enough.
+
+    Parameters
+    ----------
+    people
+        Those who are measured, one at least.
+    """
+    if method not in _NEEDED:
+        return None
+    n_needed, n_plays = _NEEDED[method]
+    fewest = min(
+        sum(whose in (ALL, p.half) and len(played) >= n_plays for p, played, _ in visible)
+        for visible in map(world.visible, range(world.n_folds))
+        for whose in {whose for person in people for whose in pools_of(person, method)}
+    )
+    if fewest >= n_needed:
+        return None
+    return (
+        f"{method} learns of {fewest} people with {n_plays} visible plays or more, a night of "
+        f"{n_needed} at least: its figures are of a pool that no night makes, and where nobody has "
+        f"{FEWEST_PLAYS} plays those of affinity. Name more people by --crowd."
+    )
+
+
+def pools_of(person: Person, method: str) -> tuple[str, ...]:
+    """Return whom the pool is learned of that a method takes for a person, if it takes one."""
+    return {"pooled": (ALL,), "prior": (OTHER_HALF[person.half],)}.get(method, ())
 
 
 def _scores(world: World, case: Case, tasks: str, pool: Pool | None) -> Scores:

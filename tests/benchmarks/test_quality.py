@@ -2,6 +2,7 @@
 
 import json
 import lzma
+import re
 import sys
 import time
 from dataclasses import replace
@@ -325,6 +326,24 @@ def test_methods_that_learn_of_nobody_score_nothing(data, tmp_path, capsys):
     assert run(data, out, *given, "--methods", "always_true,als,popularity") == 0
     summary = json.loads(out.read_text())["B"]
     assert summary["als"] == summary["popularity"] == summary["always_true"]
+
+
+def test_a_pool_that_no_night_makes_is_told(data, tmp_path, world, capsys, monkeypatch):
+    monkeypatch.setattr(quality, "_run", lambda *_: ())
+    monkeypatch.setattr(quality, "_grow_pools", lambda *_: None)
+    given = data, tmp_path / "r.json", "--methods", "affinity,pooled,prior"
+    for more, sizes in (((), (4, r"[0-3]")), (("--crowd", str(tmp_path / "none.json")), (0, 0))):
+        (tmp_path / "none.json").write_text("[]")
+        assert run(*given, *more) == 0
+        pooled, prior = capsys.readouterr().err.splitlines()
+        assert re.match(rf"pooled learns of {sizes[0]} people .* of 20 at least", pooled)
+        assert re.match(rf"prior learns of {sizes[1]} people .* of 50 at least", prior)
+        assert "those of affinity" in pooled
+    # Of enough people nothing is told.
+    crowd = tuple(replace(p, user_id=f"{i}{p.user_id}") for i in range(60) for p in world.evaluated)
+    larger = replace(world, crowd=crowd, _made={})
+    for method in methods.METHODS:
+        assert ours.too_few(larger, world.evaluated, method) is None
 
 
 def test_vectors_of_other_data_or_code_are_not_taken(data, tmp_path, monkeypatch):
