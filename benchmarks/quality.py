@@ -243,7 +243,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="quality.py", description=summary)
     add = parser.add_argument
     add("--data", type=Path, required=True, metavar="DIR", help="items, collections, people")
-    add("--out", type=Path, required=True, metavar="FILE.json", help="where figures are written")
+    add(
+        "--out",
+        type=_json_file,
+        required=True,
+        metavar="FILE.json",
+        help="where figures are written",
+    )
     add("--people", type=Path, metavar="FILE", help="who is evaluated (default: DIR's users)")
     add("--crowd", type=Path, metavar="FILE", help="whom to learn from (default: the same people)")
     add("--limit", type=_positive, metavar="N", help="evaluate so many people, a fair sample")
@@ -253,6 +259,14 @@ def _parser() -> argparse.ArgumentParser:
     add("--folds", type=int, choices=range(1, N_FOLDS + 1), default=N_FOLDS, help="(default 5)")
     add("--jobs", type=_positive, default=1, metavar="N", help="processes (default 1)")
     return parser
+
+
+def _json_file(text: str) -> Path:
+    path = Path(text)
+    if path.suffix != ".json":
+        # FILE.jsonl is the journal, which the summary would overwrite.
+        raise argparse.ArgumentTypeError(f"{text!r} does not end in .json")
+    return path
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -346,6 +346,14 @@ def test_a_pool_that_no_night_makes_is_told(data, tmp_path, world, capsys, monke
         assert ours.too_few(larger, world.evaluated, method) is None
 
 
+def test_figures_do_not_overwrite_their_journal(data, tmp_path, capsys):
+    for name in ("r.jsonl", "r", "r.cache"):
+        with pytest.raises(SystemExit):
+            run(data, tmp_path / name)
+        assert f"{name}' does not end in .json" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 def test_vectors_of_other_data_or_code_are_not_taken(data, tmp_path, monkeypatch):
     def vectors(folder):
         return np.array(make_world(folder, None, None, tmp_path / "cache").seed_vectors())
