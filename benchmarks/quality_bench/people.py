@@ -15,13 +15,17 @@ from jfdask.model.holdout import folds_of, stable_fractions
 from jfdask.model.inputs import Bools, Ints, Texts
 from jfdask.model.labels import STATED, UNKNOWN, Labels
 
-from .reading import FAVORITE_STARS, Ratings, Stars
+from .reading import FAVORITE_STARS, Rating, Ratings, Stars
 
 N_FOLDS = 5
 MIN_PLAYS, MIN_OF_EITHER = 100, 10
 #: Two histories are one person's who share so much of the shorter one, and so many ratings that
-#: are so much of the longer one, or ratings of so many different times.
-SAME_SHARE, SAME_RATINGS, SAME_OF_LONGER, SAME_TIMES = 0.8, 20, 0.25, 10
+#: are so much of the longer one.
+SAME_SHARE, SAME_RATINGS, SAME_OF_LONGER = 0.8, 20, 0.25
+#: Or so much of the shorter one with the time of each, if these are so many different ones.
+SAME_SHARE_IN_TIME, SAME_TIMES = 0.5, 3
+#: A movie, stars and time of more people than this: the times tell nothing.
+_MOST_AT_ONCE = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,16 +136,20 @@ def distinct(known: Iterable[Ratings], given: Iterable[Ratings]) -> list[Ratings
 def _twins_before(people: Sequence[Ratings]) -> list[set[int]]:
     """Return for each which of those before her are the same person."""
     rated_by: defaultdict[Stars, list[int]] = defaultdict(list)
+    rated_at: defaultdict[Rating, list[int]] = defaultdict(list)
     for i, person in enumerate(people):
         for pair in person.stars:
             rated_by[pair].append(i)
+        for rating in person.ratings:
+            rated_at[rating].append(i)
     twins: list[set[int]] = [set() for _ in people]
     for i, person in enumerate(people):
         # Whoever shares so much of her has one of any so many pairs: of the rarest, few do. Whose
         # history is the shorter one finds the other.
         n_others = len(person.stars) - math.ceil(SAME_SHARE * len(person.stars))
         rarest = sorted(person.stars, key=lambda pair: len(rated_by[pair]))[: n_others + 1]
-        for j in {j for pair in rarest for j in rated_by[pair]} - {i}:
+        at_once = [rated_at[r] for r in person.ratings if len(rated_at[r]) <= _MOST_AT_ONCE]
+        for j in {j for some in at_once for j in some}.union(*map(rated_by.get, rarest)) - {i}:
             if len(person.stars) <= len(people[j].stars) and _is_same(person, people[j]):
                 twins[max(i, j)].add(min(i, j))
     return twins
@@ -155,13 +163,18 @@ def _is_same(shorter: Ratings, longer: Ratings) -> bool:
     a very long one if there are but two kinds of stars. Or their times tell. Of histories too short
     for either all has to be the same.
     """
+    at_once = shorter.ratings & longer.ratings
+    n_times = len({when for _, _, when in at_once})
+    if (
+        len(at_once) >= SAME_SHARE_IN_TIME * len(shorter.ratings)
+        and n_times >= min(SAME_TIMES, len(shorter.ratings)) > 0
+    ):
+        return True
     n_shared = len(shorter.stars & longer.stars)
     if n_shared < SAME_SHARE * len(shorter.stars):
         return False
-    if n_shared >= SAME_RATINGS and n_shared >= SAME_OF_LONGER * len(longer.stars):
-        return True
-    n_times = len({when for _, _, when in shorter.ratings & longer.ratings})
-    return n_times >= SAME_TIMES or shorter.ratings == longer.ratings
+    is_much = n_shared >= SAME_RATINGS and n_shared >= SAME_OF_LONGER * len(longer.stars)
+    return is_much or shorter.ratings == longer.ratings
 
 
 def in_fixed_order(people: Iterable[Person]) -> list[Person]:

@@ -460,6 +460,15 @@ def test_people_are_the_same_by_what_they_rated():
     longest = max(known, key=lambda p: len(p.ratings))
     longest = Ratings("long", frozenset((m, s, float(m[1:])) for m, s, _ in longest.ratings))
     assert distinct([longest], retold([longest], "x", share=0.1)) == [longest]
+    # And of two ratings, one more and one less.
+    anna = Ratings("anna", frozenset({("m1", 4.0, 1.0), ("m2", 3.0, 2.0), ("m3", 3.0, 2.0)}))
+    part = Ratings("b", frozenset({("m1", 4.0, 1.0), ("m2", 3.0, 2.0)}))
+    other = Ratings("anna", frozenset({("m1", 4.0, 7.0), ("m2", 3.0, 8.0)}))
+    assert distinct([], [anna, part]) == [anna]
+    assert distinct([anna], [part]) == [anna]
+    assert distinct([anna], [other]) == [other]
+    halves = [Ratings("h", frozenset({*sorted(longest.ratings)[::2], ("m", 1.0, 1.0)}))]
+    assert distinct([longest], halves) == [longest]
 
 
 def test_people_who_share_a_little_are_different():
