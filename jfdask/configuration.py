@@ -43,6 +43,8 @@ _NUMBERS = {
     "bool_type": "true or false",
 }
 _OF_A_HOUSEHOLD = ("NAME", "API_KEY_FILE", "USERS", "EXCLUDE_USERS", "CA_FILE")
+#: Begins variables for a place in a list, of which there are none.
+_IN_A_LIST = f"{ENV_PREFIX}HOUSEHOLDS__"
 
 
 class _Environment(BaseSettings, Settings):
@@ -121,6 +123,12 @@ def _read_environ(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[str]
     # section's variable goes before those of its keys, which win.
     for variable in sorted(environ):
         if not variable.upper().startswith(ENV_PREFIX):
+            continue
+        if variable.upper().startswith(_IN_A_LIST):
+            problems.append(
+                f"environment: {variable}: unknown variable; {ENV_PREFIX}HOUSEHOLDS holds the "
+                "whole list, as JSON."
+            )
             continue
         source.env_vars = {variable.lower(): environ[variable]}
         try:

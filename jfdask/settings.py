@@ -41,6 +41,8 @@ def _http_url(url: str) -> str:
 def _has_host(url: str) -> bool:
     try:
         parts = urlsplit(url)
+        if parts.hostname and parts.hostname.isascii():
+            parts.hostname.encode("idna")  # for its error: a part that is empty or too long
         # Looked at for its error: a port that is none.
         return bool(parts.hostname) and parts.port != 0 and not any(c.isspace() for c in url)
     except ValueError:
@@ -88,7 +90,7 @@ Search = Annotated[
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Household(_Section):
@@ -310,7 +312,7 @@ class RecommendSettings(_Section):
 class RunSettings(_Section):
     """The night as a whole."""
 
-    resume_hours: Annotated[float, Field(ge=0)] = Field(
+    resume_hours: Annotated[float, Field(ge=0, le=87_600)] = Field(
         12.0, description="A run broken off less long ago is gone on with."
     )
 

@@ -117,6 +117,8 @@ def test_an_option_is_named_as_such():
             "http://h:secret",
             "http://[secret",
             "http://a b",
+            "http://jelly..lan:8096",
+            f"http://{'a' * 64}.lan",
         ),
     ],
 )
@@ -218,6 +220,18 @@ def test_a_variable_that_is_no_json_is_named_and_the_others_are_told_too():
         "environment: JFDASK_X: unknown variable; docs/settings.md lists all.",
         "environment: JFDASK_STORE__KEEP: expected greater than or equal to 1.",
     ]
+
+
+@pytest.mark.parametrize("variable", ["JFDASK_HOUSEHOLDS__0__NAME", "jfdask_households__0"])
+def test_a_variable_for_a_place_in_the_list_of_households(variable):
+    [told] = problems(None, {variable: "home", "JFDASK_HOUSEHOLDS": "[]"})
+    assert told.startswith(f"environment: {variable}: unknown variable; JFDASK_HOUSEHOLDS holds")
+
+
+@pytest.mark.parametrize("value", ["inf", "nan", "1e7"])
+def test_hours_without_end(config, value):
+    path = config(f"[run]\nresume_hours = {value}\n")
+    assert problems(path)[0].startswith(f"{path}: run.resume_hours: expected ")
 
 
 def test_a_section_as_json_and_a_key_of_it_which_wins():
