@@ -213,7 +213,7 @@ class JellyfinClient:
                 headers = {name.lower(): value for name, value in response.headers.items()}
                 reply = Reply(url, response.status_code, headers, bytes(content))
             failure = self._guard(reply, deadline)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
             reply, failure = Reply(url, 0, {}, b""), failure_of(url, error, self._timeout_seconds)
         if failure is not None:
             raise failure

@@ -10,9 +10,12 @@ import logging
 import os
 import re
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import httpx
 
@@ -49,6 +52,12 @@ class Server:
             raise SettingsError("The server's url must begin with http:// or https://host.")
         if "@" in parts.netloc or parts.query or parts.fragment:
             raise SettingsError("The server's url must hold no user, password, query or fragment.")
+        try:
+            httpx.URL(self.url)
+        except httpx.InvalidURL:
+            raise SettingsError(
+                f"url {self.url}: expected an address whose host can be looked up."
+            ) from None
         name = self.api_key_env
         if name is not None and (not _VARIABLE.fullmatch(name) or _LOOKS_LIKE_A_KEY.search(name)):
             raise SettingsError(
@@ -106,18 +115,25 @@ def connect(server: Server, *, transport: httpx.BaseTransport | None = None) -> 
     Raises
     ------
     SettingsError
-        There is no usable key, or ``ca_file`` cannot be used. The key is never named.
+        There is no usable key, or ``ca_file``, or what the environment says of proxies or
+        certificates, cannot be used. The key is never named.
     """
     _quieten()
-    return JellyfinClient(
-        server.url,
-        _read_key(server),
-        key_place=server.key_place,
-        ssl_context=_ssl_context(server),
-        timeout_seconds=server.timeout_seconds,
-        attempts=server.attempts,
-        transport=transport,
-    )
+    key, context = _read_key(server), _ssl_context(server)
+    try:
+        return JellyfinClient(
+            server.url,
+            key,
+            key_place=server.key_place,
+            ssl_context=context,
+            timeout_seconds=server.timeout_seconds,
+            attempts=server.attempts,
+            transport=transport,
+        )
+    except (ImportError, ValueError, httpx.InvalidURL):
+        problem = _proxy_problem(context)
+    # Outside the handler: an error that comes along may show a proxy's password.
+    raise SettingsError(problem)
 
 
 def _read_key(server: Server) -> str:
@@ -164,17 +180,46 @@ def _usable(text: str, place: str) -> str:
 
 def _ssl_context(server: Server) -> ssl.SSLContext:
     """Return trust in the usual authorities, the system's and the household's own."""
-    context = httpx.create_ssl_context()
+    given = os.environ.get("SSL_CERT_FILE")
+    with _reading_certificates(f"SSL_CERT_FILE {given}"):
+        context = httpx.create_ssl_context()
     context.load_default_certs()
-    if server.ca_file is None:
-        return context
-    try:
-        context.load_verify_locations(cafile=server.ca_file)
-    except ssl.SSLError:
-        raise SettingsError(f"ca_file {server.ca_file} holds no certificate in PEM.") from None
-    except OSError as error:
-        raise SettingsError(f"ca_file {server.ca_file}: {error.strerror}.") from None
+    if server.ca_file is not None:
+        with _reading_certificates(f"ca_file {server.ca_file}"):
+            context.load_verify_locations(cafile=server.ca_file)
     return context
+
+
+@contextmanager
+def _reading_certificates(named: str) -> Iterator[None]:
+    try:
+        yield
+    except ssl.SSLError:
+        raise SettingsError(f"{named} holds no certificate in PEM.") from None
+    except OSError as error:
+        raise SettingsError(f"{named}: {error.strerror}.") from None
+
+
+def _proxy_problem(context: ssl.SSLContext) -> str:
+    """Return which variable of the environment about proxies cannot be used; not its value."""
+    for scheme in ("http", "https", "all"):
+        proxy = getproxies().get(scheme)
+        if not proxy:
+            continue
+        try:
+            proxy = proxy if "://" in proxy else f"http://{proxy}"
+            httpx.HTTPTransport(verify=context, proxy=proxy).close()
+        except ImportError:
+            what = "a SOCKS proxy needs the package socksio: install it, or name an http:// proxy."
+        except (ValueError, httpx.InvalidURL):
+            what = "expected the address of a proxy, such as http://proxy:3128."
+        else:
+            continue
+        return f"environment: {scheme.upper()}_PROXY: {what}"
+    return (
+        "environment: NO_PROXY: expected hosts or single addresses, separated by commas; ranges of "
+        "IPv6 addresses are not understood."
+    )
 
 
 def _quieten() -> None:

@@ -32,8 +32,11 @@ def failure_of(url: str, error: Exception, timeout_seconds: float) -> Exception:
             )
         if isinstance(cause, socket.gaierror) and cause.errno != socket.EAI_AGAIN:
             return ServerUnreachable(f"{where}: no such host. Check the url.")
-    if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
-        return ServerUnreachable(f"{where}: not a usable address. Check the url.")
+    if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol | UnicodeError):
+        return ServerUnreachable(
+            f"{where}: not a usable address, or its proxy's is none. Check the url, and HTTP_PROXY "
+            "and the like in the environment."
+        )
     if isinstance(error, httpx.ConnectTimeout):
         seconds = min(CONNECT_SECONDS, timeout_seconds)
         tls = " Does the server speak https?" if where.startswith("https:") else ""

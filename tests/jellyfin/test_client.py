@@ -140,6 +140,13 @@ def test_no_connection_in_time_is_not_a_slow_answer(url, asks_for_tls):
     assert ("speak https?" in told) == asks_for_tls
 
 
+def test_a_proxy_whose_host_is_none_is_told(client_of):
+    server = Failing(99, UnicodeError("label empty or too long"))
+    with pytest.raises(ServerUnreachable, match="proxy"):
+        client_of(server).get_json("/Items")
+    assert server.asked == 1
+
+
 @pytest.mark.parametrize(
     ("answer", "error"),
     [

@@ -125,6 +125,47 @@ def test_an_address_that_is_none_is_refused(url):
     assert "pw" not in str(caught.value)
 
 
+@pytest.mark.parametrize("url", ["http://☃.example", f"http://ü{'a' * 64}.example"])
+def test_a_host_that_cannot_be_looked_up_is_refused(url):
+    with pytest.raises(SettingsError, match=r"^url http://.*: expected an address whose host"):
+        Server(url)
+
+
+@pytest.fixture
+def environ(monkeypatch):
+    """Set a variable beside which there is none of a proxy."""
+    monkeypatch.setenv("JFDASK_API_KEY", SECRET)
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    return monkeypatch.setenv
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("ALL_PROXY", "socks5h://me:pw@proxy:1080", "needs the package socksio"),
+        ("https_proxy", "ftp://me:pw@proxy", "expected the address of a proxy"),
+        ("NO_PROXY", "localhost,fd00::/8", "expected hosts or single addresses"),
+    ],
+)
+def test_a_variable_of_a_proxy_that_cannot_be_used_is_named(variable, value, told, environ):
+    environ(variable, value)
+    with pytest.raises(SettingsError, match=f"environment: {variable.upper()}: .*{told}") as caught:
+        connect(Server(URL))
+    assert "pw" not in _everything(caught.value)
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_a_bad_file_of_certificates_of_the_environment_is_named(content, tmp_path, environ):
+    file = tmp_path / "ca.pem"
+    if content:
+        file.write_text(content)
+    environ("SSL_CERT_FILE", str(file))
+    with pytest.raises(SettingsError, match=f"SSL_CERT_FILE {file}"):
+        connect(Server(URL))
+
+
 @pytest.mark.parametrize("content", [None, "no certificate"])
 def test_a_bad_ca_file_is_named(content, tmp_path):
     file = tmp_path / "ca.pem"
