@@ -18,6 +18,7 @@ from jfdask.errors import (
     NotFound,
     ServerFault,
     ServerStarting,
+    ServerUnreachable,
     Unauthorized,
     UnexpectedAnswer,
 )
@@ -55,6 +56,14 @@ class TryAgain(Exception):
         super().__init__(error)
         self.error = error
         self.pause_seconds = pause_seconds  # what the server asked for
+
+
+class BadGateway(ServerUnreachable):
+    """502 or 504: a proxy has no answer of Jellyfin's, to this request or to any."""
+
+
+class TooManyRequests(JellyfinError):
+    """429, again and again, or for longer than we wait."""
 
 
 def read_answer(reply: Reply, key_place: str) -> Answer:
@@ -220,9 +229,9 @@ def _error(reply: Reply, key_place: str) -> JellyfinError:
                 "is another server's; else the person or film was removed meanwhile."
             )
         case 429:
-            return ServerFault(f"{said}: too many requests. Lower fetch.requests_in_flight.")
+            return TooManyRequests(f"{said}: too many requests. Lower fetch.requests_in_flight.")
         case 502 | 504:
-            return ServerFault(f"{said}: the proxy does not reach Jellyfin. Is it running?")
+            return BadGateway(f"{said}: the proxy does not reach Jellyfin. Is it running?")
         case 503:
             return ServerStarting(f"{said}: the server is starting, or overloaded.")
         case status if status >= 500:

@@ -136,8 +136,9 @@ class JellyfinClient:
         Raises
         ------
         JellyfinError
-            What the server said in the end. `ServerUnreachable`, `ServerStarting` and
-            `ServerFault` come after ``attempts`` tries, the others at once.
+            What the server said in the end. `ServerUnreachable`, `ServerStarting`, `ServerFault`
+            and `TooManyRequests` come after ``attempts`` tries, or when the server wants to be
+            left alone for longer; the others at once.
         """
         url = self._address(path, params)
         deadline = time.monotonic() + self._attempts * self._timeout_seconds

@@ -66,7 +66,7 @@ def wait_until_ready(
 
     Raises
     ------
-    ServerStarting, ServerUnreachable, ServerFault
+    ServerStarting, ServerUnreachable, ServerFault, TooManyRequests
         It was not ready in time.
     UnsupportedVersion
         It is older than 10.11, or not Jellyfin.

@@ -2,8 +2,13 @@
 
 import json
 import re
+import threading
 import time
+import urllib.error
+import urllib.request
 from collections import Counter
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -80,16 +85,104 @@ def test_every_answer_500(next_night, server):
     assert next_night.damages() == []
 
 
+class Proxy(ThreadingHTTPServer):
+    """Stands before a demo server; where nobody listens it answers 502."""
+
+    def __init__(self, demo):
+        super().__init__(("127.0.0.1", 0), _Forwarding)
+        self.behind, self.asked = demo.url, []
+        self.refuse = lambda path: None  # a status, headers
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class _Forwarding(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        self.server.asked.append(self.path)
+        status, headers, body = *(self.server.refuse(self.path) or (0, {})), b""
+        if not status:
+            status, body = self.forward()
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def forward(self):
+        headers = {"Authorization": self.headers.get("Authorization") or ""}
+        request = urllib.request.Request(self.server.behind + self.path, headers=headers)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read()
+        except OSError:
+            return 502, b"<html>502 Bad Gateway</html>"
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def proxy_of():
+    started = []
+
+    def start(demo):
+        proxy = Proxy(demo)
+        proxy.daemon_threads = True
+        threading.Thread(target=proxy.serve_forever, args=(0.05,), daemon=True).start()
+        started.append(proxy)
+        return proxy
+
+    yield start
+    for proxy in started:
+        proxy.shutdown()
+        proxy.server_close()
+
+
+def test_no_answer_to_one_question_costs_what_was_asked_for(first_night, server, proxy_of):
+    proxy = proxy_of(server)
+    house = first_night.of(replace(server, url=proxy.url)).with_settings(SHORT)
+    request = urllib.request.Request(
+        f"{server.url}/Items?recursive=true&includeItemTypes=Movie&limit=1",
+        headers={"Authorization": f'MediaBrowser Token="{server.api_key}"'},
+    )
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        [movie] = json.load(answer)["Items"]
+    proxy.refuse = lambda path: (504, {}) if "ids=" in path and movie["Id"] in path else None
+    night = house.run("fetch")
+    assert night.code == 3, night.told
+    assert "The people of 1 of the movies could not be read" in night.told
+    assert "Waiting for it." not in night.told
+
+
+def test_too_many_requests_for_longer_than_is_waited(first_night, server, proxy_of):
+    proxy = proxy_of(server)
+    proxy.refuse = lambda path: (429, {"Retry-After": "6000"}) if "/Items?" in path else None
+    night = first_night.of(replace(server, url=proxy.url)).run("fetch")
+    assert night.code == 1, night.told
+    assert "too many requests. Lower fetch.requests_in_flight." in night.told
+    # The first page, the collections, and how many movies each of five people sees.
+    assert sum("/Items?" in path for path in proxy.asked) <= 7
+
+
 #: A minute made short: six seconds without a server, and tries that end sooner than that.
 AWAY_SECONDS = 6.0
 SHORT = {"fetch.attempts": 2, "fetch.startup_seconds": 60}
 
 
+@pytest.mark.parametrize("has_proxy", [False, True], ids=["direct", "behind a proxy"])
 @pytest.mark.parametrize("when", ["before it begins", "in the middle"])
-def test_gone_for_a_while(first_night, undisturbed, when):
+def test_gone_for_a_while(first_night, undisturbed, proxy_of, when, has_proxy):
     with start_demo(**HOUSEHOLD) as demo:
         port, key = int(demo.url.rpartition(":")[2]), demo.api_key
-        house = first_night.of(demo).with_settings(SHORT)
+        url = proxy_of(demo).url if has_proxy else demo.url
+        house = first_night.of(replace(demo, url=url)).with_settings(SHORT)
         if when == "in the middle":
             demo.order("faults", latency_seconds=0.4)
             with house.night("fetch") as night:

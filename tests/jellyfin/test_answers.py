@@ -10,7 +10,15 @@ from jfdask.errors import (
     Unauthorized,
     UnexpectedAnswer,
 )
-from jfdask.jellyfin.answers import Reply, TryAgain, read_answer, redirected, retry_after
+from jfdask.jellyfin.answers import (
+    BadGateway,
+    Reply,
+    TooManyRequests,
+    TryAgain,
+    read_answer,
+    redirected,
+    retry_after,
+)
 
 URL = "https://tv.example/jf/Items?userId=0123"
 HTML = b"<!DOCTYPE html><html><body>Please log in</body></html>"
@@ -42,12 +50,12 @@ def error_of(answered):
         (408, UnexpectedAnswer, True),
         (414, UnexpectedAnswer, False),
         (415, UnexpectedAnswer, False),
-        (429, ServerFault, True),
+        (429, TooManyRequests, True),
         (500, ServerFault, True),
         (501, ServerFault, False),
-        (502, ServerFault, True),
+        (502, BadGateway, True),
         (503, ServerStarting, True),
-        (504, ServerFault, True),
+        (504, BadGateway, True),
     ],
 )
 def test_every_status_is_an_error_of_ours(status, error, again):

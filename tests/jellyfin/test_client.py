@@ -24,6 +24,7 @@ from jfdask.errors import (
     UnexpectedAnswer,
 )
 from jfdask.jellyfin import client as client_module
+from jfdask.jellyfin.answers import BadGateway, TooManyRequests
 from jfdask.jellyfin.connection import Server, connect
 from jfdask.jellyfin.failures import failure_of
 
@@ -99,11 +100,11 @@ class Failing:
 
 
 TRANSIENT = [
-    (httpx.Response(429), ServerFault),
+    (httpx.Response(429), TooManyRequests),
     (httpx.Response(500, text="database is locked"), ServerFault),
-    (httpx.Response(502), ServerFault),
+    (httpx.Response(502), BadGateway),
     (httpx.Response(503), ServerStarting),
-    (httpx.Response(504), ServerFault),
+    (httpx.Response(504), BadGateway),
     (httpx.Response(200, content=b'{"Items": [', headers={"Content-Type": "application/json"}),
      UnexpectedAnswer),
     (httpx.ConnectError("refused"), ServerUnreachable),
@@ -180,14 +181,15 @@ def test_pauses_grow_vary_and_heed_retry_after(monkeypatch):
     assert all(7 <= pause <= 8 for pause in asked_for)
 
 
-def test_the_total_time_is_bounded(monkeypatch):
+@pytest.mark.parametrize(("status", "error"), [(503, ServerStarting), (429, TooManyRequests)])
+def test_the_total_time_is_bounded(status, error, monkeypatch):
     """A server that wants to be left alone for longer than all tries may take is left alone."""
     monkeypatch.setattr(time, "sleep", lambda seconds: pytest.fail(f"slept {seconds} s"))
-    server = Failing(99, httpx.Response(503, headers={"Retry-After": "3600"}))
+    server = Failing(99, httpx.Response(status, headers={"Retry-After": "3600"}))
     mock = httpx.MockTransport(server)
     with (
         connect(Server("http://tv.example", attempts=3), transport=mock) as client,
-        pytest.raises(ServerStarting, match="Tried 1 time"),
+        pytest.raises(error, match="Tried 1 time"),
     ):
         client.get_json("/Items")
 

@@ -7,7 +7,6 @@ import pytest
 from jfdask.errors import (
     Forbidden,
     NotFound,
-    ServerFault,
     ServerStarting,
     ServerUnreachable,
     Unauthorized,
@@ -140,7 +139,7 @@ def test_where_nobody_listens_the_wait_is_shorter(client_of, clock):
 
 
 def test_a_proxy_before_a_stopped_server_is_not_waited_for_long(client_of, clock):
-    with pytest.raises(ServerFault, match="does not reach Jellyfin"):
+    with pytest.raises(ServerUnreachable, match="does not reach Jellyfin"):
         client_of(lambda request: httpx.Response(502)).wait_until_ready(3_000)
     assert sum(clock) == pytest.approx(startup.UNREACHABLE_SECONDS)
 

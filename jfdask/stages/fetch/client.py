@@ -8,7 +8,14 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import TypeVar
 
-from jfdask.errors import JellyfinError, ServerStarting, ServerUnreachable, Unauthorized
+from jfdask.errors import (
+    JellyfinError,
+    ServerFault,
+    ServerStarting,
+    ServerUnreachable,
+    Unauthorized,
+)
+from jfdask.jellyfin.answers import BadGateway
 from jfdask.jellyfin.client import JellyfinClient
 from jfdask.jellyfin.connection import Server, connect
 from jfdask.jellyfin.startup import ServerInfo
@@ -32,7 +39,8 @@ def asked(server: Server, ask: Callable[[JellyfinClient], T]) -> T:
     Raises
     ------
     JellyfinError
-        What the server said in the end.
+        What the server said in the end. A `ServerFault` is of this question; others may fare
+        better.
     """
     until, error = _given_up.get(server, (0.0, JellyfinError()))
     if time.monotonic() < until:
@@ -42,8 +50,8 @@ def asked(server: Server, ask: Callable[[JellyfinClient], T]) -> T:
     except Unauthorized:
         # Not closed: other threads of this worker may be in the middle of a request.
         _client.cache_clear()
-    except (ServerUnreachable, ServerStarting):
-        if not _came_back(server):
+    except (ServerUnreachable, ServerStarting) as error:
+        if not _came_back(server, error):
             raise
     return ask(_client(server))
 
@@ -64,14 +72,24 @@ def ready(server: Server) -> ServerInfo:
     return _client(server).wait_until_ready(server.startup_seconds, waiting)
 
 
-def _came_back(server: Server) -> bool:
-    """Wait for a server that is away; False if it was there all the time, or stays away."""
+def _came_back(server: Server, why: JellyfinError) -> bool:
+    """Wait for a server that is away; False if it was there all the time, or stays away.
+
+    Raises
+    ------
+    ServerFault
+        It was there all the time, and only to this question does its proxy have no answer.
+    """
     waiting = _Waiting()
     try:
         _client(server).wait_until_ready(server.startup_seconds, waiting)
     except JellyfinError as error:
-        _given_up[server] = time.monotonic() + GIVEN_UP_SECONDS, error
+        # No fault of what others ask for meanwhile.
+        told = ServerUnreachable(str(error)) if isinstance(error, ServerFault) else error
+        _given_up[server] = time.monotonic() + GIVEN_UP_SECONDS, told
         return False
+    if isinstance(why, BadGateway) and not waiting.has_begun:
+        raise ServerFault(str(why)) from None
     return waiting.has_begun
 
 

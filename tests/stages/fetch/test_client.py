@@ -1,6 +1,13 @@
 import pytest
 
-from jfdask.errors import NotFound, ServerStarting, ServerUnreachable, Unauthorized
+from jfdask.errors import (
+    NotFound,
+    ServerFault,
+    ServerStarting,
+    ServerUnreachable,
+    Unauthorized,
+)
+from jfdask.jellyfin.answers import BadGateway
 from jfdask.jellyfin.connection import Server
 from jfdask.stages.fetch import client as module
 from jfdask.stages.fetch.client import asked
@@ -45,20 +52,20 @@ def test_a_wrong_key_is_tried_once_more_and_nothing_else_is(server, error, n):
 class Away:
     """A client of a server that is away for some looks; 0: it is there, and answers badly."""
 
-    def __init__(self, n_looks=None):
-        self.n_looks, self.n_asked = n_looks, 0
+    def __init__(self, n_looks=None, error=ServerUnreachable):
+        self.n_looks, self.error, self.n_asked = n_looks, error, 0
 
     def ask(self):
         self.n_asked += 1
         if self.n_asked == 1:
-            raise ServerUnreachable("nobody there")
+            raise self.error("nobody there")
         return "answer"
 
     def wait_until_ready(self, seconds, on_wait):
         assert seconds == 300.0
         if self.n_looks is None:
             on_wait("nobody there")
-            raise ServerUnreachable("nobody there. Waited 60 s for it.")
+            raise self.error("nobody there. Waited 60 s for it.")
         for _ in range(self.n_looks):
             on_wait("nobody there.")
 
@@ -68,8 +75,8 @@ def away(monkeypatch):
     """Make a server's client one that is away."""
     monkeypatch.setattr(module, "_given_up", {})
 
-    def make(n_looks):
-        client = Away(n_looks)
+    def make(n_looks, error=ServerUnreachable):
+        client = Away(n_looks, error)
         monkeypatch.setattr(module, "connect", lambda server: client)
         module._client.cache_clear()
         return client
@@ -78,8 +85,9 @@ def away(monkeypatch):
     module._client.cache_clear()
 
 
-def test_a_server_that_comes_back_is_asked_again(away, caplog):
-    away(3)
+@pytest.mark.parametrize("error", [ServerUnreachable, ServerStarting, BadGateway])
+def test_a_server_that_comes_back_is_asked_again(away, error, caplog):
+    away(3, error)
     assert asked(Server("http://server"), Away.ask) == "answer"
     assert caplog.messages == ["nobody there. Waiting for it."]
 
@@ -91,8 +99,30 @@ def test_a_server_that_was_there_all_the_time_is_not_asked_again(away):
     assert client.n_asked == 1
 
 
-def test_a_server_that_stays_away_is_waited_for_once(away, monkeypatch):
+def test_a_proxy_without_an_answer_to_one_question_costs_that_alone(away):
+    """A `ServerFault` is halved, by whoever asked for many movies."""
+    client = away(0, BadGateway)
+    with pytest.raises(ServerFault, match=r"^nobody there$"):
+        asked(Server("http://server"), Away.ask)
+    assert client.n_asked == 1
+
+
+def test_a_server_that_fails_while_it_is_waited_for_is_no_fault_of_what_others_ask(away):
     client = away(None)
+
+    def fail(*_):
+        raise ServerFault("500")
+
+    client.wait_until_ready = fail
+    with pytest.raises(ServerUnreachable, match="nobody there"):
+        asked(Server("http://server"), Away.ask)
+    with pytest.raises(ServerUnreachable, match="500"):
+        asked(Server("http://server"), Away.ask)
+
+
+@pytest.mark.parametrize("error", [ServerUnreachable, BadGateway])
+def test_a_server_that_stays_away_is_waited_for_once(away, error, monkeypatch):
+    client = away(None, error)
     now = [100.0]
     monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
     server, other = Server("http://server"), Server("http://other")

@@ -5,6 +5,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from jfdask.errors import ServerFault, ServerUnreachable, Unauthorized
+from jfdask.jellyfin.answers import BadGateway, TooManyRequests
 from jfdask.jellyfin.connection import Server
 from jfdask.jellyfin.paging import Receipt, fingerprint
 from jfdask.stages.fetch import tasks
@@ -148,13 +149,17 @@ def test_a_server_that_gives_nothing_of_the_first_page(by_hand):
             read(by_hand, Library(5, bad=[0, 1, 2]), size)
 
 
-@pytest.mark.parametrize("error", [ServerUnreachable, Unauthorized])
+@pytest.mark.parametrize("error", [ServerUnreachable, BadGateway, TooManyRequests, Unauthorized])
 def test_other_errors_end_the_list(by_hand, error):
+    asked = []
+
     def refuse(call):
+        asked.append(call)
         raise error("no")
 
     with pytest.raises(error):
         read(by_hand, refuse, 3)
+    assert len(asked) == 1
 
 
 class TestSavedMeanwhile:
