@@ -16,6 +16,7 @@ from collections.abc import Callable, Generator
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, NoReturn, Self
+from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 import stamina
@@ -31,7 +32,7 @@ from jfdask.jellyfin.answers import (
     without_query,
 )
 from jfdask.jellyfin.failures import CONNECT_SECONDS, failure_of, too_slow
-from jfdask.jellyfin.startup import ServerInfo, wait_until_ready
+from jfdask.jellyfin.startup import PUBLIC_INFO, ServerInfo, wait_until_ready
 
 __all__ = ["JellyfinClient", "ServerInfo"]
 
@@ -79,7 +80,8 @@ class JellyfinClient:
         attempts: int,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self.url = url.rstrip("/")
+        self.url = self.given_url = url.rstrip("/")
+        self._is_found = False  # it was asked without the key, and answered
         self._auth = _KeyHeader(key)
         self._key_place = key_place
         self._timeout_seconds = timeout_seconds
@@ -140,7 +142,55 @@ class JellyfinClient:
             and `TooManyRequests` come after ``attempts`` tries, or when the server wants to be
             left alone for longer; the others at once.
         """
-        url = self._address(path, params)
+        return self._ask(self._address(path, params), with_key=True)
+
+    def find_https(self) -> None:
+        """See to it that no key is sent by http to a server that leads to https.
+
+        Raises
+        ------
+        JellyfinError
+            It does not say what it is; see `get`.
+        """
+        if self.url.startswith("http:") and not self._is_found:
+            self._ask(self.address(PUBLIC_INFO), with_key=False)
+
+    def wait_until_ready(
+        self, startup_seconds: float, on_wait: Callable[[str], None] | None = None
+    ) -> ServerInfo:
+        """Wait for a starting server, then check its version and the key; see `startup`."""
+        return wait_until_ready(self, startup_seconds, on_wait)
+
+    def ask_once(self, url: str, *, with_key: bool = True) -> Answer:
+        """Send one request, follow it within the same server, and read the answer.
+
+        Where http leads to https, https is asked from then on.
+
+        Raises
+        ------
+        TryAgain
+            It may succeed when sent again.
+        JellyfinError
+            It will not.
+        """
+        deadline = time.monotonic() + self._timeout_seconds
+        for _ in range(MAX_REDIRECTIONS + 1):
+            reply = self._exchange(url, with_key, deadline)
+            if reply.status not in REDIRECTIONS:
+                answer = read_answer(self._without_key(reply), self._key_place)
+                self._is_found |= not with_key
+                return answer
+            url = redirected(reply)
+            here, there = urlsplit(self.url), urlsplit(url)
+            if (here.scheme, there.scheme) == ("http", "https"):
+                self.url = urlunsplit((there.scheme, there.netloc, here.path, "", ""))
+        raise UnexpectedAnswer(f"{without_query(url)} redirects in a circle: check the url.")
+
+    def address(self, path: str) -> str:
+        """Return the address of a path."""
+        return f"{self.url}{path}"
+
+    def _ask(self, url: str, *, with_key: bool) -> Answer:
         deadline = time.monotonic() + self._attempts * self._timeout_seconds
         tries = stamina.retry_context(
             on=lambda error: _pause(error, deadline),
@@ -158,7 +208,7 @@ class JellyfinClient:
                 with attempt:
                     n_tries = attempt.num
                     try:
-                        return self.ask_once(url)
+                        return self.ask_once(url, with_key=with_key)
                     except TryAgain as again:
                         failure = again.error
                         raise
@@ -166,34 +216,6 @@ class JellyfinClient:
             pass
         # Outside of the handler, so that no context hangs on it.
         raise type(failure)(f"{failure} Tried {n_tries} time{'s' * (n_tries > 1)}.")
-
-    def wait_until_ready(
-        self, startup_seconds: float, on_wait: Callable[[str], None] | None = None
-    ) -> ServerInfo:
-        """Wait for a starting server, then check its version and the key; see `startup`."""
-        return wait_until_ready(self, startup_seconds, on_wait)
-
-    def ask_once(self, url: str, *, with_key: bool = True) -> Answer:
-        """Send one request, follow it within the same server, and read the answer.
-
-        Raises
-        ------
-        TryAgain
-            It may succeed when sent again.
-        JellyfinError
-            It will not.
-        """
-        deadline = time.monotonic() + self._timeout_seconds
-        for _ in range(MAX_REDIRECTIONS + 1):
-            reply = self._exchange(url, with_key, deadline)
-            if reply.status not in REDIRECTIONS:
-                return read_answer(self._without_key(reply), self._key_place)
-            url = redirected(reply)
-        raise UnexpectedAnswer(f"{without_query(url)} redirects in a circle: check the url.")
-
-    def address(self, path: str) -> str:
-        """Return the address of a path."""
-        return f"{self.url}{path}"
 
     def _address(self, path: str, params: dict[str, Param]) -> str:
         texts = {name: _param(value) for name, value in params.items() if value is not None}

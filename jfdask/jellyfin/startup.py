@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 # The line went from 10.11 to 12.0.
 OLDEST, NEWEST_MAJOR = (10, 11), 12
 PRODUCT = "Jellyfin Server"
+PUBLIC_INFO = "/System/Info/Public"  # told without a key
 UNREACHABLE_SECONDS = 60.0  # how long nobody may listen, of the time for starting
 PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 5.0
 
@@ -127,14 +128,14 @@ def read_version(body: Any, url: str) -> tuple[ServerInfo, bool]:
 def _look(client: JellyfinClient) -> ServerInfo:
     """Ask, without the key, what the server is, and then, with the key, whether it is ready."""
     try:
-        public = client.ask_once(client.address("/System/Info/Public"), with_key=False).body
+        public = client.ask_once(client.address(PUBLIC_INFO), with_key=False).body
     except NotFound:
         missing = True
     else:
         missing = False
     if missing:
         raise NotFound(
-            f"No Jellyfin at {client.url}: /System/Info/Public is not there (404). Check the url "
+            f"No Jellyfin at {client.url}: {PUBLIC_INFO} is not there (404). Check the url "
             "and its base path."
         )
     info, starting = read_version(public, client.url)
@@ -143,6 +144,12 @@ def _look(client: JellyfinClient) -> ServerInfo:
     private = client.ask_once(client.address("/System/Info")).body
     if not isinstance(private, Mapping) or "Version" not in private:
         raise UnexpectedAnswer(f"{client.url}/System/Info does not answer as Jellyfin does.")
+    if client.url != client.given_url:
+        logger.warning(
+            "%s leads to %s, which is asked instead. Put that into the settings as url.",
+            client.given_url,
+            client.url,
+        )
     return info
 
 

@@ -84,6 +84,26 @@ def test_a_ready_server_of_either_version(recorded, recorded_client):
     assert [r.url.path for r in recorded.asked] == ["/System/Info/Public", "/System/Info"]
 
 
+def test_where_http_leads_to_https_the_key_takes_that_way_only(client_of, caplog):
+    sent = []
+
+    def answer(request):
+        sent.append((request.url.scheme, "authorization" in request.headers))
+        if request.url.scheme == "http":
+            there = f"https://tv.example:8920{request.url.path}"
+            return httpx.Response(308, headers={"Location": there})
+        return httpx.Response(200, json=PUBLIC)
+
+    client = client_of(answer, url="http://tv.example/jf")
+    client.wait_until_ready(0)
+    client.get_json("/Users")
+    assert sent == [("http", False), ("https", False), ("https", True), ("https", True)]
+    assert caplog.messages == [
+        "http://tv.example/jf leads to https://tv.example:8920/jf, which is asked instead. Put "
+        "that into the settings as url."
+    ]
+
+
 def phases(recorded):
     """A server's start as it was recorded: what each call of a phase is answered."""
     by_phase = [

@@ -46,14 +46,21 @@ def asked(server: Server, ask: Callable[[JellyfinClient], T]) -> T:
     if time.monotonic() < until:
         raise type(error)(str(error))
     try:
-        return ask(_client(server))
+        return _ask(server, ask)
     except Unauthorized:
         # Not closed: other threads of this worker may be in the middle of a request.
         _client.cache_clear()
     except (ServerUnreachable, ServerStarting) as error:
         if not _came_back(server, error):
             raise
-    return ask(_client(server))
+    return _ask(server, ask)
+
+
+def _ask(server: Server, ask: Callable[[JellyfinClient], T]) -> T:
+    client = _client(server)
+    # Of a cluster's processes only one has seen the server begin the night.
+    client.find_https()
+    return ask(client)
 
 
 def ready(server: Server) -> ServerInfo:

@@ -1,3 +1,4 @@
+import httpx
 import pytest
 
 from jfdask.errors import (
@@ -8,15 +9,24 @@ from jfdask.errors import (
     Unauthorized,
 )
 from jfdask.jellyfin.answers import BadGateway
-from jfdask.jellyfin.connection import Server
+from jfdask.jellyfin.connection import Server, connect
 from jfdask.stages.fetch import client as module
 from jfdask.stages.fetch.client import asked
+
+
+class Keyed(str):
+    """A client that is its key."""
+
+    __slots__ = ()
+
+    def find_https(self):
+        pass
 
 
 @pytest.fixture
 def server(monkeypatch):
     """A server whose client says which key it was made with."""
-    keys = iter(["first key", "second key", "third key"])
+    keys = map(Keyed, ["first key", "second key", "third key"])
     monkeypatch.setattr(module, "connect", lambda server: next(keys))
     module._client.cache_clear()
     yield Server("http://server")
@@ -49,11 +59,38 @@ def test_a_wrong_key_is_tried_once_more_and_nothing_else_is(server, error, n):
     assert len(tried) == n
 
 
+def test_no_process_sends_the_key_by_http_where_that_leads_to_https(monkeypatch):
+    sent = []
+
+    def answer(request):
+        sent.append((request.url.scheme, request.url.path, "authorization" in request.headers))
+        if request.url.scheme == "http":
+            return httpx.Response(301, headers={"Location": f"https://tv{request.url.path}"})
+        return httpx.Response(200, json={})
+
+    monkeypatch.setenv("JFDASK_API_KEY", "0" * 32)
+    mock = httpx.MockTransport(answer)
+    monkeypatch.setattr(module, "connect", lambda server: connect(server, transport=mock))
+    module._client.cache_clear()
+    for _ in range(2):
+        assert asked(Server("http://tv/jf"), lambda client: client.get_json("/Items")) == {}
+    module._client.cache_clear()
+    assert sent == [
+        ("http", "/jf/System/Info/Public", False),
+        ("https", "/jf/System/Info/Public", False),
+        ("https", "/jf/Items", True),
+        ("https", "/jf/Items", True),
+    ]
+
+
 class Away:
     """A client of a server that is away for some looks; 0: it is there, and answers badly."""
 
     def __init__(self, n_looks=None, error=ServerUnreachable):
         self.n_looks, self.error, self.n_asked = n_looks, error, 0
+
+    def find_https(self):
+        pass
 
     def ask(self):
         self.n_asked += 1
