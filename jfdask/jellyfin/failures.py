@@ -12,6 +12,9 @@ from jfdask.jellyfin.answers import TryAgain, without_query
 
 CONNECT_SECONDS = 10.0  # longest wait for a connection
 
+# Of OpenSSL: another host or address than in the certificate; one of the past.
+_WRONG_NAME, _EXPIRED = (62, 64), 10
+
 
 def failure_of(url: str, error: Exception, timeout_seconds: float) -> Exception:
     """Return our error for one of httpx: a TryAgain if another try may help.
@@ -22,10 +25,7 @@ def failure_of(url: str, error: Exception, timeout_seconds: float) -> Exception:
     causes = _causes(error)
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return ServerUnreachable(
-                f"{where}: the server's certificate is not trusted ({cause.verify_message}). "
-                "Name the certificate of its authority as ca_file."
-            )
+            return ServerUnreachable(f"{where}: {_why_not_trusted(cause)}")
         if isinstance(cause, ssl.SSLError) and not isinstance(cause, ssl.SSLEOFError):
             return ServerUnreachable(
                 f"{where}: no TLS connection ({cause.reason}). Does the server speak http only?"
@@ -61,6 +61,20 @@ def too_slow(where: str, timeout_seconds: float) -> ServerUnreachable:
     """Return the error for an answer that took too long."""
     return ServerUnreachable(
         f"{where}: no whole answer within {timeout_seconds:g} s (fetch.timeout_seconds)."
+    )
+
+
+def _why_not_trusted(error: ssl.SSLCertVerificationError) -> str:
+    if error.verify_code in _WRONG_NAME:
+        return (
+            f"the server's certificate is for another name ({error.verify_message}). Put a name "
+            "that is in the certificate into the url."
+        )
+    if error.verify_code == _EXPIRED:
+        return f"{error.verify_message}: renew the server's certificate."
+    return (
+        f"the server's certificate is not trusted ({error.verify_message}). Name the certificate "
+        "of its authority as ca_file."
     )
 
 

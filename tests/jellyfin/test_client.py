@@ -426,6 +426,28 @@ def test_a_certificate_that_is_not_trusted_says_so_at_once(local_server, ask, tl
     assert server.requests == []
 
 
+@pytest.mark.parametrize(
+    ("name", "ends", "told"),
+    [
+        ("tv.example", 2100, "for another name .*Put a name that is in the certificate"),
+        ("192.0.2.1", 2100, "for another name .*Put a name that is in the certificate"),
+        ("127.0.0.1", 2021, "has expired: renew the server's certificate"),
+    ],
+)
+def test_a_certificate_for_another_name_or_of_the_past(
+    name, ends, told, local_server, ask, authority, tmp_path
+):
+    file = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(file))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    begins, ends = datetime(2020, 1, 1, tzinfo=UTC), datetime(ends, 1, 1, tzinfo=UTC)
+    authority.issue_cert(name, not_before=begins, not_after=ends).configure_cert(context)
+    server = local_server(lambda h: h.say_json({}), ssl_context=context)
+    with pytest.raises(ServerUnreachable, match=told) as caught:
+        ask(server, ca_file=str(file))
+    assert "ca_file" not in str(caught.value)
+
+
 def test_a_redirection_from_http_to_https_of_the_host(
     local_server, ask, tls, authority, tmp_path, key
 ):
