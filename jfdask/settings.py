@@ -6,6 +6,7 @@ is found, and whoever uses it reads it there.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -63,6 +64,12 @@ def _a_path(value: object) -> object:
     return value
 
 
+def at_home(path: Path | str) -> Path:
+    """Return a path with ``~`` as the home folder of whoever runs this process."""
+    # Unlike Path.expanduser it leaves alone who has none: then the file is not there, by its name.
+    return Path(os.path.expanduser(path))  # noqa: PTH111
+
+
 def _one_message(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
     """Say once what a search may be, instead of once for each kind of it."""
     try:
@@ -77,7 +84,8 @@ Name = Annotated[
     StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"),
     AfterValidator(_not_a_document),
 ]
-SecretPath = Annotated[Path, BeforeValidator(_a_path)]
+LocalPath = Annotated[Path, AfterValidator(at_home)]
+SecretPath = Annotated[LocalPath, BeforeValidator(_a_path)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[int, Field(ge=1)]
@@ -186,7 +194,7 @@ class ClusterSettings(_Section):
         None,
         description="For tls://: its key (PEM, without a password), unless it is in the same file.",
     )
-    kubernetes_spec: Path | None = Field(
+    kubernetes_spec: LocalPath | None = Field(
         None, description="File with the DaskCluster that is started on Kubernetes."
     )
     kubernetes_namespace: str | None = Field(

@@ -178,6 +178,14 @@ def test_variables_named_for_secrets_are_the_users_own(config):
     assert "'k'" not in repr(settings)
 
 
+def test_files_at_home(config, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/anna")
+    names = ["tls_ca_file", "tls_cert_file", "tls_key_file", "kubernetes_spec"]
+    lines = [f'{name} = "~/{name}"' for name in names]
+    cluster = load_settings(config("\n".join(["[cluster]", *lines])), {}).cluster
+    assert [str(getattr(cluster, name)) for name in names] == [f"/home/anna/{n}" for n in names]
+
+
 def test_an_unknown_household_names_those_that_exist(config):
     with pytest.raises(SettingsError, match=r"No household 'away'.*home"):
         load_settings(config(GOOD), {}).household("away")

@@ -13,7 +13,6 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
@@ -22,7 +21,7 @@ import httpx
 from jfdask.errors import SettingsError
 from jfdask.jellyfin.answers import DEFAULT_PORTS
 from jfdask.jellyfin.client import JellyfinClient
-from jfdask.settings import FetchSettings, Household
+from jfdask.settings import FetchSettings, Household, at_home
 
 DEFAULT_KEY_VARIABLE = "JFDASK_API_KEY"
 MAX_KEY = 1024  # characters; a file longer than that holds something else
@@ -156,7 +155,8 @@ def _read_key(server: Server) -> str:
 
 def _read_file(path: str, named_by: str) -> str:
     try:
-        with Path(path).open(encoding="utf-8") as file:
+        # Some editors begin a file with a mark of its encoding.
+        with at_home(path).open(encoding="utf-8-sig") as file:
             return file.read(MAX_KEY + 2)
     except OSError as error:
         reason = error.strerror or "it cannot be read"
@@ -186,7 +186,7 @@ def _ssl_context(server: Server) -> ssl.SSLContext:
     context.load_default_certs()
     if server.ca_file is not None:
         with _reading_certificates(f"ca_file {server.ca_file}"):
-            context.load_verify_locations(cafile=server.ca_file)
+            context.load_verify_locations(cafile=at_home(server.ca_file))
     return context
 
 

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import trustme
 
 from jfdask.errors import SettingsError
 from jfdask.jellyfin.connection import Server, connect, server_of
@@ -63,6 +64,24 @@ def test_the_key_may_be_in_a_file(how, tmp_path, monkeypatch):
         monkeypatch.setenv(f"{name or 'JFDASK_API_KEY'}_FILE", str(file))
         server = Server(URL, api_key_env=name)
     assert header_of(server) == f'MediaBrowser Token="{SECRET}"'
+
+
+@pytest.mark.parametrize("how", ["api_key_file", "variable"])
+def test_the_file_may_be_at_home_and_begin_with_a_mark_of_its_encoding(how, tmp_path, monkeypatch):
+    (tmp_path / "key").write_bytes(b"\xef\xbb\xbf" + SECRET.encode() + b"\r\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("TV_KEY_FILE", "~/key")
+    place = {"api_key_file": "~/key"} if how == "api_key_file" else {"api_key_env": "TV_KEY"}
+    server = Server(URL, **place)
+    assert header_of(server) == f'MediaBrowser Token="{SECRET}"'
+
+
+def test_an_authority_at_home(tmp_path, monkeypatch):
+    trustme.CA().cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    connect(Server(URL, api_key_env="HOME", ca_file="~/ca.pem")).close()
+    with pytest.raises(SettingsError, match=r"ca_file ~nobody_of_that_name/ca\.pem: No such file"):
+        connect(Server(URL, api_key_env="HOME", ca_file="~nobody_of_that_name/ca.pem"))
 
 
 def test_a_missing_key_names_the_variables():
