@@ -4,12 +4,14 @@
     ├── SettingsError            exit code 2
     ├── JellyfinError
     │   ├── ServerUnreachable
+    │   │   └── BadGateway
     │   ├── ServerStarting
     │   ├── UnsupportedVersion
     │   ├── Unauthorized
     │   ├── Forbidden
     │   ├── NotFound
     │   ├── UnexpectedAnswer
+    │   ├── TooManyRequests
     │   └── ServerFault
     ├── StoreError
     │   ├── MissingArtifact
@@ -54,6 +56,10 @@ class ServerUnreachable(JellyfinError):
     """No answer: refused, timed out, broken off, or no such host."""
 
 
+class BadGateway(ServerUnreachable):
+    """502 or 504: a proxy has no answer of Jellyfin's, to this request or to any."""
+
+
 class ServerStarting(JellyfinError):
     """The server answered that it is starting, for longer than we wait."""
 
@@ -76,6 +82,10 @@ class NotFound(JellyfinError):
 
 class UnexpectedAnswer(JellyfinError):
     """An answer that is no Jellyfin answer (a proxy's page), or not to this question."""
+
+
+class TooManyRequests(JellyfinError):
+    """429, again and again, or for longer than we wait."""
 
 
 class ServerFault(JellyfinError):

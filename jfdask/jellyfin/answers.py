@@ -13,12 +13,13 @@ from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 
 from jfdask.errors import (
+    BadGateway,
     Forbidden,
     JellyfinError,
     NotFound,
     ServerFault,
     ServerStarting,
-    ServerUnreachable,
+    TooManyRequests,
     Unauthorized,
     UnexpectedAnswer,
 )
@@ -56,14 +57,6 @@ class TryAgain(Exception):
         super().__init__(error)
         self.error = error
         self.pause_seconds = pause_seconds  # what the server asked for
-
-
-class BadGateway(ServerUnreachable):
-    """502 or 504: a proxy has no answer of Jellyfin's, to this request or to any."""
-
-
-class TooManyRequests(JellyfinError):
-    """429, again and again, or for longer than we wait."""
 
 
 def read_answer(reply: Reply, key_place: str) -> Answer:

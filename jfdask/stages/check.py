@@ -132,7 +132,7 @@ def _household(settings: Settings, household: Household) -> Iterator[Finding]:
         except JfdaskError as error:
             yield Finding(f"{what}: server", False, str(error))
             return
-        yield Finding(f"{what}: server", True, f"Jellyfin {server.version} at {household.url}")
+        yield Finding(f"{what}: server", True, f"Jellyfin {server.version} at {client.url}")
         try:
             users = read_users(client)
             people, missing = chosen_people(users, household), missing_people(users, household)

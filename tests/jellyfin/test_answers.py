@@ -3,17 +3,17 @@ import json
 import pytest
 
 from jfdask.errors import (
+    BadGateway,
     Forbidden,
     NotFound,
     ServerFault,
     ServerStarting,
+    TooManyRequests,
     Unauthorized,
     UnexpectedAnswer,
 )
 from jfdask.jellyfin.answers import (
-    BadGateway,
     Reply,
-    TooManyRequests,
     TryAgain,
     read_answer,
     redirected,

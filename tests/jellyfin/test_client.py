@@ -15,16 +15,17 @@ import tblib.pickling_support
 import trustme
 
 from jfdask.errors import (
+    BadGateway,
     JellyfinError,
     NotFound,
     ServerFault,
     ServerStarting,
     ServerUnreachable,
+    TooManyRequests,
     Unauthorized,
     UnexpectedAnswer,
 )
 from jfdask.jellyfin import client as client_module
-from jfdask.jellyfin.answers import BadGateway, TooManyRequests
 from jfdask.jellyfin.connection import Server, connect
 from jfdask.jellyfin.failures import failure_of
 

@@ -9,13 +9,13 @@ from functools import lru_cache
 from typing import TypeVar
 
 from jfdask.errors import (
+    BadGateway,
     JellyfinError,
     ServerFault,
     ServerStarting,
     ServerUnreachable,
     Unauthorized,
 )
-from jfdask.jellyfin.answers import BadGateway
 from jfdask.jellyfin.client import JellyfinClient
 from jfdask.jellyfin.connection import Server, connect
 from jfdask.jellyfin.startup import ServerInfo

@@ -2,13 +2,13 @@ import httpx
 import pytest
 
 from jfdask.errors import (
+    BadGateway,
     NotFound,
     ServerFault,
     ServerStarting,
     ServerUnreachable,
     Unauthorized,
 )
-from jfdask.jellyfin.answers import BadGateway
 from jfdask.jellyfin.connection import Server, connect
 from jfdask.stages.fetch import client as module
 from jfdask.stages.fetch.client import asked

@@ -4,8 +4,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from jfdask.errors import ServerFault, ServerUnreachable, Unauthorized
-from jfdask.jellyfin.answers import BadGateway, TooManyRequests
+from jfdask.errors import BadGateway, ServerFault, ServerUnreachable, TooManyRequests, Unauthorized
 from jfdask.jellyfin.connection import Server
 from jfdask.jellyfin.paging import Receipt, fingerprint
 from jfdask.stages.fetch import tasks
