@@ -137,7 +137,11 @@ class StoreSettings(_Section):
     url: str = Field(
         "jfdask-store", description="A folder, s3://bucket/prefix, or any other fsspec URL."
     )
-    keep: Positive = Field(7, description="Finished runs that are kept; older ones are pruned.")
+    keep: Positive = Field(
+        7,
+        description="Finished runs that are kept; older ones are pruned. One with nothing but an "
+        "earlier one's results is not counted.",
+    )
     endpoint_url: HttpUrl | None = Field(
         None, description="Address of an S3 service other than Amazon's."
     )

@@ -28,8 +28,8 @@ def forget(chosen: Chosen, user: str, yes: bool) -> int:
         f"Erased {forgotten.n_files} files of {user}; {forgotten.n_manifests} manifests were "
         f"written anew without {user}."
     )
-    excluded = {u.casefold() for h in chosen.settings.households for u in h.exclude_users}
-    if not excluded & {user.casefold(), forgotten.user_id}:
+    excluded = {u for h in chosen.settings.households for u in h.exclude_users}
+    if not excluded & {user, forgotten.user_id}:
         # By the id, which may stay there when there is nobody of that name any more.
         told += (
             f" To keep the next night from reading {user} again, add "

@@ -76,7 +76,12 @@ class SteadyClient(Client):
 
     async def _reconnect(self) -> None:
         untyped: Any = self
+        # Who waits is woken when the client is closed, not before: what is sent by one that is
+        # being closed goes nowhere, and nobody says so.
+        held, untyped.futures = untyped.futures, {}
         await untyped._close(fast=True)
+        for state in [*held.values(), *untyped.futures.values()]:
+            state.cancel()
 
 
 class _PunctualClient(SteadyClient):

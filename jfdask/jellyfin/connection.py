@@ -180,8 +180,10 @@ def _usable(text: str, place: str) -> str:
 
 def _ssl_context(server: Server) -> ssl.SSLContext:
     """Return trust in the usual authorities, the system's and the household's own."""
-    given = os.environ.get("SSL_CERT_FILE")
-    with _reading_certificates(f"SSL_CERT_FILE {given}"):
+    # What cannot be opened is told without its name.
+    named = [(name, os.environ.get(name)) for name in ("SSL_CERT_FILE", "SSLKEYLOGFILE")]
+    told = ", ".join(f"{name} {value}" for name, value in named if value)
+    with _reading_certificates(told or "The authorities of this machine"):
         context = httpx.create_ssl_context()
     context.load_default_certs()
     if server.ca_file is not None:

@@ -120,7 +120,8 @@ def list_of(store: Store, user: str, households: Sequence[str] = ()) -> Personal
         if found:
             if not unreadable:
                 # Renamed since, she has a newer list under another name.
-                found = [one for one in newest if one.user_id == found[0].user_id] or found
+                who = found[0].household, found[0].user_id
+                found = [one for one in newest if (one.household, one.user_id) == who] or found
             try:
                 return found[0].load()
             except _UNREADABLE as error:

@@ -311,9 +311,14 @@ def _load(address: StoreAddress, prefix: str, sha256: str) -> StoredPool:
 
 def _manifest(data: bytes, key: str) -> dict[str, Any]:
     document = decode_json(data, key)
-    if not isinstance(document, dict) or document.get("kind") != "pool":
+    types = {"schema": int, "files": dict, "summary": dict}
+    if (
+        not isinstance(document, dict)
+        or document.get("kind") != "pool"
+        or not all(isinstance(document.get(name), of) for name, of in types.items())
+    ):
         raise DamagedArtifact(f"{key!r} is no manifest of a pool. Make it again.")
-    if document.get("schema", 0) > SCHEMA:
+    if document["schema"] > SCHEMA:
         raise NewerArtifact(
             f"{key!r} was written by a newer jfdask (schema {document['schema']}, known is "
             f"{SCHEMA}). Upgrade jfdask on this machine."

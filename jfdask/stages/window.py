@@ -27,6 +27,11 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 MAX_LIVE = 5_000
+_STALLED = (
+    "No worker can work: they stand still at their memory limit, are killed and started again and "
+    "again, or are gone, or the scheduler does not answer. Give them more (cluster.memory_limit) "
+    "or use fewer (cluster.workers); what was finished is kept."
+)
 
 
 @dataclass(frozen=True)
@@ -154,6 +159,7 @@ def drive(
     """
     driven = _Drive(client, deque(works.items()), in_flight, advance, windows or {}, watch)
     driven.at_once = at_once or max(1, MAX_LIVE // in_flight)
+    driven.stall_seconds = stall_seconds
     try:
         with stall_watch(client, stall_seconds, driven.give_up):
             driven.run()
@@ -191,18 +197,14 @@ class _Drive(Generic[T]):
         self._n_tasks = 0
         self._has_stalled = False
         self.at_once = 1
+        self.stall_seconds = 0.0
 
     def run(self) -> None:
         self._start()
         while self._live or self._asking:
             future = next(self._completed)
             if self._has_stalled:
-                raise ClusterError(
-                    "No worker can work: they stand still at their memory limit, are killed and "
-                    "started again and again, or are gone, or the scheduler does not answer. Give "
-                    "them more (cluster.memory_limit) or use fewer (cluster.workers); what was "
-                    "finished is kept."
-                )
+                raise ClusterError(_STALLED)
             self._watch()
             if future in self._asking:
                 window = self._asking.pop(future)
@@ -214,7 +216,7 @@ class _Drive(Generic[T]):
             if getattr(call, "then", None) is None:
                 self._window(name).n_live -= 1
             household = self._running[name]
-            result = _result(future, call)
+            result = _result(future, call, self.stall_seconds)
             # Held any longer, it would be computed again should its worker die, on what other
             # tasks have made meanwhile.
             del future
@@ -339,8 +341,14 @@ def _new_key(function: Callable[..., Any]) -> str:
     return f"{named.__name__}-{secrets.token_hex(8)}"
 
 
-def _result(future: Future[Any], call: Call | Compute) -> Any:
-    """Return what a task returned, or the JfdaskError it ended with."""
+def _result(future: Future[Any], call: Call | Compute, seconds: float) -> Any:
+    """Return what a task returned, or the JfdaskError it ended with.
+
+    Raises
+    ------
+    ClusterError
+        It is not to be had in so many seconds.
+    """
     dropped = ClusterError("The cluster dropped a task; is its scheduler still there?")
     if future.status == "cancelled":
         return dropped
@@ -349,7 +357,10 @@ def _result(future: Future[Any], call: Call | Compute) -> Any:
     if error is not None:
         return _ours(error, what)
     try:
-        return future.result()
+        return future.result(timeout=seconds)
+    except TimeoutError:
+        # Of the wait: a task that ended with an error was told above.
+        raise ClusterError(_STALLED) from None
     except (ClosedClientError, CommClosedError):
         raise  # the scheduler is lost
     except FutureCancelledError:

@@ -194,8 +194,9 @@ def seal_run(
 def prune(store: Store, keep: int) -> list[str]:
     """Remove old runs; return their ids. Call it with the lock held.
 
-    The newest ``keep`` runs that have ended stay, and the latest one; runs broken off stay if
-    they are newer than the newest that has ended. A run's manifest goes first: broken off, this
+    The newest ``keep`` runs that have ended stay, and the latest one; those do not count, and do
+    not stay, that have nothing but an earlier run's results. Runs broken off stay if they are newer
+    than the newest that has ended. A run's manifest goes first: broken off, this
     leaves a run that counts as unfinished, and the next call removes the rest.
     """
     if keep < 1:
@@ -205,15 +206,21 @@ def prune(store: Store, keep: int) -> list[str]:
     runs = [run for run in runs if run.status != "damaged"]
     finished = [run.run_id for run in runs if run.is_finished]
     newest = finished[0] if finished else ""
+    own = [run.run_id for run in runs if run.is_finished and not _is_all_kept(run)]
     removed = []
     for run in runs:
-        if run.is_latest or run.run_id in finished[:keep] or run.run_id >= newest:
+        if run.is_latest or run.run_id in own[:keep] or run.run_id >= newest:
             continue
         store.delete(run_manifest_key(run.run_id))
         store.delete_all(run_key(run.run_id))
         removed.append(run.run_id)
     store.sweep()
     return removed
+
+
+def _is_all_kept(run: RunInfo) -> bool:
+    statuses = set(run.summary.get("households", {}).values())
+    return "kept" in statuses and statuses <= {"kept", "failed"}
 
 
 def _require(lock: Lock, run_id: str) -> None:

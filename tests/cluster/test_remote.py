@@ -1,5 +1,6 @@
 """Schedulers by their address: silent ones, encrypted ones, ones without workers."""
 
+import asyncio
 import json
 import socket
 import subprocess
@@ -204,6 +205,7 @@ class TestProcesses:
             assert own.submit(sum, [1, 2]).result() == 3
             assert json.dumps(repr(own)).count("PRIVATE") == 0
 
+    @pytest.mark.timeout(120)
     def test_a_connection_that_is_lost_is_not_made_anew(self, remote, files):
         def work():
             answers = yield [Call(time.sleep, (60,), "")]
@@ -212,6 +214,14 @@ class TestProcesses:
         with Client(remote.address, security=security_of(files.settings())) as own:
             remote.wait_for(own, "one")
         with connect(files.settings(remote.address)) as own:
+            close = own.rpc.close
+
+            async def slowly():
+                # Whoever is woken meanwhile sends what is never heard.
+                await asyncio.sleep(1)
+                await close()
+
+            own.rpc.close = slowly
             lose = partial(own.loop.add_callback, own.scheduler_comm.comm.abort)
             threading.Timer(1, lose).start()
             with pytest.raises(ClusterError, match="connection to the Dask scheduler is lost"):

@@ -124,6 +124,14 @@ def test_who_was_renamed_has_her_newest_list_by_the_old_name_too(store):
     assert (found.run_id, found.user_id, found.name) == (NEW, "a1", "annabel")
 
 
+def test_who_was_renamed_is_looked_for_where_she_was(store):
+    # A server that was copied has the same ids.
+    now = {"home": {"b2": "ben"}, "away": {"a1": "bob", "c3": "cleo"}}
+    write_run(store, NEW, now, now)
+    found = list_of(store, "anna")
+    assert (found.run_id, found.household, found.name) == (OLD, "home", "anna")
+
+
 def test_a_damaged_list_costs_an_older_one_is_shown_else_it_is_told(store, caplog):
     store.write(key(NEW, RECOMMEND, "home", "people/a1", RECOMMENDATIONS), b"{}")
     assert list_of(store, "anna").run_id == OLD

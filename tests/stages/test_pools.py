@@ -234,6 +234,16 @@ def test_damage_is_noticed(store, over_films, stem):
         read_pool(store, "bad")
 
 
+@pytest.mark.parametrize("wrong", [{"files": None}, {"schema": None}, {"files": ["a"]}])
+def test_a_manifest_of_other_types_is_none(store, over_films, wrong):
+    write_pool(store, "pool", over_films)
+    document = json.loads(store.read("pool/manifest.json"))
+    store.write("pool/manifest.json", json.dumps({**document, **wrong}).encode())
+    assert find_pool(store, "pool") is None
+    with pytest.raises(DamagedArtifact, match="no manifest of a pool"):
+        read_pool(store, "pool")
+
+
 def test_another_document_or_a_newer_one_is_refused(store, over_films):
     write_pool(store, "pool", over_films)
     document = json.loads(store.read("pool/manifest.json"))

@@ -323,10 +323,25 @@ def test_an_answer_that_is_lost_before_it_was_fetched(status, raised, told):
         def exception(self):
             return None
 
-        def result(self):
+        def result(self, timeout):
             self.status = status
             raise raised
 
-    error = window._result(Lost(), Call(add, (1, 2), ""))
+    error = window._result(Lost(), Call(add, (1, 2), ""), 1.0)
     assert isinstance(error, JfdaskError)
     assert told in str(error)
+
+
+def test_an_answer_that_a_scheduler_that_hangs_does_not_hand_over():
+    class Held:
+        status = "finished"
+
+        def exception(self):
+            return None
+
+        def result(self, timeout):
+            assert timeout == 0.5
+            raise TimeoutError
+
+    with pytest.raises(ClusterError, match="the scheduler does not answer"):
+        window._result(Held(), Call(add, (1, 2), ""), 0.5)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -140,11 +140,19 @@ def write_unit() -> Callable[..., Manifest]:
 def write_run(write_unit: Callable[..., Manifest]) -> Callable[..., None]:
     """Write a run of one stage; seal it unless told otherwise."""
 
-    def write(store: Store, run_id: str, *, seal: bool = True, **unit: Any) -> None:
+    def write(
+        store: Store,
+        run_id: str,
+        *,
+        seal: bool = True,
+        households: Mapping[str, str] | None = None,
+        **unit: Any,
+    ) -> None:
         made = write_unit(store, run_id, **unit)
         stage_sum = close_stage(store, made.stage, [made], run_id, NOW)
         if seal:
             with hold_lock(store, "test", 60) as lock:
-                seal_run(store, run_id, {made.stage: stage_sum}, lock, NOW)
+                summary = {} if households is None else {"households": households}
+                seal_run(store, run_id, {made.stage: stage_sum}, lock, NOW, summary=summary)
 
     return write

@@ -127,6 +127,16 @@ def test_prune_keeps_the_newest_the_latest_and_what_is_under_way(
         prune(store, 0)
 
 
+def test_prune_counts_no_run_that_has_only_an_earlier_ones_results(
+    folder: Store, write_run: WriteRun
+) -> None:
+    part, kept = {"home": "part", "away": "kept"}, {"home": "kept", "away": "failed"}
+    for day, households in enumerate((part, part, part, kept, kept, kept), 1):
+        write_run(folder, name(day), households=households)
+    assert prune(folder, 2) == [name(5), name(4), name(1)]
+    assert run_ids(folder) == [name(6), name(3), name(2)]
+
+
 def test_without_a_finished_run_nothing_is_pruned(folder: Store, write_run: WriteRun) -> None:
     for day in (1, 2):
         write_run(folder, name(day), seal=False)
