@@ -29,7 +29,7 @@ from jfdask.store.filesystem import Store, address_of, open_store, sha256_of
 from jfdask.store.keys import run_key, stage_manifest_key
 from jfdask.store.lock import Lock, hold_lock
 from jfdask.store.manifests import close_stage, load_unit
-from jfdask.store.runs import prune, seal_run
+from jfdask.store.runs import is_all_kept, prune, seal_run
 
 #: In this order; each stage works on what the one before stored.
 STAGES: dict[str, ModuleType] = {
@@ -72,8 +72,7 @@ class Summary:
     @property
     def is_all_kept(self) -> bool:
         """Whether all households that the night was for have an earlier night's results, if any."""
-        statuses = {report.status for report in self._last.values() if not report.is_carried}
-        return "kept" in statuses and statuses <= {"kept", "failed"}
+        return is_all_kept(r.status for r in self._last.values() if not r.is_carried)
 
     @property
     def _last(self) -> Mapping[str, UnitReport]:

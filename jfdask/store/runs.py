@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -206,7 +206,11 @@ def prune(store: Store, keep: int) -> list[str]:
     runs = [run for run in runs if run.status != "damaged"]
     finished = [run.run_id for run in runs if run.is_finished]
     newest = finished[0] if finished else ""
-    own = [run.run_id for run in runs if run.is_finished and not _is_all_kept(run)]
+    own = [
+        run.run_id
+        for run in runs
+        if run.is_finished and not is_all_kept(run.summary.get("households", {}).values())
+    ]
     removed = []
     for run in runs:
         if run.is_latest or run.run_id in own[:keep] or run.run_id >= newest:
@@ -218,9 +222,10 @@ def prune(store: Store, keep: int) -> list[str]:
     return removed
 
 
-def _is_all_kept(run: RunInfo) -> bool:
-    statuses = set(run.summary.get("households", {}).values())
-    return "kept" in statuses and statuses <= {"kept", "failed"}
+def is_all_kept(statuses: Iterable[str]) -> bool:
+    """Tell whether households of these statuses have nothing but an earlier run's results."""
+    found = set(statuses)
+    return "kept" in found and found <= {"kept", "failed"}
 
 
 def _require(lock: Lock, run_id: str) -> None:
