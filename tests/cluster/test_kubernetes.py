@@ -158,7 +158,9 @@ class TestAClusterThatDoesNotCome:
         assert f"kubectl delete daskcluster {cluster['metadata']['name']}" in caplog.text
 
 
-def test_a_signal_while_it_is_taken_away():
+def test_a_signal_while_it_is_taken_away(monkeypatch):
+    monkeypatch.setattr("jfdask.cluster.kubernetes.REMOVAL_SECONDS", 5.0)
+
     class Cluster:
         asked, is_gone = 0, False
 

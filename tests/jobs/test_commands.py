@@ -30,7 +30,7 @@ def config(night_after, tmp_path):
         f'[[households]]\nname = "home"\nurl = "{home.url}"\n'
         f'api_key_file = "{home.api_key_file}"\n'
         f'[cluster]\naddress = "{night_after.settings.cluster.address}"\n'
-        "[fetch]\npage_size = 100\npeople_per_call = 50\n"
+        "[fetch]\npage_size = 100\npeople_per_call = 50\nstartup_seconds = 1\n"
         "[features]\nmovies_per_partition = 100\n",
         encoding="utf-8",
     )

@@ -78,7 +78,7 @@ def test_yesterdays_result_from_before_there_was_this_stage_stays(night_after):
     [household] = night_after.settings.households
     away = household.model_copy(update={"url": "http://127.0.0.1:9"})
     nights = type(night_after)(night_after.settings.model_copy(update={"households": (away,)}))
-    summary = nights.run()
+    summary = nights.run(fetch={"startup_seconds": 1})
     assert summary.exit_code == 3, summary.problems
     assert summary.is_all_kept
     assert latest_run(nights.store) == summary.run_id != before
