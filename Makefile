@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help install demo test test-faults test-k8s k8s check lint types contracts format lock clean
+.PHONY: help install demo test coverage test-faults test-k8s k8s check lint types contracts format lock clean
 
 help:  ## Show this
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -18,6 +18,9 @@ demo: $(VENV)/.runtime  ## A demo Jellyfin, a whole night, everybody's recommend
 install: $(VENV)/.runtime  ## Make the environment in .venv
 
 test: check  ## Everything that must pass
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+coverage: $(VENV)/.dev  ## Which lines the tests go through (half as long again)
 	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term
 
 test-faults: $(VENV)/.dev  ## Whole nights in which things break: workers, server, store
