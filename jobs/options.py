@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
@@ -11,7 +12,7 @@ from typing import Any
 
 import click
 
-from jfdask.configuration import load_settings
+from jfdask.configuration import DEFAULT_CONFIG, ENV_PREFIX, load_settings
 from jfdask.settings import Settings
 
 
@@ -59,6 +60,10 @@ def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
             if value is not None:
                 overrides.append((f"cluster.{'address' if key == 'cluster' else key}", value))
         settings = load_settings(config, overrides=overrides)
+        is_told = config or store or any(name.startswith(ENV_PREFIX) for name in os.environ)
+        if not (is_told or DEFAULT_CONFIG.exists()):
+            # In another folder than usual all that was stored seems to be gone.
+            click.echo(f"No {DEFAULT_CONFIG} in {Path.cwd()}: the defaults hold.", err=True)
         if settings.households:
             # Commands that only read the store need no household in the settings.
             for name in households:

@@ -317,6 +317,14 @@ def test_a_cluster_of_its_own_says_nothing_but_what_matters(config, tmp_path):
     assert len(done.stderr.splitlines()) < 20
 
 
+def test_a_folder_without_settings_is_told(run, monkeypatch, tmp_path, config):
+    monkeypatch.chdir(tmp_path / "store")
+    assert "No jfdask.toml in" in run("runs", with_config=False)[2]
+    assert "No jfdask.toml in" not in run("runs")[2]
+    monkeypatch.chdir(tmp_path)
+    assert "No jfdask.toml in" not in run("runs", with_config=False)[2]
+
+
 def test_python_m_jobs():
     done = subprocess.run(
         [sys.executable, "-m", "jobs", "--version"], capture_output=True, text=True, check=True
