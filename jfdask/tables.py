@@ -136,7 +136,11 @@ ITEM_PLAYS = Table(
         Column("play_count", _NUMBER, "times played"),
         Column("is_favorite", _FLAG, "marked as favourite"),
         Column("rating", _NUMBER, "own rating, 0 to 10"),
-        Column("position_fraction", _NUMBER, "where it was left, 0 to 1; 0: not begun"),
+        Column(
+            "position_fraction",
+            _NUMBER,
+            "where it was left, 0 to 1; 0: not begun; NaN: begun, of a film of unknown length",
+        ),
         Column("last_played", _TIME, "when it was last played"),
     ),
 )
@@ -187,7 +191,11 @@ PLAYS = Table(
         Column("play_count", _NUMBER, "times played"),
         Column("is_favorite", _FLAG, "marked as favourite, in any copy"),
         Column("rating", _NUMBER, "own rating, 0 to 10"),
-        Column("position_fraction", _NUMBER, "where it was left, 0 to 1; 0: not begun"),
+        Column(
+            "position_fraction",
+            _NUMBER,
+            "where it was left, 0 to 1; 0: not begun; NaN: begun, of a film of unknown length",
+        ),
         Column("last_played", _TIME, "when it was last played"),
         Column("abandoned", _FLAG, "begun, not played to its end, left alone for a month"),
     ),

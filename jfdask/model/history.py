@@ -130,8 +130,8 @@ def history_of(user_id: str, plays: pd.DataFrame, movie_ids: Texts) -> History:
     visible, known = positions[order], plays.iloc[rows[order]]
     played = known["played"].to_numpy(dtype=bool)
     favorite = known["is_favorite"].to_numpy(dtype=bool)
-    # A server forgets the position of what was hardly begun or played to the end.
-    begun = known["position_fraction"].fillna(0.0).to_numpy(dtype=float) > 0.0
+    # A server forgets the position of what was hardly begun or played to the end. NaN: begun.
+    begun = known["position_fraction"].to_numpy(dtype=float) != 0.0
     liked, weight = graded(user_id, known)
     labelled = weight > 0.0
     return History(

@@ -4,7 +4,7 @@ import numpy as np
 def test_a_history_is_positions(library):
     n = len(library.movies)
     fraction = np.zeros(n)
-    fraction[[3, 5]] = 0.4, 0.6
+    fraction[[3, 5, 6]] = 0.4, 0.6, np.nan
     favorite = np.isin(np.arange(n), [3, 9])
     history = library.history(
         "anna", [3, 4], [True, False], position_fraction=fraction, is_favorite=favorite
@@ -12,7 +12,7 @@ def test_a_history_is_positions(library):
     assert history.played.tolist() == [3, 4]
     assert history.liked.tolist() == [True, False]
     assert history.n_liked == 1
-    assert history.in_progress.tolist() == [5]  # 3 is being seen again
+    assert history.in_progress.tolist() == [5, 6]  # 3 is being seen again
     assert history.favorite_unplayed.tolist() == [9]
     assert history.item_ids[3] == "m0003-copy"
     assert len(history.unplayed) == n - 2

@@ -161,6 +161,8 @@ def plays_of(
     # Nearly all films are there once; what groups cost goes by how many there are.
     is_copy = known.duplicated("movie_id", keep=False)
     by_movie = known[is_copy].groupby("movie_id", sort=True)
+    position = by_movie["position_fraction"]
+    furthest, is_told = position.max(), position.count() == position.size()
     copies = pd.DataFrame(
         {
             "item_id": by_movie["item_id"].first(),
@@ -169,7 +171,8 @@ def plays_of(
             "play_count": by_movie["play_count"].max(),
             "is_favorite": by_movie["is_favorite"].any(),
             "rating": by_movie["rating"].max(),
-            "position_fraction": by_movie["position_fraction"].max(),
+            # Begun, nobody knows how far, is further than not begun.
+            "position_fraction": furthest.where((furthest > 0.0) | is_told),
             "last_played": by_movie["last_played"].max(),
         }
     )

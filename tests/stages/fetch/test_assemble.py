@@ -78,6 +78,17 @@ def test_what_was_left_in_the_middle_a_month_ago_is_given_up(zone):
         assert not plays_of(rows, movie_of_items(COPIES), tonight)["abandoned"].any()
 
 
+def test_a_copy_begun_nobody_knows_how_far_is_begun():
+    for other, wanted in ((0.0, np.nan), (0.5, 0.5), (np.nan, np.nan)):
+        seen = plays(
+            {"item_id": "a", "position_fraction": np.nan},
+            {"item_id": "b", "position_fraction": other},
+            {"item_id": "c"},
+        )
+        found = plays_of(seen, movie_of_items(COPIES), None)["position_fraction"]
+        np.testing.assert_array_equal(found, [wanted, 0.0])
+
+
 def test_nobody_without_movies():
     assert len(plays_of(plays(), {}, None)) == 0
     assert len(movies_of(items(), CREDITS.frame([]), [Collection("x", "X", ("a",))], "s")) == 0
