@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ _ARTICLES = frozenset(
     | {"le", "la", "les", "l", "un", "une", "der", "die", "das", "ein", "eine"}
     | {"el", "los", "las", "lo", "il", "gli", "i", "de", "het", "en", "ett"}
 )
-_YEARS_NEARBY = (0, -1, 1)  # a festival's year and a cinema's differ by one
+_YEARS_NEARBY = ((0,), (-1, 1))  # a festival's year and a cinema's differ by one
 _COLUMNS = ["film_id", "tmdb_id", "imdb_id", "title", "other_title", "year"]
 _NAMES_IN_MOVIES = {"name": "title", "original_title": "other_title", "production_year": "year"}
 
@@ -111,31 +111,41 @@ def _id_keys(film: Any) -> Iterator[str]:
         yield film.film_id
 
 
-def _title_keys(film: Any, nearby: Iterable[int]) -> Iterator[tuple[str, int]]:
-    if np.isfinite(film.year):
-        for years in nearby:
-            for name in (film.title, film.other_title):
-                if _is_text(name) and (plain := plain_title(name)):
-                    yield plain, int(film.year) + years
+def _titles(film: Any) -> set[str]:
+    names = filter(_is_text, (film.title, film.other_title))
+    return {plain for name in names if (plain := plain_title(name))}
 
 
 def _by_titles(movies: Sequence[Any], known: Sequence[Any]) -> Ints:
-    """Return the row of the one film of each movie's title and year, -1: none, or several."""
+    """Return the row of the one film of each movie's title and year, -1: none, or several.
+
+    The nearest year that names any decides; a year that nobody knows is NaN, and equals none.
+    """
     kinds = {_ids_of(movie) for movie in movies}
-    by_title: dict[tuple[str, int], set[int]] = {}
+    by_title: dict[tuple[str, float], set[int]] = {}
     for row, film in enumerate(known):
         ids = _ids_of(film)
         # Most films have an id like all of the movies: their titles are not asked for.
         if any(not _comparable(ids, kind) for kind in kinds):
-            for title in _title_keys(film, (0,)):
-                by_title.setdefault(title, set()).add(row)
+            for title in _titles(film):
+                by_title.setdefault((title, film.year), set()).add(row)
 
     def row_of(movie: Any) -> int:
-        ids = _ids_of(movie)
-        for title in _title_keys(movie, _YEARS_NEARBY):
-            rows = [r for r in by_title.get(title, ()) if not _comparable(ids, _ids_of(known[r]))]
-            if len(rows) == 1:
-                return rows[0]
+        ids, titles = _ids_of(movie), _titles(movie)
+        for years in _YEARS_NEARBY:
+            named = [
+                {
+                    row
+                    for year in years
+                    for row in by_title.get((title, movie.year + year), ())
+                    if not _comparable(ids, _ids_of(known[row]))
+                }
+                for title in titles
+            ]
+            # Of two films of one title and year the other title may tell which.
+            if rows := set().union(*named):
+                rows.intersection_update(*filter(None, named))
+                return rows.pop() if len(rows) == 1 else -1
         return -1
 
     return np.array([row_of(movie) for movie in movies], dtype=np.int64)

@@ -58,6 +58,7 @@ def test_a_movie_is_found(film, movie):
         ({"tmdb_id": "862"}, {"tmdb_id": "863"}),
         ({"title": "Dune", "year": 1984}, {"name": "Dune", "production_year": 2021}),
         ({"title": "Dune", "year": 1984}, {"name": "Dune"}),
+        ({"title": "Dune"}, {"name": "Dune"}),
         (
             {"title": "Dune", "year": 1984, "tmdb_id": "841"},
             {"name": "Dune", "production_year": 1984, "tmdb_id": "842"},
@@ -72,6 +73,30 @@ def test_another_movie_is_not(film, movie):
 def test_two_films_of_one_title_and_year_are_left_alone():
     same = {"title": "Hero", "year": 2002}
     assert positions_of(films(same, same), movies({"name": "Hero", "production_year": 2002})) == -1
+
+
+def named(title, year, **more):
+    return {"title": title, "year": year, **more}
+
+
+@pytest.mark.parametrize(
+    ("known", "original_title", "found"),
+    [
+        ([named("Hero", 2002), named("Hero", 2002), named("Hero", 2001)], None, -1),
+        ([named("Hero", 2001), named("Hero", 2003)], None, -1),
+        ([named("Hero", 2001), named("Hero", 2003), named("Hero", 2002)], None, 2),
+        ([named("Hero", 2002), named("Hero", 2002, other_title="Ying xiong")], "Ying xiong", 1),
+        ([named("Hero", 2001), named("Hero", 2003, other_title="Ying xiong")], "Ying xiong", 1),
+        ([named("Hero", 2002), named("Ying xiong", 2002)], "Ying xiong", -1),
+        ([named("Hero", 2002), named("Hero", 2002)], "Ying xiong", -1),
+        # The film of the very year has an id that says it is another one.
+        ([named("Hero", 2002, tmdb_id="1"), named("Hero", 2003)], None, 1),
+    ],
+)
+def test_the_nearest_year_that_names_a_film_decides(known, original_title, found):
+    hero = {"name": "Hero", "original_title": original_title, "production_year": 2002}
+    library = movies({**hero, "tmdb_id": "2"})
+    assert positions_of(films(*known), library).tolist() == [found]
 
 
 def test_a_households_movies_are_found_among_their_own_in_the_features_order():
