@@ -275,8 +275,8 @@ class _Sentences:
 def _general(facts: Facts, position: int) -> Reason:
     rating = facts.community_rating[position]
     if not np.isfinite(rating):
-        return Reason("general", "Little in your history speaks for or against it.", 0.0)
+        return Reason("general", "Little in your history speaks for it.", 0.0)
     if rating >= facts.median_rating:
         return Reason("rating", f"Well rated: {rating:.1f} of 10.", 0.0)
-    text = f"Little in your history speaks for or against it; rated {rating:.1f} of 10."
+    text = f"Little in your history speaks for it; rated {rating:.1f} of 10."
     return Reason("general", text, 0.0)

@@ -265,6 +265,19 @@ def test_when_nothing_personal_holds_it_says_so(library):
             assert f"{rating[position]:.1f}" in text
 
 
+@pytest.mark.parametrize(("rating", "rest"), [(1.0, "; rated 1.0 of 10."), (np.nan, ".")])
+def test_what_speaks_against_a_movie_is_not_passed_off_as_nothing(library, rating, rest):
+    theirs = np.flatnonzero(library.director == 3)
+    others = np.setdiff1d(np.arange(200, 300), theirs)
+    played = np.sort(np.r_[theirs[:-2], others])
+    history = library.history("a", played, np.isin(played, others[:5]))
+    ratings = np.where(library.director == 3, rating, 5.0)
+    facts = replace(library.facts, community_rating=ratings)
+    evidence, nothing = evidence_of(library.catalogue, history), parts_of(library, 2, 0.0)
+    found = explain(library.catalogue, facts, evidence, theirs[-2:], 3, nothing)
+    assert [r[0].text for r in found] == [f"Little in your history speaks for it{rest}"] * 2
+
+
 def parts_of(library, n, rating):
     nothing = np.zeros(n)
     tokens = csr_matrix((n, library.catalogue.tokens.shape[1]))
