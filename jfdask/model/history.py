@@ -44,10 +44,8 @@ class History:
 
     @property
     def turned_down(self) -> Ints:
-        """Said not to be liked, without having been played."""
-        taste = self.taste
-        said = taste.positions[~taste.liked & (taste.weight >= STATED)]
-        return np.setdiff1d(said, self.played)
+        """Rated down, or given up, without having been played to the end."""
+        return np.setdiff1d(self.taste.positions[~self.taste.liked], self.played)
 
     @property
     def unplayed(self) -> Ints:

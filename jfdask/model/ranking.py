@@ -23,9 +23,9 @@ def candidates_of(history: History, facts: Facts) -> Ints:
 
     These are the movies that the person may see, has not played, has not begun and has not rated
     down; of a collection only the next unseen part: every earlier part that she may see is
-    played. Later parts are not in the list at all.
+    played, rated down or given up. Later parts are not in the list at all.
     """
-    unplayed = history.unplayed
+    unplayed = np.setdiff1d(history.unplayed, history.turned_down)
     next_part: dict[str, tuple[float, int]] = {}
     for position in unplayed:
         collection, order = facts.collection_ids[position], facts.collection_order[position]
@@ -40,7 +40,7 @@ def candidates_of(history: History, facts: Facts) -> Ints:
     ]
     # A part in progress is unseen: it holds its successors back, and is itself left out.
     kept = unplayed[np.array(is_next, dtype=np.bool_)]
-    return np.setdiff1d(kept, np.r_[history.in_progress, history.turned_down])
+    return np.setdiff1d(kept, history.in_progress)
 
 
 def rank(

@@ -58,6 +58,15 @@ def test_what_was_rated_down_without_having_been_played_is_left_out(library):
     assert 10 in found
 
 
+@pytest.mark.parametrize("given", [{"rating": 1.0}, {"position_fraction": 0.5, "abandoned": True}])
+def test_a_part_that_was_turned_down_holds_none_back(library, given):
+    is_first = np.arange(len(library.movies)) == PARTS[0]
+    usual = {"rating": np.nan, "position_fraction": 0.0, "abandoned": False}
+    columns = {name: np.where(is_first, value, usual[name]) for name, value in given.items()}
+    found = candidates(library, [3], **columns)
+    assert np.intersect1d(found, PARTS).tolist() == [PARTS[1]]
+
+
 def test_a_favourite_not_played_may_be_recommended(library):
     favorite = np.isin(np.arange(len(library.movies)), [9])
     assert 9 in candidates(library, [3], is_favorite=favorite)
