@@ -26,13 +26,19 @@ _NAMES_IN_MOVIES = {"name": "title", "original_title": "other_title", "productio
 def films_of(movies: pd.DataFrame) -> pd.DataFrame:
     """Return the FILMS of one or several households' MOVIES, each film once.
 
+    One that a household knows by its Imdb id alone is the one that another has both ids of.
+
     Parameters
     ----------
     movies
         MOVIES, or several under each other.
     """
     films = movies.rename(columns=_NAMES_IN_MOVIES)[_COLUMNS].assign(in_crowd=True)
-    return FILMS.from_arrow(FILMS.to_arrow(films.drop_duplicates("film_id")))
+    films["imdb_id"] = films.groupby("film_id")["imdb_id"].transform("first")
+    films = films.drop_duplicates("film_id")
+    imdb_id, has_tmdb = films["imdb_id"], films["film_id"].str.startswith("tmdb:")
+    is_known = films["film_id"].str.startswith("imdb:") & imdb_id.isin(imdb_id[has_tmdb].dropna())
+    return FILMS.from_arrow(FILMS.to_arrow(films[~is_known]))
 
 
 def positions_of(films: pd.DataFrame, movies: pd.DataFrame) -> Ints:
@@ -105,10 +111,10 @@ def _id_keys(film: Any) -> Iterator[str]:
     """Yield the keys of a film, the most certain first."""
     if _is_text(film.tmdb_id):
         yield f"tmdb:{film.tmdb_id}"
+    # Of copies that are one film the one that speaks for it may lack the id that it goes by.
+    yield film.film_id
     if _is_text(film.imdb_id):
         yield f"imdb:{plain_imdb_id(film.imdb_id)}"
-    if not film.film_id.startswith(("tmdb:", "imdb:")):
-        yield film.film_id
 
 
 def _titles(film: Any) -> set[str]:

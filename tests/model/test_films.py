@@ -109,6 +109,24 @@ def test_a_households_movies_are_found_among_their_own_in_the_features_order():
     )
 
 
+def test_a_film_that_households_know_by_other_ids_is_one():
+    matrix, imdb = {"name": "The Matrix", "production_year": 1999}, {"imdb_id": "tt0133093"}
+    both = movies({**matrix, **imdb, "tmdb_id": "603", "film_id": "tmdb:603"})
+    households = [
+        movies({**matrix, "tmdb_id": "603", "film_id": "tmdb:603"}),
+        both,
+        movies({**matrix, **imdb, "film_id": "imdb:tt0133093"}),
+        # The copy that speaks for both has the Imdb id alone.
+        movies({**matrix, "imdb_id": "tt7", "film_id": "tmdb:603"}),
+        movies({**matrix, "imdb_id": "tt9", "film_id": "imdb:tt9"}),
+    ]
+    known = films_of(pd.concat(households, ignore_index=True))
+    assert known["film_id"].tolist() == ["imdb:tt9", "tmdb:603"]
+    assert [int(positions_of(known, own)[0]) for own in households] == [1, 1, 1, 1, 0]
+    alone = films_of(households[3])
+    assert positions_of(alone, households[0]).tolist() == [0]
+
+
 def test_no_films_and_no_movies():
     assert positions_of(films(), movies({"name": "A"})).tolist() == [-1]
     assert positions_of(films({"title": "A"}), MOVIES.frame([])).tolist() == []

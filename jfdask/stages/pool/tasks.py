@@ -16,7 +16,7 @@ from sklearn.base import clone
 from jfdask.errors import DamagedArtifact, MissingArtifact, NewerArtifact
 from jfdask.model.catalogue import catalogue_of
 from jfdask.model.crowd import N_GROUPS, Crowds, Member, crowds_of, group_of
-from jfdask.model.films import films_of
+from jfdask.model.films import films_of, positions_of
 from jfdask.model.history import history_of
 from jfdask.model.holdout import stable_fractions
 from jfdask.model.labels import graded
@@ -100,16 +100,14 @@ def make_crowds(making: Making, places: Sequence[Place]) -> None:
         return
     movies = [reader(place, FETCH).table(MOVIES_TABLE, MOVIES) for place in places]
     films = films_of(pd.concat(movies, ignore_index=True))
-    film_ids = films["film_id"].to_numpy(dtype=str)
     members = []
     for place, own in zip(places, movies, strict=True):
-        sorted_ids = own.sort_values("movie_id")["film_id"].to_numpy(dtype=str)
-        film_of = np.searchsorted(film_ids, sorted_ids).astype(np.int64)
+        film_of = positions_of(films, own)
         for user_id, plays in _people(place):
             known = history_of(user_id, plays, own["movie_id"].sort_values().to_numpy(dtype=str))
-            order = np.argsort(film_of[known.played])
-            played = film_of[known.played][order]
-            members.append(Member(user_id, played, known.liked[order]))
+            # Two movies of hers may be one film to a household that knows more ids.
+            played, liked = np.unique(film_of[known.played]), film_of[known.played[known.liked]]
+            members.append(Member(user_id, played, np.isin(played, liked)))
     drawn = stable_fractions("members", [m.user_id for m in members])
     chosen = [members[i] for i in np.argsort(drawn, kind="stable")[:MOST_MEMBERS]]
     making.write_crowds(StoredPool(PooledModel(), films, crowds_of(chosen, len(films))))

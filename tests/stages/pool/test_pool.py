@@ -10,17 +10,21 @@ from jfdask.demo.process import start_demo
 from jfdask.errors import DataError, MissingArtifact
 from jfdask.model.crowd import FEWEST, N_GROUPS
 from jfdask.model.pooled import PooledModel
+from jfdask.settings import StoreSettings
 from jfdask.stages import pool
-from jfdask.stages.files import CHOICE, METRICS, POOL
+from jfdask.stages.files import CHOICE, FETCH, METRICS, MOVIES_TABLE, PLAYS_TABLE, POOL
 from jfdask.stages.lists import finished_unit, lists_of_run
 from jfdask.stages.places import Place
 from jfdask.stages.pool import is_fresh, tasks
 from jfdask.stages.pool.making import Making, of_plays
 from jfdask.stages.pool.tasks import choose_none, chosen_before
 from jfdask.stages.pools import POOLS, find_pool, read_pool
+from jfdask.store.filesystem import address_of, open_store
 from jfdask.store.keys import MANIFEST, join, person, run_key
 from jfdask.store.runs import latest_run
 from jfdask.store.tables import decode_arrow, encode_arrow
+from jfdask.store.units import UnitWriter
+from jfdask.tables import MOVIES, PLAYS
 
 SETTINGS = {"random_state": 42, "code": "x"}
 HOME = {"n_people": 30, "n_plays": 1000, "n_liked": 400, "who": "these"}
@@ -47,6 +51,47 @@ def test_a_group_is_left_out_by_the_names_of_the_files():
     names = ["plays-1-a.parquet", "plays-2-b.parquet", "left-1-a.parquet"]
     assert of_plays(names) == names[:2]
     assert of_plays(names, 1) == names[1:2]
+
+
+def test_plays_of_a_film_count_by_whatever_id_a_household_knows_it(tmp_path):
+    """One has Imdb ids alone of two films, and one of them twice."""
+    store = open_store(address_of(StoreSettings(url=str(tmp_path))))
+    ids = [("603", "tt133"), ("604", "tt134"), *((str(i), None) for i in range(8))]
+    away = [*((None, imdb_id) for _, imdb_id in ids[:2]), ("604", None), *ids[2:]]
+    places = [fetched_by_hand(store, "home", ids), fetched_by_hand(store, "away", away)]
+    making = Making(store.address, "pools/made")
+    tasks.make_crowds(making, places)
+    made = making.read_crowds()
+    of_film = dict(zip(made.films["film_id"], made.crowds.of_group[0].n_plays, strict=True))
+    everybody = made.crowds.of_group[0].n_people
+    assert of_film.keys() == {f"tmdb:{tmdb_id}" for tmdb_id, _ in ids}
+    assert of_film["tmdb:603"] == of_film["tmdb:604"] == everybody > FEWEST
+
+
+def fetched_by_hand(store, household, ids):
+    """Write what was fetched of people who have played all films of these ids."""
+    place = Place(store.address, "20260801T030000Z-0a1b2c", household)
+    blank = {c.name: [] if pa.types.is_list(c.type) else None for c in MOVIES.columns}
+    movies = [
+        {
+            **blank,
+            "movie_id": f"m{i}",
+            "film_id": f"tmdb:{tmdb_id}" if tmdb_id else f"imdb:{imdb_id}",
+            "tmdb_id": tmdb_id,
+            "imdb_id": imdb_id,
+        }
+        for i, (tmdb_id, imdb_id) in enumerate(ids)
+    ]
+    seen = {"played": True, "is_favorite": False, "position_fraction": 0.0, "abandoned": False}
+    writer = UnitWriter(store, place.run_id, FETCH, household)
+    writer.table(MOVIES_TABLE, MOVIES, MOVIES.frame(movies))
+    blank = dict.fromkeys(c.name for c in PLAYS.columns)
+    plays = [{**blank, **seen, "movie_id": f"m{i}", "item_id": f"m{i}"} for i in range(len(ids))]
+    for number in range(FEWEST):
+        name = person(f"{household}{number:02}", PLAYS_TABLE)
+        writer.table(name, PLAYS, PLAYS.frame(plays))
+    writer.close(inputs={}, settings={}, code_version="1", started=NOW, finished=NOW)
+    return place
 
 
 @pytest.mark.cluster
