@@ -143,7 +143,7 @@ class NotEnoughPlays(DataError):
 
 
 class StaleModel(DataError):
-    """A model of an earlier night does not fit tonight's library any more."""
+    """A model of an earlier night does not fit tonight's library, or pool, any more."""
 
 
 class TextModelError(DataError):

@@ -46,6 +46,11 @@ def features_digest(place: Place) -> str:
     return sha256_of(encode_json(reader(place, FEATURIZE).manifest.checksums()))
 
 
+def pool_digest(place: Place) -> str:
+    """Return the checksum of tonight's choice of a pool, none among them: likewise."""
+    return reader(place, POOL).manifest.files[CHOICE].sha256
+
+
 def vectors(place: Place) -> np.ndarray:
     """Return U·S of the SVD, shape (n_movies, n_components), in the order of the features."""
     return _vectors(place, reader(place, FEATURIZE).manifest.sha256)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from jfdask.errors import StaleModel
 from jfdask.model.calibration import Calibration
 from jfdask.model.inputs import InMemory
 from jfdask.model.personal import Learned
@@ -19,7 +18,7 @@ from jfdask.store.units import UnitReader
 def read_learned(
     trained: UnitReader, place: Place, user_id: str, measured: Mapping[str, Any]
 ) -> Learned:
-    """Return a person's models, with tonight's features and pool attached.
+    """Return a person's models, with tonight's features and pool attached: those they came of.
 
     Parameters
     ----------
@@ -27,15 +26,8 @@ def read_learned(
         What reads the unit of the stage train that they are in.
     measured
         Her metrics.json of that unit.
-
-    Raises
-    ------
-    StaleModel
-        They were learned with a pool, and tonight there is none.
     """
     kind, many = measured["kind"], pool(place)
-    if kind == "pooled" and many is None:
-        raise StaleModel(f"User {user_id} was learned of with others; tonight there is no pool.")
     others = None if many is None or kind == "seed" else many.of(user_id)
 
     def model(name: str) -> Any:

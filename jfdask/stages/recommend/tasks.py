@@ -20,7 +20,7 @@ from jfdask.stages.files import (
     USER,
 )
 from jfdask.stages.files import RECOMMENDATIONS as DOCUMENT
-from jfdask.stages.household import facts, features, features_digest, history
+from jfdask.stages.household import facts, features, features_digest, history, pool_digest
 from jfdask.stages.learned import read_learned
 from jfdask.stages.people import PersonReport, carry_person_over, each_person
 from jfdask.stages.places import Place
@@ -51,9 +51,10 @@ def recommend_to(
 def _recommend_to(place: Place, user_id: str, settings: RecommendSettings) -> PersonReport:
     trained = reader(place, TRAIN)
     document = trained.json(person(user_id, LEARNED))
-    if document.get("features") != features_digest(place):
+    tonight = {"features": features_digest(place), "pool": pool_digest(place)}
+    if any(document.get(name) != digest for name, digest in tonight.items()):
         raise StaleModel(
-            "what was learned of her is of another night's library. Run: jfdask train."
+            "what was learned of her is of another night's library or pool. Run: jfdask train."
         )
     measured = trained.json(person(user_id, METRICS))
     learned = read_learned(trained, place, user_id, measured)

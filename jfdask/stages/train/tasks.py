@@ -18,11 +18,18 @@ from jfdask.stages.files import (
     METRICS,
     PLAYED,
     PLAYS_TABLE,
-    POOL,
     RELIABILITY,
     TRAIN,
 )
-from jfdask.stages.household import RowsSource, features, features_digest, history, pool, vectors
+from jfdask.stages.household import (
+    RowsSource,
+    features,
+    features_digest,
+    history,
+    pool,
+    pool_digest,
+    vectors,
+)
 from jfdask.stages.people import PersonReport, carry_person_over, each_person
 from jfdask.stages.places import Place
 from jfdask.stages.train.renewing import Renewed, grown_on, renewed
@@ -100,7 +107,7 @@ def _learn_person(place: Place, user_id: str, options: LearnOptions) -> PersonRe
     if done is not None:
         return done
     learned_by = settings_fingerprint(
-        {"options": options, "code": code_version(), "pool": _pool_checksums(place)}
+        {"options": options, "code": code_version(), "pool": pool_digest(place)}
     )
     earlier = renewed(place, user_id, learned_by)
     if earlier is None:
@@ -130,6 +137,7 @@ def _learn_person(place: Place, user_id: str, options: LearnOptions) -> PersonRe
         "learned_by": learned_by,
         "grown_on": dict(earlier.grown_on),
         "features": features_digest(place),
+        "pool": pool_digest(place),
         "files": files,
         "summary": dict(earlier.summary),
     }
@@ -181,15 +189,11 @@ def _wanted(place: Place, user_id: str, options: LearnOptions) -> str:
     made_of = {
         "plays": plays,
         "features": reader(place, FEATURIZE).manifest.checksums(),
-        "pool": _pool_checksums(place),
+        "pool": pool_digest(place),
         "options": settings_fingerprint(options),
         "code": code_version(),
     }
     return sha256_of(encode_json(made_of))
-
-
-def _pool_checksums(place: Place) -> dict[str, str]:
-    return reader(place, POOL).manifest.checksums()
 
 
 def _done_before(place: Place, user_id: str, wanted: str) -> PersonReport | None:

@@ -10,15 +10,28 @@ from jfdask.demo.process import start_demo
 from jfdask.errors import DataError, MissingArtifact
 from jfdask.model.crowd import FEWEST, N_GROUPS
 from jfdask.model.pooled import PooledModel
-from jfdask.settings import StoreSettings
+from jfdask.settings import RecommendSettings, StoreSettings
 from jfdask.stages import pool
-from jfdask.stages.files import CHOICE, FETCH, METRICS, MOVIES_TABLE, PLAYS_TABLE, POOL
+from jfdask.stages.files import (
+    CHOICE,
+    FEATURIZE,
+    FETCH,
+    LEARNED,
+    METRICS,
+    MOVIES_TABLE,
+    PLAYS_TABLE,
+    POOL,
+    TRAIN,
+    USER,
+)
+from jfdask.stages.household import features_digest, pool_digest
 from jfdask.stages.lists import finished_unit, lists_of_run
 from jfdask.stages.places import Place
 from jfdask.stages.pool import is_fresh, tasks
 from jfdask.stages.pool.making import Making, of_plays
 from jfdask.stages.pool.tasks import choose_none, chosen_before
 from jfdask.stages.pools import POOLS, find_pool, read_pool
+from jfdask.stages.recommend.tasks import recommend_to
 from jfdask.store.filesystem import address_of, open_store
 from jfdask.store.keys import MANIFEST, join, person, run_key
 from jfdask.store.runs import latest_run
@@ -92,6 +105,32 @@ def fetched_by_hand(store, household, ids):
         writer.table(name, PLAYS, PLAYS.frame(plays))
     writer.close(inputs={}, settings={}, code_version="1", started=NOW, finished=NOW)
     return place
+
+
+@pytest.mark.parametrize("learned", [{"pool": "another"}, {}])
+def test_a_model_is_not_asked_with_another_pool_than_it_was_learned_with(tmp_path, learned):
+    """Somebody whose model was kept, and a pool that came, went, or is another one."""
+    store = open_store(address_of(StoreSettings(url=str(tmp_path))))
+    place = Place(store.address, "20260801T030000Z-0a1b2c", "home")
+    choice = {CHOICE: {"prefix": None, "sha256": "", "outside": False}}
+    write_unit(place, FEATURIZE, {})
+    write_unit(place, POOL, choice)
+    document = {"features": features_digest(place), **learned}
+    write_unit(place, TRAIN, {person("a1", LEARNED): document})
+    write_unit(place, FETCH, {person("a1", USER): {"user_id": "a1", "name": "anna"}})
+    [report] = recommend_to(place, ["a1"], ["a1"], RecommendSettings())
+    assert report.problem.startswith("User 'anna': no list tonight: what was learned of her is of")
+    # With tonight's it is asked: then figures are missing here.
+    write_unit(place, TRAIN, {person("a1", LEARNED): {**document, "pool": pool_digest(place)}})
+    [report] = recommend_to(place, ["a1"], ["a1"], RecommendSettings())
+    assert METRICS in report.problem
+
+
+def write_unit(place, stage, documents):
+    writer = UnitWriter(place.store, place.run_id, stage, place.household)
+    for name, document in documents.items():
+        writer.json(name, document)
+    writer.close(inputs={}, settings={}, code_version="1", started=NOW, finished=NOW)
 
 
 @pytest.mark.cluster
