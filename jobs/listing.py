@@ -64,12 +64,17 @@ def print_list(found: PersonalList, number: int, figures: Mapping[str, Any]) -> 
 
 def print_figures(console: Console, figures: Mapping[str, Any]) -> None:
     """Print a person's figures beside the simple rules."""
+    n_of = {
+        which: methods["model"]["n"] for which, methods in figures["metrics"].items() if methods
+    }
+    # Of too many plays those that she liked are learned from first.
+    n_seen, n_plays = sum(n_of.values()), figures.get("n_plays", 0)
+    thinned = f", of {n_seen} plays of {n_plays}, liked ones first" if n_seen < n_plays else ""
     for which, title in _TITLES.items():
-        methods = figures["metrics"].get(which)
-        if not methods:
+        if which not in n_of:
             continue
-        n = next(iter(methods.values()))["n"]
-        console.print(Text(f"{title}, n={n}", style="dim"))
+        methods = figures["metrics"][which]
+        console.print(Text(f"{title}, n={n_of[which]}{thinned}", style="dim"))
         table = Table(box=None, pad_edge=False, header_style="dim")
         for name in ("", "auc", "95 % of it", *_FIGURES[1:]):
             table.add_column(name, justify="right" if name else "left", no_wrap=True)

@@ -37,6 +37,14 @@ class Calibration:
         """Return probabilities of scores, shape (n,), within [.001, .999]."""
         return clipped(expit(self.intercept + self.slope * logit(clipped(score))))
 
+    def shifted(self, log_odds: float) -> Calibration:
+        """Return the calibration where movies are liked more often, by so much.
+
+        Scores that were calibrated on one share of liked movies tell of another (Elkan 2001,
+        *The foundations of cost-sensitive learning*).
+        """
+        return Calibration(self.intercept + log_odds, self.slope)
+
     def to_dict(self) -> dict[str, float]:
         """Return plain values for JSON."""
         return {"intercept": self.intercept, "slope": self.slope}
@@ -123,12 +131,19 @@ def f1_threshold(liked: Bools, score: Floats) -> float:
     return float((ranked[best] + below) / 2)
 
 
-def cross_calibrated(liked: Bools, score: Floats, folds: Ints) -> Floats:
-    """Return the probabilities of each fold by the calibration of the others, shape (n,)."""
+def cross_calibrated(liked: Bools, score: Floats, folds: Ints, log_odds: float = 0.0) -> Floats:
+    """Return the probabilities of each fold by the calibration of the others, shape (n,).
+
+    Parameters
+    ----------
+    log_odds
+        See ``Calibration.shifted``.
+    """
     result = np.empty(len(score))
     for fold in np.unique(folds):
         inside = folds == fold
-        result[inside] = fit_calibration(liked[~inside], score[~inside]).apply(score[inside])
+        by_others = fit_calibration(liked[~inside], score[~inside]).shifted(log_odds)
+        result[inside] = by_others.apply(score[inside])
     return result
 
 
@@ -179,7 +194,7 @@ class Reliability:
         return self.n, self.probability, self.n_liked
 
 
-def reliability(liked: Bools, probability: Floats) -> Reliability:
+def reliability(liked: Bools, probability: Floats, log_odds: float = 0.0) -> Reliability:
     """Return the reliability of probabilities.
 
     Parameters
@@ -188,6 +203,8 @@ def reliability(liked: Bools, probability: Floats) -> Reliability:
         The truth, shape (n,).
     probability
         What was said, 0 to 1, shape (n,), without having seen it.
+    log_odds
+        By how much more often movies are liked than here: what is liked counts so much more.
 
     Examples
     --------
@@ -197,10 +214,12 @@ def reliability(liked: Bools, probability: Floats) -> Reliability:
     """
     said = np.asarray(probability, dtype=np.float64)
     bins = np.minimum((said * N_BINS).astype(np.int64), N_BINS - 1)
+    worth = np.where(liked, np.exp(log_odds), 1.0)
+    worth *= len(worth) / (worth.sum() or 1.0)
     return Reliability(
-        np.bincount(bins, minlength=N_BINS).astype(np.int64),
-        np.bincount(bins, said, minlength=N_BINS).astype(np.float64),
-        np.bincount(bins[np.asarray(liked, dtype=np.bool_)], minlength=N_BINS).astype(np.int64),
+        np.rint(np.bincount(bins, worth, minlength=N_BINS)).astype(np.int64),
+        np.bincount(bins, worth * said, minlength=N_BINS).astype(np.float64),
+        np.rint(np.bincount(bins, worth * liked, minlength=N_BINS)).astype(np.int64),
     )
 
 

@@ -60,16 +60,19 @@ class History:
         hidden
             Which of ``played``, shape (n_played,).
         """
-        return History(
-            self.user_id,
-            self.played[~hidden],
-            self.liked[~hidden],
-            self.visible,
-            self.item_ids,
-            self.in_progress,
-            self.favorite_unplayed,
-            None if self.labels is None else self.labels.without(self.played[hidden]),
+        return replace(
+            self,
+            played=self.played[~hidden],
+            liked=self.liked[~hidden],
+            labels=None if self.labels is None else self.labels.without(self.played[hidden]),
         )
+
+    def thinned(self, movie_ids: Texts) -> History:
+        """Return the history as it is learned from: ``at_most`` ``MOST_PLAYS``.
+
+        What she is told, and what may be recommended to her, goes by the whole.
+        """
+        return self.at_most(MOST_PLAYS, movie_ids)
 
     def at_most(self, most: int, movie_ids: Texts) -> History:
         """Return the history with so many plays at most, as if she could not see the others.

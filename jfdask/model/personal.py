@@ -14,7 +14,7 @@ from jfdask.model.catalogue import catalogue_of
 from jfdask.model.forest import AffinityClassifier
 from jfdask.model.history import History
 from jfdask.model.holdout import stable_seed
-from jfdask.model.inputs import Features, Floats, InMemory
+from jfdask.model.inputs import Features, Floats, InMemory, Texts
 from jfdask.model.metrics import Metrics
 from jfdask.model.others import Others, Pool
 from jfdask.model.played import PlayedClassifier
@@ -109,7 +109,7 @@ def fit(
     Parameters
     ----------
     history
-        Hers.
+        Hers, all of it: no more than ``MOST_PLAYS`` plays of it are learned from.
     features
         The catalogue's label-free features.
     options
@@ -130,9 +130,10 @@ def fit(
     others = None
     if pool is not None and options.method == "affinity":
         others = pool.of(history.user_id)
-    taste = history.taste
+    taught = history.thinned(features.movie_ids)
+    taste = taught.taste
     if not taste.has_both:
-        played = _fit_played(history, features, options, others)
+        played = _fit_played(taught, features, options, others)
         kind: Kind = "played-only" if played else "newcomer"
         notice = _notice(history, kind, 0.0, has_others=others is not None)
         return Learned(history.user_id, kind, notice, None, played, {}, others=others)
@@ -140,13 +141,13 @@ def fit(
     model = new_classifier(options, others).set_params(features=source)
     model.fit(taste.positions, taste.liked, sample_weight=taste.weight)
     needs_plays = options.method == "affinity" or model.trust_ < 1.0
-    played = _fit_played(history, features, options, others) if needs_plays else None
+    played = _fit_played(taught, features, options, others) if needs_plays else None
     kind = options.method if others is None else "pooled"
     notice = _notice(history, kind, model.trust_, has_others=others is not None)
     return Learned(history.user_id, kind, notice, model, played, {}, others=others)
 
 
-def renew(learned: Learned, history: History) -> Learned | None:
+def renew(learned: Learned, history: History, movie_ids: Texts) -> Learned | None:
     """Return what was learned on an earlier night, of tonight's plays; None: learn it anew.
 
     Its forests stay, and its figures: see ``AffinityClassifier.renewed``.
@@ -155,21 +156,26 @@ def renew(learned: Learned, history: History) -> Learned | None:
     ----------
     learned
         With models whose features are tonight's.
+    history
+        Hers, all of it.
+    movie_ids
+        The catalogue's ids, sorted.
     """
     model = learned.favorite
     if model is None or isinstance(model, SeedClassifier) or learned.played is None:
         return None
-    taste = history.taste
+    taught = history.thinned(movie_ids)
+    taste = taught.taste
     if not taste.has_both:
         return None
     # Ten hearts more among a thousand plays are little news, but much if there were two.
     if abs(taste.evidence - model.grown_evidence_) > _NEWS * model.grown_evidence_:
         return None
     labels = taste.positions, taste.liked, taste.weight
-    plays = history.played, history.liked
+    plays = taught.played, taught.liked
     try:
         favorite = model.renewed(*labels)
-        played = learned.played.renewed(*plays, others=history.unplayed)
+        played = learned.played.renewed(*plays, others=taught.unplayed)
     except (StaleModel, NotEnoughPlays):
         return None
     has_others = learned.others is not None

@@ -72,7 +72,7 @@ class Evidence:
 
 
 def evidence_of(catalogue: Catalogue, history: History) -> Evidence:
-    """Return the evidence of a person's plays."""
+    """Return the evidence of a person's plays, all of them, whichever are learned from."""
     tokens = catalogue.tokens[history.played]
     present = (tokens != 0).astype(np.float64)
     taste = history.taste
@@ -87,7 +87,13 @@ def evidence_of(catalogue: Catalogue, history: History) -> Evidence:
         return Evidence(history, lift, n_plays, n_liked, n_again, again, pull, True)
     residual = np.asarray(history.liked - share_liked(history.liked), dtype=np.float64)
     affinity = token_affinities(catalogue, history.played, residual)
-    pull = ridge_inverse(catalogue, history.played, RIDGE_PENALTY) @ residual
+    taught = history.thinned(catalogue.movie_ids)
+    weights = ridge_inverse(catalogue, taught.played, RIDGE_PENALTY) @ (
+        taught.liked - share_liked(taught.liked)
+    )
+    # What is not learned from pulls nothing.
+    pull = np.zeros(len(history.played))
+    pull[np.isin(history.played, taught.played)] = weights
     return Evidence(history, affinity, n_plays, n_liked, n_again, again, pull, False)
 
 

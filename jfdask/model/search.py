@@ -80,7 +80,7 @@ def search_rows(
     """
     people, movies, likes, weights = [], [], [], []
     for code, history in enumerate(sorted(histories, key=lambda h: h.user_id)):
-        taste = history.taste
+        taste = history.thinned(movie_ids).taste
         ids = movie_ids[taste.positions]
         seen = ~is_held_out(history.user_id, ids, held_out)
         liked, positions, ids = taste.liked[seen], taste.positions[seen], ids[seen]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from scipy.special import logit
 from sklearn.base import clone
 
 from jfdask.errors import NotEnoughPlays
@@ -51,20 +52,26 @@ def validate(
     No search has seen the held-out plays; their model is fitted on all others. Out of fold,
     the affinities' rows are made once instead of several times, for time: those figures are a
     trifle low. Nothing is measured if the plays not held out have fewer than two of either class,
-    or the labels outside of a fold are all the same.
+    or the labels outside of a fold are all the same. Of more than ``MOST_PLAYS`` plays figures
+    are of those that are learned from; calibration and reliability are of all.
 
     Parameters
     ----------
+    history
+        Hers, all of it.
     model
         An estimator over positions, its features attached; it is not changed.
     held_out
         Share of plays held out.
     """
+    whole, history = history, history.thinned(catalogue.movie_ids)
     ids = catalogue.movie_ids[history.played]
     hidden = is_held_out(history.user_id, ids, held_out)
     seen = history.without(hidden)
     if min(seen.n_liked, len(seen.played) - seen.n_liked) < 2:
         return Validation()
+    # Of what is learned from another share is liked than of all.
+    log_odds = float(logit(whole.liked.mean()) - logit(history.liked.mean()))
     seed = stable_seed(f"bootstrap of {history.user_id}", random_state)
     try:
         score, folds = _out_of_fold(seen, catalogue, model, n_folds)
@@ -73,7 +80,7 @@ def validate(
     tuned = _by_other_folds(seen.liked, score, folds)
     rating = catalogue.items[:, _RATING]
     training = rating[seen.played]
-    probability = cross_calibrated(seen.liked, score, folds)
+    probability = cross_calibrated(seen.liked, score, folds, log_odds)
     figures = {"out_of_fold": _beside_rules(seen.liked, score, tuned, training, training, seed)}
     query = history.played[hidden]
     if len(query):
@@ -83,11 +90,15 @@ def validate(
         figures["held_out"] = _beside_rules(
             history.liked[hidden], hidden_score, tuned, rating[query], training, seed
         )
-        by_others = fit_calibration(seen.liked, score).apply(hidden_score)
-        probability = np.r_[probability, by_others]
+        by_others = fit_calibration(seen.liked, score).shifted(log_odds)
+        probability = np.r_[probability, by_others.apply(hidden_score)]
         score = np.r_[score, hidden_score]
     liked = np.r_[seen.liked, history.liked[hidden]]
-    return Validation(figures, fit_calibration(liked, score), reliability(liked, probability))
+    return Validation(
+        figures,
+        fit_calibration(liked, score).shifted(log_odds),
+        reliability(liked, probability, log_odds),
+    )
 
 
 def _out_of_fold(

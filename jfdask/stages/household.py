@@ -12,7 +12,7 @@ from scipy.sparse import csr_matrix, vstack
 from jfdask.features.matrix import FeatureMatrix
 from jfdask.features.names import display_names
 from jfdask.model.facts import Facts, facts_of
-from jfdask.model.history import MOST_PLAYS, History, history_of
+from jfdask.model.history import History, history_of
 from jfdask.model.others import Pool
 from jfdask.model.search import SearchRows, search_rows
 from jfdask.stages.files import (
@@ -62,10 +62,9 @@ def facts(place: Place) -> Facts:
 
 
 def history(place: Place, user_id: str) -> History:
-    """Return a person's history, with as many plays as are learned from."""
+    """Return a person's history, all of it."""
     plays = reader(place, FETCH).table(person(user_id, PLAYS_TABLE), PLAYS)
-    movie_ids = features(place).movie_ids
-    return history_of(user_id, plays, movie_ids).at_most(MOST_PLAYS, movie_ids)
+    return history_of(user_id, plays, features(place).movie_ids)
 
 
 def pool(place: Place) -> Pool | None:

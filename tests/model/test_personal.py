@@ -34,7 +34,7 @@ def test_what_was_learned_is_renewed_with_tonights_plays(library, planted):
         np.r_[history.liked, np.ones(4, dtype=bool)],
     )
     before = learn(history, library.features, options())
-    renewed = renew(before, tonight)
+    renewed = renew(before, tonight, library.features.movie_ids)
     assert renewed.favorite.trees_ is before.favorite.trees_
     assert renewed.played.trees_ is before.played.trees_
     assert renewed.metrics == before.metrics
@@ -60,29 +60,31 @@ def test_news_are_counted_from_when_the_forests_were_grown(library, planted):
         """Return a night on which she has marked so many of her plays."""
         return library.history("anna", history.played, np.arange(len(history.played)) < n)
 
+    ids = library.features.movie_ids
     learned = learn(with_hearts(8), library.features, options())
     assert "8 liked movies" in learned.notice
     grown = learned.favorite.trees_
-    learned = renew(learned, with_hearts(10))
+    learned = renew(learned, with_hearts(10), ids)
     assert learned.favorite.trees_ is grown
     # What she is told of goes by tonight's labels, and so does how much her taste counts.
     assert learned.notice is None
     # Two more again: little beside last night's, much beside those the forests were grown on.
-    assert renew(learned, with_hearts(12)) is None
+    assert renew(learned, with_hearts(12), ids) is None
 
 
 def test_what_does_not_fit_tonight_is_learned_anew(library, planted):
     from dataclasses import replace
 
     history, _ = planted
+    ids = library.features.movie_ids
     learned = learn(history, library.features, options())
     other = replace(library.features, columns=tuple(f"{c}s" for c in library.features.columns))
     moved = replace(learned, favorite=learned.favorite.detached())
     moved.favorite.set_params(features=InMemory(other))
-    assert renew(moved, history) is None
+    assert renew(moved, history, ids) is None
     nobody = library.history("cora", np.array([], dtype=int), [])
-    assert renew(learned, nobody) is None
-    assert renew(learn(nobody, library.features, options()), history) is None
+    assert renew(learned, nobody, ids) is None
+    assert renew(learn(nobody, library.features, options()), history, ids) is None
 
 
 def test_the_same_again(library, listed, planted):

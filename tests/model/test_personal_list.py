@@ -87,6 +87,24 @@ def test_any_history_gives_a_list(library, listed, n_liked, n_other, n_hidden, s
     assert (frame["reasons"][:EXPLAINED].map(len) >= 1).all()
 
 
+def test_what_is_not_learned_from_is_known_all_the_same(library, listed, monkeypatch):
+    """Of too many plays, and labels, some are learned from: all are left out and told."""
+    monkeypatch.setattr("jfdask.model.history.MOST_PLAYS", 40)
+    rng = np.random.default_rng(0)
+    order = rng.permutation(np.setdiff1d(np.arange(420), [7, 19, 53, 111]))
+    played, down, left = np.split(order, [200, 300])
+    rating = np.where(np.isin(np.arange(420), down), 1.0, np.nan)
+    history = library.history("many", played, np.arange(200) < 6, rating=rating)
+    learned = learn(history, library.features, QUICK)
+    assert len(learned.favorite.movie_ids_) == len(learned.played.movie_ids_) == 40
+    n_others = len(history.taste.positions) - 6
+    assert f"6 liked movies and {n_others} others are known" in learned.notice
+    frame, _ = listed(history, learned)
+    ids = library.features.movie_ids
+    assert set(frame["movie_id"]) == {*ids[left], ids[7]}
+    assert frame["p_favorite"].mean() < 0.1
+
+
 def test_the_probability_is_the_calibrated_one_and_missing_without_a_model(
     library, listed, planted
 ):

@@ -174,6 +174,22 @@ def test_every_sentence_is_true(library, planted):
     assert any(not counts for _, counts in checked)
 
 
+def test_every_sentence_is_true_of_more_plays_than_are_learned_from(library, planted, monkeypatch):
+    monkeypatch.setattr("jfdask.model.history.MOST_PLAYS", 40)
+    history, _ = planted
+    learned = fit(history, library.features, LearnOptions(params={"n_estimators": 10}))
+    assert len(learned.favorite.movie_ids_) == 40 < len(history.played)
+    frame, _ = recommend(learned, history, library.features, library.facts)
+    positions = np.searchsorted(library.features.movie_ids, frame["movie_id"].to_numpy(dtype=str))
+    told = zip(positions, frame["reason_kinds"], frame["reasons"], strict=True)
+    counted = [
+        check_sentence(library, history, position, kind, text)
+        for position, kinds, reasons in told
+        for kind, text in zip(kinds, reasons, strict=True)
+    ]
+    assert counted.count(True) > 50
+
+
 def test_texts_are_called_alike_only_with_words_that_both_have(library, planted):
     history, _ = planted
     liked_titles = set(library.facts.titles[history.played[history.liked]])

@@ -77,6 +77,26 @@ def test_every_play_has_a_probability_that_was_made_without_it(library, planted)
     assert without_held_out.reliability.n.sum() == len(history.played)
 
 
+@pytest.mark.parametrize("share", [0.1, 0.9])
+def test_of_more_plays_than_are_learned_from_probabilities_are_of_all(library, monkeypatch, share):
+    """One in ten is liked, or is not, whatever it is: half of what is learned from."""
+    monkeypatch.setattr("jfdask.model.history.MOST_PLAYS", 60)
+    rng = np.random.default_rng(0)
+    played = np.sort(rng.choice(420, 300, replace=False))
+    history = library.history("many", played, rng.permutation(300) < 300 * share)
+    model = AffinityClassifier(library.source, n_estimators=10, repetitions=1)
+    found = validated(history, library, model)
+    n_liked = [f["model"].n_liked for f in found.metrics.values()]
+    assert (sum(f["model"].n for f in found.metrics.values()), sum(n_liked)) == (60, 30)
+    taught = history.thinned(library.features.movie_ids)
+    scores = model.fit(taught.played, taught.liked).predict_proba(history.unplayed)[:, 1]
+    assert found.calibration.apply(scores).mean() == pytest.approx(share, abs=0.05)
+    told = found.reliability
+    assert told.n.sum() == pytest.approx(60, abs=5)
+    assert told.n_liked.sum() / told.n.sum() == pytest.approx(share, abs=0.05)
+    assert told.probability.sum() / told.n.sum() == pytest.approx(share, abs=0.05)
+
+
 def test_what_is_not_measured_is_calibrated_as_most_people(library):
     model = AffinityClassifier(library.source, n_estimators=5, repetitions=1)
     few = library.history("few", np.arange(4), [True, False, False, False])

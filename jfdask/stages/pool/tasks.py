@@ -125,7 +125,12 @@ def make_rows(making: Making, place: Place, user_ids: Sequence[str], seed: int) 
     crowds, catalogue = _crowds(making, place), catalogue_of(features(place))
     for group, some in by_group.items():
         rows = [
-            training_rows_of(catalogue, crowds.of(user_id), history(place, user_id), seed)
+            training_rows_of(
+                catalogue,
+                crowds.of(user_id),
+                history(place, user_id).thinned(catalogue.movie_ids),
+                seed,
+            )
             for user_id in some
         ]
         making.write_rows(stem, group, beneath(rows))

@@ -13,7 +13,7 @@ import pandas as pd
 from jfdask.errors import DumpError
 from jfdask.model.catalogue import Catalogue, catalogue_of
 from jfdask.model.crowd import N_GROUPS, Crowd, Member, crowd_of, group_of
-from jfdask.model.history import MOST_PLAYS, History
+from jfdask.model.history import History
 from jfdask.model.holdout import stable_fractions
 from jfdask.model.inputs import Ints
 from jfdask.model.pooled import PooledModel, PooledRows, training_rows_of
@@ -216,7 +216,7 @@ def _history(member: Member, in_crowd: Ints, catalogue: Catalogue) -> History:
     none = np.empty(0, dtype=np.int64)
     ids = catalogue.movie_ids[visible]
     history = History(member.user_id, played, liked, visible, ids, none, none)
-    return history.at_most(MOST_PLAYS, catalogue.movie_ids)
+    return history.thinned(catalogue.movie_ids)
 
 
 def _of_any_household(rows: PooledRows) -> PooledRows:

@@ -27,7 +27,7 @@ from jfdask.stages.files import (
     PLAYS_TABLE,
     TRAIN,
 )
-from jfdask.stages.household import history
+from jfdask.stages.household import features, history
 from jfdask.stages.learned import read_learned
 from jfdask.stages.places import Place
 from jfdask.stages.unit_tasks import reader
@@ -88,7 +88,7 @@ def renewed(place: Place, user_id: str, learned_by: str) -> Renewed | None:
     except (MissingArtifact, DamagedArtifact):
         # The run in which they were grown is pruned, say.
         return None
-    learned = renew(known, history(place, user_id))
+    learned = renew(known, history(place, user_id), features(place).movie_ids)
     if learned is None:
         return None
     # What was measured stays; how much her taste counts goes by tonight's labels.

@@ -114,11 +114,12 @@ def _learn_person(place: Place, user_id: str, options: LearnOptions) -> PersonRe
         matrix = features(place)
         reduced = vectors(place) if options.method == "seed" else None
         others = pool(place)
-        learned = learn(history(place, user_id), matrix, options, vectors=reduced, pool=others)
+        known = history(place, user_id)
+        learned = learn(known, matrix, options, vectors=reduced, pool=others)
         earlier = Renewed(
             learned,
             grown_on(place, user_id),
-            encode_json(metrics_document(learned, options)),
+            encode_json(metrics_document(learned, options, len(known.played))),
             summary_of(learned),
         )
     learned = earlier.learned
@@ -145,13 +146,14 @@ def _learn_person(place: Place, user_id: str, options: LearnOptions) -> PersonRe
     return PersonReport(user_id, writer.receipts, earlier.summary)
 
 
-def metrics_document(learned: Learned, options: LearnOptions) -> dict[str, Any]:
-    """Return what is stored of how good a person's model is."""
+def metrics_document(learned: Learned, options: LearnOptions, n_plays: int) -> dict[str, Any]:
+    """Return what is stored of how good a person's model is; of more plays, maybe, than it saw."""
     return {
         "kind": learned.kind,
         "notice": learned.notice,
         "params": dict(options.params),
         "calibration": learned.calibration.to_dict() if learned.calibration else None,
+        "n_plays": n_plays,
         "metrics": {
             which: {method: figures.to_dict() for method, figures in methods.items()}
             for which, methods in learned.metrics.items()
