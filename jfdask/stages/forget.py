@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass, replace
 
-from jfdask.errors import SettingsError, StoreError, StoreTimeout
+from jfdask.errors import MissingArtifact, SettingsError, StoreError, StoreTimeout
 from jfdask.settings import Settings
 from jfdask.stages.files import USER
 from jfdask.stages.lists import matches
@@ -12,9 +13,9 @@ from jfdask.stages.pool.making import remove_unfinished
 from jfdask.stages.pools import prune_pools
 from jfdask.store.filesystem import Store, address_of, open_store
 from jfdask.store.forget import Forgotten, forget
-from jfdask.store.keys import PEOPLE, RUNS, STATE
+from jfdask.store.keys import FORGETTING, PEOPLE, RUNS, STATE
 from jfdask.store.lock import hold_lock
-from jfdask.store.tables import read_json
+from jfdask.store.tables import read_json, write_json
 
 _log = logging.getLogger(__name__)
 
@@ -30,7 +31,8 @@ def forget_user(settings: Settings, user: str, households: tuple[str, ...]) -> F
     Raises
     ------
     SettingsError
-        Nobody in the store bears that name or id, or several people do.
+        Nobody in the store bears that name or id, nor does a sentence name her so; or several
+        people do.
     LockHeld
         A night is at work on this store.
     """
@@ -38,20 +40,60 @@ def forget_user(settings: Settings, user: str, households: tuple[str, ...]) -> F
         raise SettingsError("Nobody is named: give the name or the id of who is to be forgotten.")
     store = open_store(address_of(settings.store))
     with hold_lock(store, "jfdask forget", settings.store.lock_seconds):
+        begun = finish_forgetting(store)
         people = _people(store, households)
         ids = {user_id for user_id, name in people if matches(user, user_id, name)}
-        if not ids:
-            raise SettingsError(_nothing_of(user, store, people))
         if len(ids) > 1:
             raise SettingsError(
                 f"Several people are named {user!r}: {', '.join(sorted(ids))}. Give the id."
             )
-        [user_id] = ids
-        names = {name for found, name in people if found == user_id and name}
-        # What was learned of her together with others: the next night learns it without her.
-        prune_pools(store, ())
-        remove_unfinished(store)
-        return forget(store, user_id, sorted(names), households or None)
+        if ids:
+            [user_id] = ids
+            names = {name for found, name in people if found == user_id and name}
+            return _erase(store, _Whom(user_id, tuple(sorted(names)), households))
+        if begun and any(matches(user, begun[0].user_id, name) for name in ("", *begun[0].names)):
+            return begun[1]
+        # Who was never read has no files, but a sentence may say so.
+        said = f"User {user!r}", f"User {user}"
+        done = forget(store, "", said, households or None)
+        if not done.n_manifests:
+            raise SettingsError(_nothing_of(user, store, people))
+        return replace(done, user_id=user)
+
+
+def finish_forgetting(store: Store) -> tuple[_Whom, Forgotten] | None:
+    """Erase whom a call that was broken off was to erase, if there is anybody; say whom.
+
+    Until then manifests may name her, and not be what the ones above them say. Call it with the
+    lock held.
+    """
+    try:
+        found = read_json(store, FORGETTING)
+    except MissingArtifact:
+        return None
+    _log.warning("An earlier jfdask forget was broken off; what it left is erased now.")
+    whom = _Whom(found["user_id"], tuple(found["names"]), tuple(found["households"]))
+    return whom, _erase(store, whom)
+
+
+@dataclass(frozen=True)
+class _Whom:
+    """Who is being erased, as it lies in the store until that is done."""
+
+    user_id: str
+    names: tuple[str, ...]
+    households: tuple[str, ...]  # empty: all
+
+
+def _erase(store: Store, whom: _Whom) -> Forgotten:
+    # First, and removed last: what tells whose a file is goes with the others.
+    write_json(store, FORGETTING, whom)
+    # What was learned of her together with others: the next night learns it without her.
+    prune_pools(store, ())
+    remove_unfinished(store)
+    done = forget(store, whom.user_id, whom.names, whom.households or None)
+    store.delete(FORGETTING)
+    return done
 
 
 def _people(store: Store, households: tuple[str, ...]) -> set[tuple[str, str]]:

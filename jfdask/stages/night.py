@@ -19,6 +19,7 @@ from jfdask.errors import JfdaskError, SettingsError
 from jfdask.jellyfin.connection import server_of
 from jfdask.settings import Settings
 from jfdask.stages import featurize, fetch, pool, recommend, train
+from jfdask.stages.forget import finish_forgetting
 from jfdask.stages.people import People, who_is_there
 from jfdask.stages.taking_up import choose_run, release
 from jfdask.stages.unit_tasks import UnitReport, check_up_to_date, inherit
@@ -114,6 +115,7 @@ def run_stages(
     train.check(settings)
     store = open_store(address_of(settings.store))
     with hold_lock(store, f"jfdask {' '.join(stages)}", settings.store.lock_seconds) as lock:
+        finish_forgetting(store)
         run = choose_run(settings, store, stages)
         summary = Summary(run.run_id, store.url)
 

@@ -74,7 +74,8 @@ def forget(
     households
         Only these; None: all.
     """
-    check_key(user_id)
+    if user_id:
+        check_key(user_id)
     # What a crashed writer left may be about her as well.
     store.sweep(older_than_seconds=0)
     eraser = _Eraser(store, user_id, tuple(user_names))
@@ -91,7 +92,9 @@ class _Eraser:
         self.store = store
         self.user_id = user_id
         self.n_files = self.n_manifests = self.n_documents = 0
-        words = [rf"(?<!\w){re.escape(name)}(?!\w)" for name in user_names if name]
+        # Sentences quote a name, which spells quotes and backslashes otherwise.
+        spelt = {said for name in user_names if name for said in (name, repr(name)[1:-1])}
+        words = [rf"(?<!\w){re.escape(said)}(?!\w)" for said in sorted(spelt)]
         self._counting = threading.Lock()  # units are erased several at once
         self._names = re.compile("|".join(words)) if words else None
 
@@ -125,8 +128,7 @@ class _Eraser:
 
     def _erase_unit(self, run_id: str, stage: str, household: str) -> str | None:
         """Erase her from a unit; return its manifest's checksum, None without a manifest."""
-        folder = run_key(run_id, stage, household, person(self.user_id))
-        n_files = self.store.delete_all(folder)
+        n_files = self._delete_hers(run_key(run_id, stage, household))
         key = unit_manifest_key(run_id, stage, household)
         unit = self._load(key, partial(load_unit, self.store, run_id, stage, household))
         if unit is None:
@@ -147,8 +149,8 @@ class _Eraser:
             self.n_documents += n_documents
 
     def _without_her(self, unit: Manifest) -> Manifest:
-        files = {k: v for k, v in unit.files.items() if self.user_id not in k}
-        inputs = {k: v for k, v in unit.inputs.items() if self.user_id not in k}
+        files = {k: v for k, v in unit.files.items() if not self._has_id(k)}
+        inputs = {k: v for k, v in unit.inputs.items() if not self._has_id(k)}
         lost = len(files) < len(unit.files) or len(inputs) < len(unit.inputs)
         return replace(
             unit,
@@ -172,7 +174,7 @@ class _Eraser:
         return sha256_of(self.store.read(listing.key))
 
     def erase_state(self, household: str) -> None:
-        self._count(self.store.delete_all(state_key(household, person(self.user_id))))
+        self._count(self._delete_hers(state_key(household)))
         for key in self.store.list(state_key(household)):
             inside = key.split("/")[2:]
             if inside[0] == PEOPLE or not key.endswith(".json"):
@@ -183,11 +185,14 @@ class _Eraser:
                 self.store.write(key, encode_json(cleaned))
                 self._count(n_documents=1)
 
+    def _delete_hers(self, folder: str) -> int:
+        return self.store.delete_all(f"{folder}/{person(self.user_id)}") if self.user_id else 0
+
     def _cleaned(self, summary: Any) -> Any:
         return _without(summary, self._has_id, self._is_about_her)
 
     def _has_id(self, text: str) -> bool:
-        return self.user_id in text
+        return bool(self.user_id) and self.user_id in text
 
     def _is_about_her(self, text: str) -> bool:
         # Keys go by id alone: a household may bear a person's name.

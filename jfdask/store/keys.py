@@ -10,6 +10,7 @@
     state/<household>/people/<user>/<file>
     latest                                              the run that readers read
     lock                                                who may write
+    forgetting.json                                     who is being erased
 
 What is about one person lies in a folder of her own, so that it can be erased.
 """
@@ -26,6 +27,7 @@ RELEASED = "released.json"
 LATEST = "latest"
 LOCK = "lock"
 LOCK_CLAIM = "lock.claim"
+FORGETTING = "forgetting.json"
 
 # A part begins with a letter or digit: no '.', no '..', no hidden file, no option; names that
 # begin with a dot are left to the folder's temporary files.

@@ -6,13 +6,21 @@ from datetime import UTC, datetime
 import pytest
 
 from jfdask.errors import SettingsError, StoreTimeout
-from jfdask.settings import Settings
+from jfdask.settings import Household, Settings
 from jfdask.stages import forget as module
+from jfdask.stages import night as nights
 from jfdask.stages.forget import forget_user
-from jfdask.store.filesystem import address_of, open_store
-from jfdask.store.runs import release_run
+from jfdask.stages.night import run_stages
+from jfdask.store.documents import write_json
+from jfdask.store.filesystem import Store, address_of, open_store
+from jfdask.store.keys import FORGETTING, person
+from jfdask.store.lock import hold_lock
+from jfdask.store.manifests import close_stage
+from jfdask.store.runs import release_run, seal_run
+from jfdask.store.units import UnitWriter
+from jfdask.store.verify import verify_run
 
-RUN = "20260801T030000Z-000001"
+RUN, NOW = "20260801T030000Z-000001", datetime(2026, 8, 1, 3, tzinfo=UTC)
 NAMES = {"a1": "anna", "b2": "ben"}
 
 
@@ -97,3 +105,87 @@ def test_no_name_is_nobodys(settings, store, user):
 def test_nobody_of_that_name(settings, store):
     with pytest.raises(SettingsError, match=r"Nothing is stored of 'cleo' in \S+\.$"):
         forget_user(settings, "cleo", ())
+
+
+@pytest.fixture
+def night(settings):
+    """A run that has ended, with anna and ben in two stages and her name in sentences."""
+    store, sums = open_store(address_of(settings.store)), {}
+    for stage in ("fetch", "train"):
+        unit = UnitWriter(store, RUN, stage, "home")
+        for user_id, name in NAMES.items():
+            unit.json(person(user_id, "user.json"), {"user_id": user_id, "name": name})
+        told = {"people": dict.fromkeys(NAMES, 1), "problems": ["User 'anna': no model tonight"]}
+        close = {"inputs": {}, "settings": {}, "code_version": "1", "started": NOW}
+        unit = unit.close(**close, finished=NOW, summary=told)
+        sums[stage] = close_stage(store, stage, [unit], RUN, NOW)
+    problems = ["home: User 'anna': no model", "home: User 'carla' could not be read: 500"]
+    with hold_lock(store, "test", 60) as lock:
+        seal_run(store, RUN, sums, lock, NOW, summary={"problems": problems})
+    return store
+
+
+def left_of(store, *names):
+    """Return the keys that have a name, or an id that is more than a part of a checksum."""
+    spelt = [f"{before}{name}{after}" for name in names for before, after in ("//", "''", '""')]
+    return [k for k in store.list() for w in spelt if w in k or w.encode() in store.read(k)]
+
+
+@pytest.fixture
+def broken_off(night, settings, monkeypatch, request):
+    """Break a call of forget off at its nth write, leases of the lock not counted."""
+    write, left = Store.write, iter(range(request.param))
+
+    def die_later(store, key, data):
+        if key != "lock" and next(left, None) is None:
+            raise StoreTimeout("no answer")
+        write(store, key, data)
+
+    monkeypatch.setattr(Store, "write", die_later)
+    with pytest.raises(StoreTimeout):
+        forget_user(settings, "anna", ())
+    monkeypatch.undo()
+
+
+# The note that she is being erased, two units, two stages, the run.
+EVERYWHERE = pytest.mark.parametrize("broken_off", range(1, 6), indirect=True)
+
+
+@EVERYWHERE
+@pytest.mark.parametrize("user", ["anna", "a1"])
+def test_broken_off_it_is_finished_by_calling_it_again(night, settings, broken_off, user):
+    forget_user(settings, user, ())
+    assert left_of(night, "a1", "anna") == []
+    assert verify_run(night, RUN) == []
+
+
+@EVERYWHERE
+def test_broken_off_it_is_finished_by_the_next_night(night, settings, broken_off, monkeypatch):
+    def stop(*_):
+        raise StoreTimeout("as far as this")
+
+    monkeypatch.setattr(nights, "choose_run", stop)
+    home = Household(name="home", url="http://localhost:8096")
+    with pytest.raises(StoreTimeout, match="as far"):
+        run_stages(settings.model_copy(update={"households": (home,)}), ["fetch"], None)
+    assert left_of(night, "a1", "anna") == []
+    assert verify_run(night, RUN) == []
+
+
+def test_broken_off_it_is_finished_before_somebody_else_is_erased(night, settings):
+    write_json(night, FORGETTING, {"user_id": "a1", "names": ["anna"], "households": []})
+    assert forget_user(settings, "ben", ()).user_id == "b2"
+    assert left_of(night, "a1", "anna", "b2", "ben") == []
+
+
+def test_who_was_never_read_is_only_named_in_sentences(night, settings):
+    night.write("pools/1/manifest.json", b"{}")
+    for user in ("carl", "home", "could not"):
+        with pytest.raises(SettingsError, match="Nothing is stored"):
+            forget_user(settings, user, ())
+    done = forget_user(settings, "carla", ())
+    assert (done.user_id, done.n_files, done.n_manifests) == ("carla", 0, 1)
+    assert left_of(night, "carla") == []
+    assert left_of(night, "anna")
+    assert night.list("pools")  # nothing was learned of her
+    assert verify_run(night, RUN) == []

@@ -151,3 +151,15 @@ def test_what_a_kept_unit_said_before(folder: Store, write_unit: Callable[..., M
 def test_an_id_that_is_none(folder: Store) -> None:
     with pytest.raises(ValueError, match="is no key"):
         forget(folder, "../home")
+
+
+@pytest.mark.parametrize(
+    "name", ["anna", "O'Brien", 'Bo "O\'Brien"', "ann\\a", "Zoe\u0301", "a\xa0b"]
+)
+def test_a_name_is_found_however_a_sentence_spells_it(
+    folder: Store, write_unit: Callable[..., Manifest], name: str
+) -> None:
+    problems = [f"User {name!r}: no model tonight", f"{name}: no model", "User 'x': no model"]
+    write_unit(folder, R1, summary={"problems": problems})
+    forget(folder, HER, [name])
+    assert load_unit(folder, R1, "train", "home").summary == {"problems": problems[2:]}
