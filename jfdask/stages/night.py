@@ -66,9 +66,11 @@ class Summary:
         last = self._last
         if last and all(report.status == "failed" for report in last.values()):
             return FAILED
-        # What went wrong on an earlier night was told then.
-        tonights = [r for rs in self.reports.values() for r in rs.values() if not r.is_carried]
-        return 0 if all(report.status == "done" for report in tonights) else IN_PART
+        # What went wrong on an earlier night was told then; what could not be carried over was not.
+        for report in (r for reports in self.reports.values() for r in reports.values()):
+            if report.status == "failed" or not (report.is_carried or report.status == "done"):
+                return IN_PART
+        return 0
 
     @property
     def is_all_kept(self) -> bool:

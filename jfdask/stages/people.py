@@ -12,10 +12,10 @@ from distributed import Client
 from jfdask.errors import DamagedArtifact, JfdaskError, MissingArtifact
 from jfdask.stages.files import FETCH, USER
 from jfdask.stages.places import Place
-from jfdask.stages.unit_tasks import reader
+from jfdask.stages.unit_tasks import earlier_units, reader
 from jfdask.stages.window import Call, Work
 from jfdask.store.keys import PEOPLE, person
-from jfdask.store.manifests import Receipt, load_unit
+from jfdask.store.manifests import Receipt
 from jfdask.store.units import UnitReader, UnitWriter
 
 logger = logging.getLogger(__name__)
@@ -164,18 +164,17 @@ def _chunk_by_chunk(
 
 
 def carry_person_over(place: Place, stage: str, user_id: str) -> PersonReport | None:
-    """Have in this run what the run before has of a person; None if it has nothing."""
-    if place.previous is None:
-        return None
-    try:
-        unit = load_unit(place.store, place.previous, stage, place.household)
+    """Have in this run what the newest run that has it whole has of a person; None if none has."""
+    for unit in earlier_units(place, stage):
         before = UnitReader(place.store, unit)
-        names = before.names(person(user_id) + "/")
         writer = UnitWriter(place.store, place.run_id, stage, place.household)
-        for name in names:
-            writer.bytes(name, before.bytes(name))
-    except (MissingArtifact, DamagedArtifact) as error:
-        logger.warning("%s", error)
-        return None
-    summary = unit.summary.get("people", {}).get(user_id, {})
-    return PersonReport(user_id, writer.receipts, summary) if names else None
+        try:
+            for name in before.names(person(user_id) + "/"):
+                writer.bytes(name, before.bytes(name))
+        except (MissingArtifact, DamagedArtifact) as error:
+            logger.warning("%s", error)
+            continue
+        if writer.receipts:
+            summary = unit.summary.get("people", {}).get(user_id, {})
+            return PersonReport(user_id, writer.receipts, summary)
+    return None

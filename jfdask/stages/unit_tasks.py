@@ -7,13 +7,14 @@ Each of `take_over`, `done_tonight`, `carry_over`, `inherit`, `check_up_to_date`
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from jfdask.errors import DamagedArtifact, MissingArtifact
+from jfdask.errors import DamagedArtifact, MissingArtifact, NewerArtifact, StoreError
 from jfdask.stages.places import Place
+from jfdask.store.keys import run_manifest_key
 from jfdask.store.manifests import Manifest, Receipt, fingerprint, load_unit
 from jfdask.store.reuse import as_done, copy_unit, reuse_unit
 from jfdask.store.runs import run_ids
@@ -44,6 +45,7 @@ class UnitReport:
     problems: tuple[str, ...] = ()
     reused: bool = False
     is_carried: bool = False  # not selected tonight: as the run before has it
+    taken_from: str = ""  # the earlier run that it was kept or carried over from
     summary: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -86,13 +88,35 @@ def done_tonight(place: Place, plan: Plan) -> UnitReport | None:
     return None
 
 
+def earlier_units(place: Place, stage: str) -> Iterator[Manifest]:
+    """Yield what runs that have ended have of the household: the one that readers read, older ones.
+
+    A night in which something failed may have published a run without it.
+    """
+    for run_id in _ended_runs(place):
+        try:
+            unit = load_unit(place.store, run_id, stage, place.household)
+        except MissingArtifact:
+            continue
+        except (DamagedArtifact, NewerArtifact) as error:
+            logger.warning("%s", error)
+            continue
+        yield unit
+
+
+def _ended_runs(place: Place) -> Iterator[str]:
+    if place.previous is None:
+        return
+    yield place.previous
+    for run_id in run_ids(place.store):
+        if run_id < place.previous and place.store.exists(run_manifest_key(run_id)):
+            yield run_id
+
+
 def carry_over(place: Place, stage: str) -> UnitReport | None:
     """Have in this run what the run before has of a household that is not selected tonight."""
-    if place.previous is None:
-        return None
-    try:
-        unit = load_unit(place.store, place.previous, stage, place.household)
-    except MissingArtifact:
+    unit = next(earlier_units(place, stage), None)
+    if unit is None:
         return None
     problems: tuple[str, ...] = ()
     try:
@@ -101,14 +125,19 @@ def carry_over(place: Place, stage: str) -> UnitReport | None:
         # Nobody asked for it tonight: it stays as it is, and a night for all makes it anew.
         problems = (str(error),)
         carried = copy_unit(place.store, unit, place.run_id, check=False)
-    return replace(report_of(carried, reused=True), problems=problems, is_carried=True)
+    return replace(
+        report_of(carried, reused=True),
+        problems=problems,
+        is_carried=True,
+        taken_from=unit.run_id,
+    )
 
 
 def inherit(place: Place, stages: Sequence[str]) -> UnitReport:
     """Have in this run what was done before of some stages; report on the last of them.
 
-    That is what the run that was broken off has, if it has all of them, else the run that
-    readers read.
+    That is what the run that was broken off has, if it has all of them, else the newest that
+    has ended.
 
     Raises
     ------
@@ -119,21 +148,16 @@ def inherit(place: Place, stages: Sequence[str]) -> UnitReport:
         for unit in units:
             copy_unit(place.store, unit, place.run_id)
         return check_up_to_date(place, stages)
-    report = None
-    for stage in stages:
-        try:
-            unit = load_unit(place.store, place.previous or "", stage, place.household)
-        except (MissingArtifact, ValueError):
-            missing = _first_missing(place, stages) or stage
-            raise MissingArtifact(
-                f"Nothing to work on for household {place.household!r}: stage {missing} has not "
-                f"been done. Run: jfdask {missing}, or the whole night: jfdask run."
-            ) from None
-        # What was kept for a night is taken for what it is: an earlier night's result.
-        report = report_of(copy_unit(place.store, as_done(unit), place.run_id), reused=True)
-    if report is None:
-        raise ValueError("No stage to inherit.")
-    return replace(report, problems=())
+    units = next(filter(None, (_units(place, run, stages) for run in _ended_runs(place))), [])
+    if not units:
+        missing = _first_missing(place, stages) or stages[0]
+        raise MissingArtifact(
+            f"Nothing to work on for household {place.household!r}: stage {missing} has not "
+            f"been done. Run: jfdask {missing}, or the whole night: jfdask run."
+        )
+    # What was kept for a night is taken for what it is: an earlier night's result.
+    copies = [copy_unit(place.store, as_done(unit), place.run_id) for unit in units]
+    return replace(report_of(copies[-1], reused=True), problems=())
 
 
 def _first_missing(place: Place, stages: Sequence[str]) -> str | None:
@@ -176,13 +200,18 @@ def check_up_to_date(place: Place, stages: Sequence[str]) -> UnitReport:
 
 
 def take_yesterdays(place: Place, stage: str, problems: tuple[str, ...]) -> UnitReport:
-    """Copy the household's unit of the previous run."""
-    if place.previous is None:
-        raise MissingArtifact("There is no earlier run.")
-    unit = load_unit(place.store, place.previous, stage, place.household)
-    summary = {**unit.summary, "problems": list(problems)}
-    kept = copy_unit(place.store, unit, place.run_id, status="kept", summary=summary)
-    return report_of(kept, reused=True)
+    """Copy the household's unit of the newest run that has ended and has it whole."""
+    damage: StoreError | None = None
+    for unit in earlier_units(place, stage):
+        summary = {**unit.summary, "problems": list(problems)}
+        try:
+            kept = copy_unit(place.store, unit, place.run_id, status="kept", summary=summary)
+        except (MissingArtifact, DamagedArtifact) as error:
+            logger.warning("An older one is looked for: %s", error)
+            damage = damage or error
+            continue
+        return replace(report_of(kept, reused=True), taken_from=unit.run_id)
+    raise damage or MissingArtifact("There is no earlier run.")
 
 
 def finish(

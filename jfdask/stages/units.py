@@ -175,14 +175,9 @@ def _unit(
     absent: Callable[[Place, str, datetime], UnitReport] | None,
 ) -> Work[UnitReport | None]:
     place = night.place(earlier.household)
-    if earlier.is_carried:
-        [carried] = values((yield [Call(carry_over, (place, stage), "")]))
-        if carried is None and absent is not None:
-            [made_up] = yield [Call(absent, (place, "done", datetime.now(UTC)), "")]
-            if isinstance(made_up, UnitReport):
-                return replace(made_up, is_carried=True)
-        return carried
-    if earlier.status == "kept":
+    # All stages of one run: what was computed belongs to what it was computed from.
+    place = replace(place, previous=earlier.taken_from or place.previous)
+    if earlier.status == "kept" and not earlier.is_carried:
         kept = yield from keep(place, stage, earlier.problems)
         if kept.status == "failed" and absent is not None:
             [made_up] = yield [Call(absent, (place, "kept", datetime.now(UTC)), "")]
@@ -191,6 +186,13 @@ def _unit(
         return kept
     started = datetime.now(UTC)
     try:
+        if earlier.is_carried:
+            [carried] = values((yield [Call(carry_over, (place, stage), "")]))
+            if carried is None and absent is not None:
+                [made_up] = yield [Call(absent, (place, "done", datetime.now(UTC)), "")]
+                if isinstance(made_up, UnitReport):
+                    return replace(made_up, is_carried=True)
+            return carried
         planned = yield from plan(place)
         [report] = values((yield [Call(find, (place, planned), "")]))
         if report is None:
@@ -198,7 +200,8 @@ def _unit(
             ended = Call(finish, (place, planned, draft, started, datetime.now(UTC)), "")
             [report] = values((yield [ended]))
     except JfdaskError as error:
-        return (yield from keep(place, stage, (str(error),)))
+        kept = yield from keep(place, stage, (str(error),))
+        return replace(kept, is_carried=earlier.is_carried)
     return report
 
 

@@ -33,8 +33,9 @@ from jfdask.stages.fetch.listing import (
 )
 from jfdask.stages.files import FETCH, MOVIES_TABLE, PLAYS_TABLE, USER
 from jfdask.stages.places import Place
+from jfdask.stages.unit_tasks import earlier_units
 from jfdask.store.keys import PEOPLE, person
-from jfdask.store.manifests import Receipt, load_unit
+from jfdask.store.manifests import Receipt
 from jfdask.store.state import read_state_table, write_state, write_state_table
 from jfdask.store.tables import read_json, read_table, write_json, write_table
 from jfdask.store.units import UnitWriter
@@ -237,12 +238,10 @@ def _unknown(place: Place, user_id: str) -> list[str]:
 
 
 def _refuse_loss(place: Place, summary: Mapping[str, Any], largest_loss: float) -> None:
-    if place.previous is None:
+    earlier = next(earlier_units(place, FETCH), None)
+    if earlier is None:
         return
-    try:
-        before = load_unit(place.store, place.previous, FETCH, place.household).summary
-    except MissingArtifact:
-        return
+    before = earlier.summary
     both = summary["people"].keys() & before["people"].keys()
     counts = [("movies", before["n_movies"], summary["n_movies"])]
     counts += [
