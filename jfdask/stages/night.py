@@ -153,7 +153,7 @@ def run_stages(
                     summary.reports[name] = reports
             if stages[-1] == recommend.NAME and summary.exit_code != FAILED:
                 _seal(store, lock, summary)
-                summary.pruned = tuple(prune(store, settings.store.keep))
+                summary.pruned = tuple(prune(store, settings.store.keep, datetime.now(UTC)))
                 pool.prune(store)
         except SettingsError:
             # A slip of the keyboard is no night that another one goes on with.

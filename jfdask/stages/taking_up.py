@@ -51,7 +51,7 @@ def choose_run(settings: Settings, store: Store, stages: Sequence[str]) -> Chose
     """
     now = datetime.now(UTC)
     latest = latest_run(store)
-    begun = unfinished_run(store, now - timedelta(hours=settings.run.resume_hours))
+    begun = unfinished_run(store, now, timedelta(hours=settings.run.resume_hours))
     if begun is None or not _can_go_on(store, stages, begun):
         return ChosenRun(new_run_id(now), latest, True)
     released = take_up_run(store, begun)

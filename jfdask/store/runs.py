@@ -7,7 +7,7 @@ import re
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from jfdask.errors import DamagedArtifact, MissingArtifact, NewerArtifact
@@ -19,6 +19,7 @@ from jfdask.store.manifests import Listing, load_run, save_listing
 
 _log = logging.getLogger(__name__)
 _TIME = "%Y%m%dT%H%M%SZ"
+_CLOCKS_DIFFER = timedelta(minutes=10)
 _RUN_ID = re.compile(r"(\d{8}T\d{6}Z)-[0-9a-f]{6}", re.ASCII)
 
 
@@ -118,16 +119,15 @@ def list_runs(store: Store) -> list[RunInfo]:
     return store.together(look, run_ids(store))
 
 
-def unfinished_run(store: Store, not_before: datetime) -> str | None:
-    """Return the newest run, if it was broken off and began at ``not_before`` or later.
+def unfinished_run(store: Store, now: datetime, within: timedelta) -> str | None:
+    """Return the newest run, if it was broken off and began no longer ago than ``within``.
 
-    A run that is older than one that has ended is not gone on with.
+    A run that is older than one that has ended is not gone on with, nor is one of the future.
     """
-    for run_id in run_ids(store):
-        if started_at(run_id) < not_before.replace(microsecond=0):
-            return None
-        return None if store.exists(run_manifest_key(run_id)) else run_id
-    return None
+    newest = next((r for r in run_ids(store) if not _lies_ahead(r, now)), None)
+    if newest is None or started_at(newest) < (now - within).replace(microsecond=0):
+        return None
+    return None if store.exists(run_manifest_key(newest)) else newest
 
 
 def release_run(store: Store, run_id: str, now: datetime, forerunner: str | None = None) -> None:
@@ -191,20 +191,21 @@ def seal_run(
     write_json(store, LATEST, {"run_id": run_id, "moved": finished.isoformat()})
 
 
-def prune(store: Store, keep: int) -> list[str]:
+def prune(store: Store, keep: int, now: datetime) -> list[str]:
     """Remove old runs; return their ids. Call it with the lock held.
 
     The newest ``keep`` runs that have ended stay, and the latest one; those do not count, and do
     not stay, that have nothing but an earlier run's results. Runs broken off stay if they are newer
-    than the newest that has ended. A run's manifest goes first: broken off, this
-    leaves a run that counts as unfinished, and the next call removes the rest.
+    than the newest that has ended, but not if they are of the future. A run's manifest goes first:
+    broken off, this leaves a run that counts as unfinished, and the next call removes the rest.
     """
     if keep < 1:
         raise ValueError("At least one run must be kept.")
     runs = list_runs(store)
     # A manifest that cannot be read is somebody's to look at, not ours to remove.
     runs = [run for run in runs if run.status != "damaged"]
-    finished = [run.run_id for run in runs if run.is_finished]
+    ahead = {run.run_id for run in runs if _lies_ahead(run.run_id, now)}
+    finished = [run.run_id for run in runs if run.is_finished and run.run_id not in ahead]
     newest = finished[0] if finished else ""
     own = [
         run.run_id
@@ -213,7 +214,9 @@ def prune(store: Store, keep: int) -> list[str]:
     ]
     removed = []
     for run in runs:
-        if run.is_latest or run.run_id in own[:keep] or run.run_id >= newest:
+        if run.is_latest or run.run_id in own[:keep]:
+            continue
+        if run.run_id >= newest and (run.is_finished or run.run_id not in ahead):
             continue
         store.delete(run_manifest_key(run.run_id))
         store.delete_all(run_key(run.run_id))
@@ -226,6 +229,11 @@ def is_all_kept(statuses: Iterable[str]) -> bool:
     """Tell whether households of these statuses have nothing but an earlier run's results."""
     found = set(statuses)
     return "kept" in found and found <= {"kept", "failed"}
+
+
+def _lies_ahead(run_id: str, now: datetime) -> bool:
+    """Tell whether a run began with a clock that was wrong: no reading of its is tonight's."""
+    return started_at(run_id) > now + _CLOCKS_DIFFER
 
 
 def _require(lock: Lock, run_id: str) -> None:

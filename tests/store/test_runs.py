@@ -22,6 +22,8 @@ from jfdask.store.runs import (
 from jfdask.store.verify import verify_run
 
 NOW = datetime(2026, 8, 1, 3, tzinfo=UTC)
+LATER = NOW + timedelta(days=9)
+HOUR = timedelta(hours=1)
 WriteRun = Callable[..., None]
 
 
@@ -43,7 +45,7 @@ def test_run_ids_sort_by_time() -> None:
 def test_before_the_first_night(store: Store) -> None:
     assert latest_run(store) is None
     assert list_runs(store) == []
-    assert prune(store, 1) == []
+    assert prune(store, 1, LATER) == []
     with pytest.raises(MissingArtifact):
         load_run(store, name(1))
 
@@ -118,13 +120,13 @@ def test_prune_keeps_the_newest_the_latest_and_what_is_under_way(
     write_run(store, name(6), seal=False)
     store.write("state/home/playlists.json", b"{}")
     store.write("latest", f'{{"run_id": "{name(1)}"}}'.encode())
-    assert prune(store, 2) == [name(3), name(2)]
+    assert prune(store, 2, LATER) == [name(3), name(2)]
     assert run_ids(store) == [name(6), name(5), name(4), name(1)]
     assert store.exists("state/home/playlists.json")
-    assert prune(store, 2) == []
-    assert prune(store, 1) == [name(4)]
+    assert prune(store, 2, LATER) == []
+    assert prune(store, 1, LATER) == [name(4)]
     with pytest.raises(ValueError, match="At least one"):
-        prune(store, 0)
+        prune(store, 0, LATER)
 
 
 def test_prune_counts_no_run_that_has_only_an_earlier_ones_results(
@@ -133,14 +135,14 @@ def test_prune_counts_no_run_that_has_only_an_earlier_ones_results(
     part, kept = {"home": "part", "away": "kept"}, {"home": "kept", "away": "failed"}
     for day, households in enumerate((part, part, part, kept, kept, kept), 1):
         write_run(folder, name(day), households=households)
-    assert prune(folder, 2) == [name(5), name(4), name(1)]
+    assert prune(folder, 2, LATER) == [name(5), name(4), name(1)]
     assert run_ids(folder) == [name(6), name(3), name(2)]
 
 
 def test_without_a_finished_run_nothing_is_pruned(folder: Store, write_run: WriteRun) -> None:
     for day in (1, 2):
         write_run(folder, name(day), seal=False)
-    assert prune(folder, 1) == []
+    assert prune(folder, 1, LATER) == []
 
 
 def test_a_prune_broken_off_is_harmless(
@@ -154,11 +156,11 @@ def test_a_prune_broken_off_is_harmless(
 
     monkeypatch.setattr(Store, "delete_all", die)
     with pytest.raises(KeyboardInterrupt):
-        prune(folder, 1)
+        prune(folder, 1, LATER)
     monkeypatch.undo()
     second, first = list_runs(folder)
     assert (second.is_finished, first.is_finished) == (True, False)
-    assert prune(folder, 1) == [name(1)]
+    assert prune(folder, 1, LATER) == [name(1)]
     assert run_ids(folder) == [name(2)]
     assert verify_run(folder, name(2)) == []
 
@@ -168,7 +170,7 @@ def test_a_damaged_run_is_listed_and_left_alone(folder: Store, write_run: WriteR
         write_run(folder, name(day))
     folder.write(f"runs/{name(1)}/manifest.json", b"{")
     assert [run.status for run in list_runs(folder)] == ["done", "damaged"]
-    assert prune(folder, 1) == []
+    assert prune(folder, 1, LATER) == []
 
 
 def test_what_is_no_run_is_not_listed(folder: Store) -> None:
@@ -177,12 +179,34 @@ def test_what_is_no_run_is_not_listed(folder: Store) -> None:
 
 
 def test_the_unfinished_run_to_go_on_with(folder: Store, write_run: WriteRun) -> None:
-    assert unfinished_run(folder, NOW) is None
+    assert unfinished_run(folder, NOW, HOUR) is None
     write_run(folder, name(1), seal=False)
-    assert unfinished_run(folder, NOW) == name(1)
-    assert unfinished_run(folder, NOW + timedelta(hours=1)) is None
+    assert unfinished_run(folder, NOW, HOUR) == name(1)
+    assert unfinished_run(folder, NOW + HOUR, HOUR) == name(1)
+    assert unfinished_run(folder, NOW + 2 * HOUR, HOUR) is None
     write_run(folder, name(2))
-    assert unfinished_run(folder, NOW) is None
+    assert unfinished_run(folder, NOW + timedelta(days=1), 99 * HOUR) is None
+
+
+@pytest.mark.parametrize("seal", [False, True])
+def test_a_run_of_the_future_is_never_gone_on_with(
+    folder: Store, write_run: WriteRun, seal: bool
+) -> None:
+    write_run(folder, name(9), seal=seal)
+    assert unfinished_run(folder, NOW, HOUR) is None
+    write_run(folder, name(1), seal=False)
+    assert unfinished_run(folder, NOW, HOUR) == name(1)
+    assert unfinished_run(folder, NOW - timedelta(minutes=9), HOUR) == name(1)  # a clock is slow
+    assert unfinished_run(folder, NOW - timedelta(minutes=11), HOUR) is None
+
+
+def test_a_run_of_the_future_is_pruned_unless_it_has_ended(
+    folder: Store, write_run: WriteRun
+) -> None:
+    for day, seal in ((8, False), (9, True), (1, False), (2, True), (3, False)):
+        write_run(folder, name(day), seal=seal)
+    assert prune(folder, 2, NOW + timedelta(days=2)) == [name(8), name(1)]
+    assert run_ids(folder) == [name(9), name(3), name(2)]
 
 
 def test_only_a_run_that_was_released_is_taken_up_and_once(
@@ -196,7 +220,7 @@ def test_only_a_run_that_was_released_is_taken_up_and_once(
     assert (taken.run_id, taken.forerunner) == (name(1), name(2))
     # Who took it up may be killed: then nobody is to work in it.
     assert take_up_run(store, name(1)) is None
-    assert unfinished_run(store, NOW) == name(1)
+    assert unfinished_run(store, NOW, HOUR) == name(1)
     release_run(store, name(1), NOW)
     again = take_up_run(store, name(1))
     assert again is not None
