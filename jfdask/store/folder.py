@@ -67,7 +67,7 @@ class Folder:
                 for entry in entries:
                     if entry.name.startswith("."):
                         continue
-                    if entry.is_dir(follow_symlinks=False):
+                    if entry.is_dir():  # or a link to one, on a larger disk
                         pending.append(Path(entry.path))
                     else:
                         key = Path(entry.path).relative_to(self.root).as_posix()
@@ -90,9 +90,11 @@ class Folder:
                 self._path(key).unlink()
 
     def remove_tree(self, prefix: str) -> None:
-        """Remove a folder with whatever is left in it, temporary files too."""
+        """Remove a folder with whatever is left in it, temporary files too; a link to one stays."""
+        path = self._path(prefix)
         with contextlib.suppress(FileNotFoundError):
-            shutil.rmtree(self._path(prefix))
+            if not path.is_symlink():
+                shutil.rmtree(path)
 
     def copy(self, source: str, target: str) -> None:
         """Copy a file, whole or not at all."""
@@ -103,7 +105,7 @@ class Folder:
         # The age is the machine's own: only the file system's times are compared with it.
         before = time.time() - older_than_seconds
         swept = 0
-        for folder, _, names in os.walk(self.root):
+        for folder, _, names in os.walk(self.root, followlinks=True):
             for name in names:
                 if name.startswith(_TEMPORARY):
                     path = Path(folder, name)

@@ -89,6 +89,21 @@ def test_a_disk_that_is_not_mounted(tmp_path: Path) -> None:
             call()
 
 
+def test_folders_that_are_links_to_a_larger_disk(tmp_path: Path, folder: Store) -> None:
+    folder.write("a", b"1")
+    (tmp_path / "large").mkdir()
+    (Path(folder.url) / "runs").symlink_to(tmp_path / "large")
+    folder.write("runs/1/b", b"22")
+    assert folder.sizes() == {"a": 1, "runs/1/b": 2}
+    (tmp_path / "large" / "1" / ".tmp-1").write_bytes(b"half")
+    assert folder.sweep(older_than_seconds=0) == 1
+    assert folder.delete_all("runs/1") == 1
+    assert folder.delete_all("runs") == 0
+    assert list((tmp_path / "large").iterdir()) == []
+    folder.write("runs/2/b", b"3")
+    assert folder.list() == ["a", "runs/2/b"]
+
+
 def test_a_folder_where_a_file_should_be(folder: Store) -> None:
     folder.write("a/b", b"1")
     with pytest.raises(StoreError, match="file is where a folder should be"):
