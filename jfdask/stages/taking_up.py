@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from jfdask.errors import MissingArtifact, StoreError
+from jfdask.errors import DamagedArtifact, MissingArtifact, NewerArtifact, StoreError
 from jfdask.settings import Settings
 from jfdask.stages.files import FETCH, STAGE_NAMES
 from jfdask.store.filesystem import Store
@@ -84,5 +84,8 @@ def _has_stage(store: Store, run_id: str, stage: str) -> bool:
     try:
         load_stage(store, run_id, stage)
     except MissingArtifact:
+        return False
+    except (DamagedArtifact, NewerArtifact) as error:
+        _log.warning("Not gone on with: %s", error)
         return False
     return True

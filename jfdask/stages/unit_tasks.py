@@ -69,11 +69,8 @@ def take_over(place: Place, plan: Plan) -> UnitReport | None:
 def done_tonight(place: Place, plan: Plan) -> UnitReport | None:
     """Look whether this run, or the one that was broken off before it, has done it already."""
     wanted = fingerprint(_inputs(place, plan), plan.settings, code_version())
-    for run_id in filter(None, (place.run_id, place.forerunner)):
-        try:
-            unit = load_unit(place.store, run_id, plan.stage, place.household)
-        except MissingArtifact:
-            continue
+    runs = filter(None, (place.run_id, place.forerunner))
+    for unit in (u for run_id in runs for u in _units(place, run_id, [plan.stage])):
         if unit.copied_from and unit.copied_from != place.forerunner:
             # A stage alone began with what an earlier run had read: no reading of tonight.
             continue
@@ -82,8 +79,8 @@ def done_tonight(place: Place, plan: Plan) -> UnitReport | None:
         if problems := damages(place.store, unit):
             logger.warning("%s is done again: %s", plan.stage, problems[0])
             continue
-        if run_id != place.run_id:
-            unit = copy_unit(place.store, unit, place.run_id, check=False)
+        if unit.run_id != place.run_id:
+            return report_of(copy_unit(place.store, unit, place.run_id, check=False), reused=True)
         return report_of(unit, reused=True)
     return None
 
@@ -94,14 +91,7 @@ def earlier_units(place: Place, stage: str) -> Iterator[Manifest]:
     A night in which something failed may have published a run without it.
     """
     for run_id in _ended_runs(place):
-        try:
-            unit = load_unit(place.store, run_id, stage, place.household)
-        except MissingArtifact:
-            continue
-        except (DamagedArtifact, NewerArtifact) as error:
-            logger.warning("%s", error)
-            continue
-        yield unit
+        yield from _units(place, run_id, [stage])
 
 
 def _ended_runs(place: Place) -> Iterator[str]:
@@ -167,10 +157,13 @@ def _first_missing(place: Place, stages: Sequence[str]) -> str | None:
 
 
 def _units(place: Place, run_id: str, stages: Sequence[str]) -> list[Manifest]:
-    """Return the household's units of a run; none if one of them is missing."""
+    """Return the household's units of a run; none if one of them is missing or cannot be read."""
     try:
         return [load_unit(place.store, run_id, stage, place.household) for stage in stages]
     except MissingArtifact:
+        return []
+    except (DamagedArtifact, NewerArtifact) as error:
+        logger.warning("%s", error)
         return []
 
 

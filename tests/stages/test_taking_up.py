@@ -9,6 +9,7 @@ from jfdask.stages.night import IN_PART, Summary
 from jfdask.stages.taking_up import choose_run
 from jfdask.stages.unit_tasks import UnitReport
 from jfdask.store.filesystem import address_of, open_store
+from jfdask.store.keys import stage_manifest_key
 from jfdask.store.manifests import close_stage
 from jfdask.store.runs import new_run_id, release_run
 from jfdask.store.units import UnitWriter
@@ -21,7 +22,10 @@ def settings(tmp_path):
 
 
 @pytest.mark.parametrize("is_closed", [False, True])
-def test_a_stage_goes_on_in_a_run_of_which_the_stage_before_was_ended(settings, is_closed):
+@pytest.mark.parametrize("is_damaged", [False, True])
+def test_a_stage_goes_on_in_a_run_of_which_the_stage_before_was_ended(
+    settings, is_closed, is_damaged
+):
     store, now = open_store(address_of(settings.store)), datetime.now(UTC)
     begun = new_run_id(now)
     unit = UnitWriter(store, begun, "fetch", "a").close(
@@ -29,6 +33,9 @@ def test_a_stage_goes_on_in_a_run_of_which_the_stage_before_was_ended(settings, 
     )
     if is_closed:
         close_stage(store, "fetch", [unit], begun, now)
+    if is_damaged:
+        store.write(stage_manifest_key(begun, "fetch"), b"")
+        is_closed = False
     release_run(store, begun, now)
     run = choose_run(settings, store, ["featurize"])
     assert run.is_new is not is_closed

@@ -1,5 +1,6 @@
 """What becomes of a household that fails, or is not selected; no cluster: tasks are called."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -109,6 +110,16 @@ def run_all(store, report):
         if report.status != "failed"
     ]
     return has, found
+
+
+def test_what_cannot_be_read_of_a_run_that_was_broken_off_is_done_anew(store, caplog):
+    for run_id in (TONIGHT, R2):
+        store.write(run_key(run_id, "fetch", "b", "manifest.json"), b"\0" * 99)
+    place = replace(night_on(store).place("b"), forerunner=R2)
+    assert done_tonight(place, Plan("fetch", (), {})) is None
+    assert R2 in caplog.text
+    assert inherit(place, STAGES).status == "done"
+    assert load_unit(store, TONIGHT, "train", "b").copied_from == R1
 
 
 @pytest.mark.parametrize("stage", STAGES)
