@@ -69,6 +69,7 @@ class Lock:
         self._lease = Lease(owner, socket.gethostname(), os.getpid(), token, since, since)
         self._stop = threading.Event()
         self._lost = threading.Event()
+        self._renewing = threading.Lock()
         self._beat = threading.Thread(target=self._keep_renewing, name="lock", daemon=True)
 
     @property
@@ -77,12 +78,15 @@ class Lock:
         return self._lease.token
 
     def still_held(self) -> bool:
-        """Look into the store whether it is still ours and has not expired; one read.
+        """Look into the store whether it is still ours; one read.
 
-        To be asked right before anything that only the holder may do.
+        To be asked right before anything that only the holder may do. One that has expired, as
+        the machine slept, and that nobody took, is renewed: then it is ours.
         """
         lease = _read(self._store, LOCK)
-        return lease is not None and lease.token == self.token and not self._is_past(lease)
+        if lease is None or lease.token != self.token:
+            return False
+        return not self._is_past(lease) or self.renew()
 
     @property
     def is_lost(self) -> bool:
@@ -94,15 +98,18 @@ class Lock:
 
     def loss(self, run_id: str) -> StoreError:
         """Return why a run that lost it is not published."""
-        if _read(self._store, LOCK) is None:
+        lease = _read(self._store, LOCK)
+        if lease is None:
             return StoreError(
                 f"The lock is gone from the store {self._store.url}: was the store unmounted or "
-                f"emptied while run {run_id} worked in it? Its results are not published. Bring "
-                "the store back and run again."
+                f"emptied while run {run_id} worked in it, or was this machine asleep for a whole "
+                "night of another one? Its results are not published. Bring the store back and "
+                "run again."
             )
         return LockHeld(
-            f"Run {run_id} lost the lock to another night while it worked (was this machine "
-            "asleep?). Its results are not published; the other night's will be."
+            f"Run {run_id} lost the lock to another night ({lease.owner} on {lease.host}, process "
+            f"{lease.pid}) while it worked (was this machine asleep?). Its results are not "
+            "published."
         )
 
     def acquire(self) -> None:
@@ -152,6 +159,10 @@ class Lock:
 
     def renew(self) -> bool:
         """Make it last for another lease; False if it is no longer ours."""
+        with self._renewing:  # the claim tells machines apart, not our own threads
+            return self._renew()
+
+    def _renew(self) -> bool:
         for _ in range(_TRIES):
             found = _read(self._store, LOCK)
             if found is None or found.token != self.token:
