@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from jfdask.errors import MissingArtifact, SettingsError, StoreError, StoreTimeout
+from jfdask.errors import LockHeld, MissingArtifact, SettingsError, StoreError, StoreTimeout
 from jfdask.settings import Settings
 from jfdask.stages.files import USER
 from jfdask.stages.lists import matches
@@ -14,7 +15,7 @@ from jfdask.stages.pools import prune_pools
 from jfdask.store.filesystem import Store, address_of, open_store
 from jfdask.store.forget import Forgotten, forget
 from jfdask.store.keys import FORGETTING, PEOPLE, RUNS, STATE
-from jfdask.store.lock import hold_lock
+from jfdask.store.lock import Lock, hold_lock
 from jfdask.store.tables import read_json, write_json
 
 _log = logging.getLogger(__name__)
@@ -34,13 +35,13 @@ def forget_user(settings: Settings, user: str, households: tuple[str, ...]) -> F
         Nobody in the store bears that name or id, nor does a sentence name her so; or several
         people do.
     LockHeld
-        A night is at work on this store.
+        A night is at work on this store, or has taken the lock over: not all is erased.
     """
     if not user.strip():
         raise SettingsError("Nobody is named: give the name or the id of who is to be forgotten.")
     store = open_store(address_of(settings.store))
-    with hold_lock(store, "jfdask forget", settings.store.lock_seconds):
-        begun = finish_forgetting(store)
+    with hold_lock(store, "jfdask forget", settings.store.lock_seconds) as lock:
+        begun = finish_forgetting(store, lock)
         people = _people(store, households)
         ids = {user_id for user_id, name in people if matches(user, user_id, name)}
         if len(ids) > 1:
@@ -50,18 +51,18 @@ def forget_user(settings: Settings, user: str, households: tuple[str, ...]) -> F
         if ids:
             [user_id] = ids
             names = {name for found, name in people if found == user_id and name}
-            return _erase(store, _Whom(user_id, tuple(sorted(names)), households))
+            return _erase(store, lock, _Whom(user_id, tuple(sorted(names)), households))
         if begun and any(matches(user, begun[0].user_id, name) for name in ("", *begun[0].names)):
             return begun[1]
         # Who was never read has no files, but a sentence may say so.
         said = f"User {user!r}", f"User {user}"
-        done = forget(store, "", said, households or None)
+        done = forget(store, "", said, households or None, _watch(store, lock))
         if not done.n_manifests:
             raise SettingsError(_nothing_of(user, store, people))
         return replace(done, user_id=user)
 
 
-def finish_forgetting(store: Store) -> tuple[_Whom, Forgotten] | None:
+def finish_forgetting(store: Store, lock: Lock) -> tuple[_Whom, Forgotten] | None:
     """Erase whom a call that was broken off was to erase, if there is anybody; say whom.
 
     Until then manifests may name her, and not be what the ones above them say. Call it with the
@@ -73,7 +74,7 @@ def finish_forgetting(store: Store) -> tuple[_Whom, Forgotten] | None:
         return None
     _log.warning("An earlier jfdask forget was broken off; what it left is erased now.")
     whom = _Whom(found["user_id"], tuple(found["names"]), tuple(found["households"]))
-    return whom, _erase(store, whom)
+    return whom, _erase(store, lock, whom)
 
 
 @dataclass(frozen=True)
@@ -85,15 +86,28 @@ class _Whom:
     households: tuple[str, ...]  # empty: all
 
 
-def _erase(store: Store, whom: _Whom) -> Forgotten:
+def _erase(store: Store, lock: Lock, whom: _Whom) -> Forgotten:
     # First, and removed last: what tells whose a file is goes with the others.
     write_json(store, FORGETTING, whom)
     # What was learned of her together with others: the next night learns it without her.
     prune_pools(store, ())
     remove_unfinished(store)
-    done = forget(store, whom.user_id, whom.names, whom.households or None)
+    watch = _watch(store, lock)
+    done = forget(store, whom.user_id, whom.names, whom.households or None, watch)
     store.delete(FORGETTING)
     return done
+
+
+def _watch(store: Store, lock: Lock) -> Callable[[], None]:
+    def watch() -> None:
+        if not lock.still_held():
+            raise LockHeld(
+                f"The lock of the store {store.url} was lost (was this machine asleep, or the "
+                "store unmounted?), so not all is erased, or a night may have copied some of it. "
+                "Run jfdask forget again."
+            )
+
+    return watch
 
 
 def _people(store: Store, households: tuple[str, ...]) -> set[tuple[str, str]]:

@@ -117,7 +117,7 @@ def run_stages(
     train.check(settings)
     store = open_store(address_of(settings.store))
     with hold_lock(store, f"jfdask {' '.join(stages)}", settings.store.lock_seconds) as lock:
-        finish_forgetting(store)
+        finish_forgetting(store, lock)
         run = choose_run(settings, store, stages)
         summary = Summary(run.run_id, store.url)
 

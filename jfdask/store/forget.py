@@ -59,6 +59,7 @@ def forget(
     user_id: str,
     user_names: Iterable[str] = (),
     households: Sequence[str] | None = None,
+    watch: Callable[[], None] = lambda: None,
 ) -> Forgotten:
     """Erase everything of a person from all runs and from state. Call it with the lock held.
 
@@ -73,6 +74,9 @@ def forget(
         Her names: sentences of summaries that hold one go, too.
     households
         Only these; None: all.
+    watch
+        Asked before each run, each household of the state, and at the end: raises if the lock is
+        lost.
     """
     if user_id:
         check_key(user_id)
@@ -80,10 +84,13 @@ def forget(
     store.sweep(older_than_seconds=0)
     eraser = _Eraser(store, user_id, tuple(user_names))
     for run_id in run_ids(store):
+        watch()
         eraser.erase_run(run_id, households)
     for household in store.children(STATE):
         if households is None or household in households:
+            watch()
             eraser.erase_state(household)
+    watch()
     return Forgotten(user_id, eraser.n_files, eraser.n_manifests, eraser.n_documents)
 
 
