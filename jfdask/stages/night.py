@@ -15,7 +15,7 @@ from distributed import Client
 
 from jfdask.cluster.connect import connect
 from jfdask.cluster.report import reported
-from jfdask.errors import JfdaskError, SettingsError
+from jfdask.errors import JfdaskError, SettingsError, StoreError
 from jfdask.jellyfin.connection import server_of
 from jfdask.settings import Settings
 from jfdask.stages import featurize, fetch, pool, recommend, train
@@ -49,6 +49,7 @@ class Summary:
     reports: dict[str, dict[str, UnitReport]] = field(default_factory=dict)  # stage → household
     is_latest: bool = False  # readers read this run now
     pruned: tuple[str, ...] = ()
+    not_pruned: list[str] = field(default_factory=list)  # why; a sentence each
 
     @property
     def problems(self) -> list[str]:
@@ -58,7 +59,7 @@ class Summary:
             for report in reports.values():
                 for problem in report.problems:
                     told[f"{report.household}: {problem}"] = None
-        return list(told)
+        return [*told, *self.not_pruned]
 
     @property
     def exit_code(self) -> int:
@@ -70,7 +71,7 @@ class Summary:
         for report in (r for reports in self.reports.values() for r in reports.values()):
             if report.status == "failed" or not (report.is_carried or report.status == "done"):
                 return IN_PART
-        return 0
+        return IN_PART if self.not_pruned else 0
 
     @property
     def is_all_kept(self) -> bool:
@@ -153,8 +154,7 @@ def run_stages(
                     summary.reports[name] = reports
             if stages[-1] == recommend.NAME and summary.exit_code != FAILED:
                 _seal(store, lock, summary)
-                summary.pruned = tuple(prune(store, settings.store.keep, datetime.now(UTC)))
-                pool.prune(store)
+                _prune(store, settings.store.keep, summary)
         except SettingsError:
             # A slip of the keyboard is no night that another one goes on with.
             if run.is_new and lock.still_held():
@@ -164,6 +164,18 @@ def run_stages(
             if not summary.is_latest:
                 release(store, lock, run)
     return summary
+
+
+def _prune(store: Store, keep: int, summary: Summary) -> None:
+    """Remove what is old; readers read tonight's run, whatever becomes of that."""
+    try:
+        summary.pruned = tuple(prune(store, keep, datetime.now(UTC)))
+    except StoreError as error:
+        summary.not_pruned.append(f"Old runs could not be removed: {error}")
+    try:
+        pool.prune(store)
+    except StoreError as error:
+        summary.not_pruned.append(f"Old pools could not be removed: {error}")
 
 
 def _alike(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import fsspec
+from fsspec.asyn import sync
 
 from jfdask.store.address import StoreAddress
 from jfdask.store.failures import is_refused_create
@@ -22,6 +23,7 @@ class Objects:
         self._fs = fsspec.filesystem(
             scheme, use_listings_cache=False, skip_instance_cache=True, **options
         )
+        self._is_s3 = address.is_s3
         self._root = self._fs._strip_protocol(f"{scheme}://{path}").rstrip("/")
         # An asynchronous file system cancels a call at its deadline; the caller's own deadline
         # only stops waiting for it.
@@ -61,7 +63,9 @@ class Objects:
             if _is_missing_bucket(error):
                 raise
             return {}
-        return {self._key(path): int(info["size"]) for path, info in found.items()}
+        sizes = {self._key(path): int(info["size"]) for path, info in found.items()}
+        sizes.pop("", None)  # an object that stands for the store's own folder
+        return sizes
 
     def children(self, prefix: str) -> list[str]:
         """Return the names right below a prefix."""
@@ -71,14 +75,20 @@ class Objects:
             if _is_missing_bucket(error):
                 raise
             return []
-        return [path.rstrip("/").rpartition("/")[2] for path in found]
+        paths = {path.rstrip("/") for path in found} - {self._path(prefix)}
+        return [path.rpartition("/")[2] for path in paths]
 
     def delete(self, keys: Sequence[str]) -> None:
         """Remove objects; those that are not there are no mistake."""
         paths = [self._path(key) for key in keys]
         if self._fs.async_impl:
             for start in range(0, len(paths), _BULK):
-                self._fs.rm(paths[start : start + _BULK], **self._timeout)
+                some = paths[start : start + _BULK]
+                if self._is_s3:
+                    # Not rm: it cuts the '/' off the name of an object that stands for a folder.
+                    sync(self._fs.loop, self._fs._bulk_delete, some, **self._timeout)
+                else:
+                    self._fs.rm(some, **self._timeout)
             return
         for path in paths:
             try:

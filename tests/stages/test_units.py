@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from jfdask.errors import JellyfinError, JfdaskError, LibraryShrunk, StoreTimeout
+from jfdask.errors import JellyfinError, JfdaskError, LibraryShrunk, StoreError, StoreTimeout
 from jfdask.settings import Settings
+from jfdask.stages import night
 from jfdask.stages.fetch import making
 from jfdask.stages.night import IN_PART, Summary
 from jfdask.stages.people import carry_person_over
@@ -177,3 +178,18 @@ def test_somebody_who_fails_keeps_what_the_newest_run_has_whole_of_her(store):
     place = night_on(store).place("b")
     assert carry_person_over(place, "train", "ann").summary == {"n_played": 100}
     assert place.store.read(place.key("train", ANN)) == f'"{R1}"\n'.encode()
+
+
+def test_old_runs_that_cannot_be_removed_fail_no_night(store, monkeypatch):
+    def refuse(self, prefix):
+        raise StoreError(f"{prefix}: permission denied.")
+
+    store.write("pools/1/manifest.json", b"{}")
+    monkeypatch.setattr(Store, "delete_all", refuse)
+    summary = Summary(R2, "", reports={"train": {"a": UnitReport("a", "done")}}, is_latest=True)
+    night._prune(store, 1, summary)
+    assert summary.exit_code == IN_PART
+    assert summary.problems == [
+        f"Old runs could not be removed: runs/{R1}: permission denied.",
+        "Old pools could not be removed: pools/1: permission denied.",
+    ]

@@ -5,6 +5,7 @@ import time
 import traceback
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from s3fs import S3FileSystem
@@ -82,6 +83,18 @@ def test_delete_all_needs_a_folder(store: Store) -> None:
     with pytest.raises(ValueError, match="is no key"):
         store.delete_all("")
     assert store.list() == ["x"]
+
+
+def test_objects_that_stand_for_folders(s3_bucket: Any, s3_address: StoreAddress) -> None:
+    store = open_store(s3_address)
+    store.write("runs/1/a", b"1")
+    for folder in ("", "runs/", "runs/1/", "runs/1/people/", "pools/"):
+        s3_bucket.put_object(Key=f"some/prefix/{folder}", Body=b"")
+    assert store.children() == ["pools", "runs"]
+    assert (store.children("runs"), store.children("pools")) == (["1"], [])
+    assert store.delete_all("runs/1") == 3
+    assert store.list() == ["pools/", "runs/"]
+    assert store.children("runs") == []
 
 
 def test_copy(store: Store) -> None:
