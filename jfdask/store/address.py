@@ -75,6 +75,11 @@ def _absolute(url: str) -> str:
         raise SettingsError(
             "store.url: expected a plain address, without user, password, query or '::'."
         )
+    if parts.scheme not in ("file", "local") and set("*?[") & set(url):
+        raise SettingsError(
+            f"store.url: {url}: '*', '?' and '[' stand for other names where objects are deleted, "
+            "other stores' among them. Choose a prefix without them."
+        )
     if parts.scheme in ("file", "local"):
         if parts.netloc not in ("", "localhost"):
             raise SettingsError(f"store.url: {url}: a file:// address names no host: file:///….")

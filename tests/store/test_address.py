@@ -48,6 +48,13 @@ def test_refused_urls_show_no_secret(url: str) -> None:
     assert "hush" not in str(caught.value)
 
 
+@pytest.mark.parametrize("url", ["s3://b/films*", "s3://b/films?", "s3://b/films[1]", "gs://b/*/x"])
+def test_a_prefix_that_stands_for_others_is_refused(url: str) -> None:
+    with pytest.raises(SettingsError, match="Choose a prefix without them"):
+        address_of(StoreSettings(url=url))
+    assert address_of(StoreSettings(url="/films[1]*?")).url == "/films[1]*?"
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
