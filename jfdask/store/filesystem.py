@@ -7,6 +7,7 @@ secrets are read. It is safe to use from several threads.
 from __future__ import annotations
 
 import builtins
+import contextlib
 import hashlib
 import os
 import secrets
@@ -190,7 +191,9 @@ class Store:
     def _try_exclusive(self) -> bool:
         key = f"check-{secrets.token_hex(8)}"
         try:
-            self.create(key, b"1")
+            # Nobody else creates this key: if it exists, the answer to a first try was lost.
+            with contextlib.suppress(FileExistsError):
+                self.create(key, b"1")
         except StoreError as error:
             if error.__cause__ is not None and is_unknown_create(error.__cause__):
                 return False

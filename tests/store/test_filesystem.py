@@ -187,6 +187,21 @@ def test_a_service_that_says_it_knows_no_conditions(folder: Store) -> None:
     assert not Store(folder.address, Refusing(folder._backend)).creates_exclusively()  # type: ignore[arg-type]
 
 
+def test_a_first_answer_that_is_lost_is_no_other_writer(
+    folder: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create, lost = folder._backend.create, iter([True])
+
+    def tried_twice(key: str, data: bytes) -> None:
+        create(key, data)
+        if next(lost, False):
+            raise FileExistsError(key)
+
+    monkeypatch.setattr(folder._backend, "create", tried_twice)
+    assert folder.creates_exclusively()
+    assert folder.list() == []
+
+
 def test_s3_keys_by_names_of_ones_own(
     s3_address: StoreAddress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
