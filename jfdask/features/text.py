@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import unicodedata
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -16,6 +18,14 @@ from jfdask.features.incidence import cells_of
 
 # Letters and digits of any script. No underscores: FastText reads __label__x as a label.
 _WORDS = re.compile(r"[^\W_]+")
+# What stands on letters and is none: vowel signs of Indian scripts, accents without a letter of
+# their own. Nothing else of Unicode's upper planes but the selectors of a Han letter's shape.
+_MARKS = frozenset(
+    letter
+    for letter in map(chr, chain(range(0x20000), range(0xE0100, 0xE01F0)))
+    if unicodedata.category(letter) in ("Mn", "Mc")
+)
+_MARKED_WORDS = re.compile(rf"\w[\w{''.join(sorted(_MARKS))}]*")
 # A column that no table has: what `with_words` puts beside the movies.
 _WORDS_COLUMN = "words of all texts"
 
@@ -64,15 +74,22 @@ class TextVectors(BaseEstimator, TransformerMixin):
 
 
 def words_of(*texts: object) -> list[str]:
-    """Return the words of all texts, lower case; what is no text is skipped.
+    """Return the words of all texts, lower case and composed (NFC); what is no text is skipped.
 
     Examples
     --------
     >>> words_of("Léon: The __label__Professional", None, "Moves, silently.")
     ['léon', 'the', 'label', 'professional', 'moves', 'silently']
+    >>> words_of("प्रेम कहानी")
+    ['प्रेम', 'कहानी']
     """
-    given = " ".join(text for text in texts if isinstance(text, str))
-    return _WORDS.findall(given.lower())
+    given = " ".join(text for text in texts if isinstance(text, str)).lower()
+    if given.isascii():
+        return _WORDS.findall(given)
+    given = unicodedata.normalize("NFC", given)
+    if _MARKS.isdisjoint(given):  # several times as quick
+        return _WORDS.findall(given)
+    return _MARKED_WORDS.findall(given.replace("_", " "))
 
 
 def movie_words(movies: pd.DataFrame) -> list[list[str]]:

@@ -1,3 +1,5 @@
+import unicodedata
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -14,6 +16,24 @@ def test_words_are_letters_and_digits_and_stay_as_they_are(texts):
     assert words_of(" ".join(words)) == words
     assert all(word.split() == [word] for word in words)
     assert not any(mark in word for mark in "_</>\0" for word in words)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("एक लड़की की प्रेम_कहानी।", ["एक", "लड़की", "की", "प्रेम", "कहानी"]),
+        ("পথের পাঁচালী", ["পথের", "পাঁচালী"]),
+        ("องค์บาก", ["องค์บาก"]),
+        ("Ame\u0301lie à Zu\u0308rich", ["amélie", "à", "zürich"]),
+        ("İstanbul", ["i\u0307stanbul"]),
+        ("\u0301 ❤\ufe0f __x\u0331_y", ["x\u0331", "y"]),
+        ("葛\U000e0100城", ["葛\U000e0100城"]),
+    ],
+)
+def test_words_go_on_over_the_marks_of_their_letters(text, words):
+    composed = [unicodedata.normalize("NFC", word) for word in words]
+    assert words_of(text) == composed
+    assert words_of(unicodedata.normalize("NFD", text)) == composed
 
 
 def test_texts_are_title_overview_and_taglines(movies_of):

@@ -30,7 +30,7 @@ from jfdask.store.keys import state_key
 from jfdask.store.state import recall_state, write_state
 from jfdask.tables import MOVIES
 
-VERSION = 1
+VERSION = 2  # 2: words go on over combining marks
 DOCUMENT, MODEL = "text_model.json", "text_model.bin"
 #: Share of the library that may be new before the model is trained again.
 LARGEST_NEWS = 0.1
