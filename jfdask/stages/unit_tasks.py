@@ -140,10 +140,18 @@ def inherit(place: Place, stages: Sequence[str]) -> UnitReport:
         return check_up_to_date(place, stages)
     units = next(filter(None, (_units(place, run, stages) for run in _ended_runs(place))), [])
     if not units:
-        missing = _first_missing(place, stages) or stages[0]
+        missing = _first_missing(place, stages)
+        why = f"stage {missing} has not been done"
+        if missing is None:
+            missing = stages[0]
+            why = (
+                f"stage {stages[-1]} was done in no run that has ended, and the one in which it "
+                "was is not gone on with: it began more than run.resume_hours ago, or was broken "
+                "off within that stage"
+            )
         raise MissingArtifact(
-            f"Nothing to work on for household {place.household!r}: stage {missing} has not "
-            f"been done. Run: jfdask {missing}, or the whole night: jfdask run."
+            f"Nothing to work on for household {place.household!r}: {why}. Run: jfdask {missing}, "
+            "or the whole night: jfdask run."
         )
     # What was kept for a night is taken for what it is: an earlier night's result.
     copies = [copy_unit(place.store, as_done(unit), place.run_id) for unit in units]

@@ -1,13 +1,15 @@
 """Which run a night works in, told by what lies in the store."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from jfdask.errors import MissingArtifact
 from jfdask.settings import Settings
 from jfdask.stages.night import IN_PART, Summary
+from jfdask.stages.places import Place
 from jfdask.stages.taking_up import choose_run
-from jfdask.stages.unit_tasks import UnitReport
+from jfdask.stages.unit_tasks import UnitReport, inherit
 from jfdask.store.filesystem import address_of, open_store
 from jfdask.store.keys import stage_manifest_key
 from jfdask.store.manifests import close_stage
@@ -40,6 +42,22 @@ def test_a_stage_goes_on_in_a_run_of_which_the_stage_before_was_ended(
     run = choose_run(settings, store, ["featurize"])
     assert run.is_new is not is_closed
     assert (run.run_id == begun) is is_closed
+
+
+def test_a_stage_before_that_was_done_too_long_ago_is_said_to_be_too_old(settings):
+    store, now = open_store(address_of(settings.store)), datetime.now(UTC)
+    place = Place(store.address, new_run_id(now), "a")
+    with pytest.raises(MissingArtifact, match=r"stage fetch has not been done\. Run: jfdask fetch"):
+        inherit(place, ["fetch"])
+    begun = new_run_id(now - timedelta(hours=13))
+    unit = UnitWriter(store, begun, "fetch", "a").close(
+        inputs={}, settings={}, code_version="", started=now, finished=now
+    )
+    close_stage(store, "fetch", [unit], begun, now)
+    release_run(store, begun, now)
+    assert choose_run(settings, store, ["featurize"]).forerunner is None
+    with pytest.raises(MissingArtifact, match=r"more than run\.resume_hours ago.* jfdask fetch"):
+        inherit(place, ["fetch"])
 
 
 def test_what_went_wrong_for_who_is_not_chosen_tonight_was_told_on_its_night():
