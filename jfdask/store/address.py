@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from jfdask.errors import SettingsError
-from jfdask.settings import StoreSettings
+from jfdask.settings import StoreSettings, at_home
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,12 @@ def _absolute(url: str) -> str:
     if not url.strip():
         raise SettingsError("store.url is empty: expected a folder or an address such as s3://….")
     if "://" not in url:
-        return str(Path(url).expanduser().absolute())
+        folder = at_home(url)
+        if url.startswith("~") and str(folder).startswith("~"):
+            raise SettingsError(
+                f"store.url: {url}: that user has no home folder here. Write the folder out."
+            )
+        return str(folder.absolute())
     parts = urlsplit(url)
     if "::" in url or "@" in parts.netloc or parts.query or parts.fragment:
         # Not quoted: it may hold a password.
@@ -113,7 +118,8 @@ def _secret(setting: str, variable: str) -> str:
     file = os.environ.get(f"{variable}_FILE")
     if not value and file:
         try:
-            value = Path(file).read_text(encoding="utf-8").strip()
+            # Some editors begin a file with a mark of its encoding.
+            value = at_home(file).read_text(encoding="utf-8-sig").strip()
         except (OSError, UnicodeDecodeError) as error:
             raise SettingsError(
                 f"{setting}: the file that {variable}_FILE names cannot be read "

@@ -48,6 +48,13 @@ def test_refused_urls_show_no_secret(url: str) -> None:
     assert "hush" not in str(caught.value)
 
 
+def test_the_home_folder_of_nobody_is_said() -> None:
+    with pytest.raises(SettingsError, match="has no home folder here"):
+        address_of(StoreSettings(url="~nosuchuser/store"))
+    assert address_of(StoreSettings(url="~/store")).url == str(Path.home() / "store")
+    assert address_of(StoreSettings(url="./~store")).url == str(Path.cwd() / "~store")
+
+
 @pytest.mark.parametrize("url", ["s3://b/films*", "s3://b/films?", "s3://b/films[1]", "gs://b/*/x"])
 def test_a_prefix_that_stands_for_others_is_refused(url: str) -> None:
     with pytest.raises(SettingsError, match="Choose a prefix without them"):
@@ -72,9 +79,10 @@ def test_settings_that_do_not_go_together(options: dict[str, str], message: str)
 def test_secrets_are_read_when_needed_and_are_not_in_the_address(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    (tmp_path / "secret").write_text("hush-2\n")
+    (tmp_path / "secret").write_text("\ufeffhush-2\n", encoding="utf-8")
+    monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("MY_KEY", "hush-1")
-    monkeypatch.setenv("MY_SECRET_FILE", str(tmp_path / "secret"))
+    monkeypatch.setenv("MY_SECRET_FILE", "~/secret")
     settings = StoreSettings(url="s3://b", key_env="MY_KEY", secret_env="MY_SECRET")
     address = address_of(settings)
     assert read_credentials(address) == {"key": "hush-1", "secret": "hush-2"}

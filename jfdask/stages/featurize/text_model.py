@@ -22,6 +22,7 @@ from jfdask.errors import DamagedArtifact, MissingArtifact, TextModelError
 from jfdask.features.fasttext_file import TextModel, load_text_model, text_dimensions
 from jfdask.features.text import movie_texts
 from jfdask.features.text_training import CHILD_ENVIRONMENT
+from jfdask.settings import at_home
 from jfdask.stages.files import FETCH, MOVIES_TABLE
 from jfdask.stages.places import Place
 from jfdask.stages.unit_tasks import reader
@@ -97,31 +98,41 @@ def train(texts: Sequence[str], request: TextModelRequest) -> bytes:
     FastText holds the interpreter's lock for seconds, and computes with uninitialised memory
     unless the allocator is told otherwise before the process starts.
     """
-    with tempfile.TemporaryDirectory(prefix="jfdask-") as folder:
-        source, target = Path(folder, "texts.txt"), Path(folder, "model.bin")
-        source.write_text("\n".join(texts) + "\n", encoding="utf-8")
-        command = [
-            sys.executable, "-m", "jfdask.features.text_training", str(source), str(target),
-            "--dimensions", str(request.dimensions), "--seed", str(request.seed),
-        ]  # fmt: skip
-        try:
-            done = subprocess.run(
-                command,
-                env={**os.environ, **CHILD_ENVIRONMENT},
-                capture_output=True,
-                text=True,
-                timeout=request.timeout_seconds,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise TextModelError(
-                f"Training the text model took longer than {request.timeout_seconds:.0f} s. Raise "
-                "features.text_model_seconds, or give a model in features.text_model."
-            ) from None
-        if done.returncode:
-            said = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
-            raise TextModelError(f"The text model could not be trained: {said[0]}")
-        return target.read_bytes()
+    try:
+        with tempfile.TemporaryDirectory(prefix="jfdask-") as folder:
+            source, target = Path(folder, "texts.txt"), Path(folder, "model.bin")
+            source.write_text("\n".join(texts) + "\n", encoding="utf-8")
+            _train_in_child(source, target, request)
+            return target.read_bytes()
+    except OSError as error:
+        raise TextModelError(
+            f"The text model could not be trained in the worker's temporary folder: {error}. Make "
+            "room there, or name another folder in TMPDIR."
+        ) from error
+
+
+def _train_in_child(source: Path, target: Path, request: TextModelRequest) -> None:
+    command = [
+        sys.executable, "-m", "jfdask.features.text_training", str(source), str(target),
+        "--dimensions", str(request.dimensions), "--seed", str(request.seed),
+    ]  # fmt: skip
+    try:
+        done = subprocess.run(
+            command,
+            env={**os.environ, **CHILD_ENVIRONMENT},
+            capture_output=True,
+            text=True,
+            timeout=request.timeout_seconds,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise TextModelError(
+            f"Training the text model took longer than {request.timeout_seconds:.0f} s. Raise "
+            "features.text_model_seconds, or give a model in features.text_model."
+        ) from None
+    if done.returncode:
+        said = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
+        raise TextModelError(f"The text model could not be trained: {said[0]}")
 
 
 @lru_cache(maxsize=KEPT_MODELS)
@@ -146,7 +157,7 @@ def _is_whole(place: Place, sha256: str) -> bool:
 def read_model_file(path: str) -> bytes:
     """Return a given model's bytes; TextModelError if it cannot be read, or is none."""
     try:
-        data = Path(path).expanduser().read_bytes()
+        data = at_home(path).read_bytes()
     except OSError as error:
         raise TextModelError(
             f"features.text_model: {path} cannot be read on the worker ({error.strerror})."
