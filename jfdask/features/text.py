@@ -19,7 +19,7 @@ from jfdask.features.incidence import cells_of
 # Letters and digits of any script. No underscores: FastText reads __label__x as a label.
 _WORDS = re.compile(r"[^\W_]+")
 # What stands on letters and is none: vowel signs of Indian scripts, accents without a letter of
-# their own. Nothing else of Unicode's upper planes but the selectors of a Han letter's shape.
+# their own, and, far from all others, what selects the shape of a Han letter.
 _MARKS = frozenset(
     letter
     for letter in map(chr, chain(range(0x20000), range(0xE0100, 0xE01F0)))
