@@ -27,13 +27,13 @@ def s3(monkeypatch):
 def test_two_nights(finished, s3):
     import s3fs
 
-    s3fs.S3FileSystem(endpoint_url=s3).mkdir("films")
+    s3fs.S3FileSystem(endpoint_url=s3).mkdir("nights")  # moto has one set of buckets a process
     folder = {run: list(lists_of_run(finished.store, run)) for run in [latest_run(finished.store)]}
     [by_folder] = folder.values()
     # Workers of their own: they find the keys in their environment, as this process does.
     with connect(ClusterSettings(workers=2, dashboard_port=0)) as client:
         changes = {
-            "store": {"url": "s3://films/jfdask", "endpoint_url": s3, "region": "us-east-1"},
+            "store": {"url": "s3://nights/jfdask", "endpoint_url": s3, "region": "us-east-1"},
             "cluster": {"address": client.scheduler.address},
         }
         first = finished.run(**changes)
