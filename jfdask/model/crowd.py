@@ -70,10 +70,6 @@ class Factors:
     def _left(self) -> Floats:
         return np.maximum(1.0 - (self.vectors**2) @ self.weights, 1e-3)
 
-    def sharpened(self, times: float) -> Factors:
-        """Return what a penalty λ that is so many times smaller gives: W = S² / (S² + λ)."""
-        return replace(self, weights=self.weights / (self.weights + (1 - self.weights) / times))
-
     def at(self, positions: Ints) -> Factors:
         """Return the factors of some movies; position -1: a movie nobody knows."""
         return replace(self, vectors=_rows(self.vectors, positions))
@@ -88,20 +84,6 @@ class Crowd:
     n_likes: Floats  # (n_movies,) people whose favourite it is
     bias: Floats  # (n_movies,) mean of (liked - the person's share of liked), shrunk to 0
     factors: Mapping[str, Factors]  # together: plays and favourites; loved: favourites alone
-
-    @cached_property
-    def sharp(self) -> Factors:
-        """Factors of plays and favourites that go by fewer people who are more alike."""
-        return self.factors["together"].sharpened(10.0)
-
-    @property
-    def temptation(self) -> Floats:
-        """How readily a movie is drawn that is to stand for those left, shape (n_movies,).
-
-        Drawn evenly, hardly any would be one that she might have picked.
-        """
-        roots = np.sqrt(np.nan_to_num(self.n_plays))
-        return np.asarray(1.0 + roots / max(float(roots.mean()), 1e-9))
 
     def at(self, positions: Ints) -> Crowd:
         """Return the crowd over another catalogue.

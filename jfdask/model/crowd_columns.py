@@ -23,12 +23,9 @@ CROWD_COLUMNS = (
     "crowd__bias",
     "crowd__together",  # EASE, plays and favourites
     "crowd__together_scaled",  # the same against this person's scores of all movies
-    "crowd__together_sharp",  # the same, but for a tenth of the penalty
     "crowd__loved",  # EASE, favourites alone
     "crowd__ridge",  # kernel ridge of her tastes with the crowd's opinion in the kernel
 )
-#: What tells who picks a movie and nothing more of who likes it.
-ONLY_OF_PLAYS = ("crowd__together_sharp",)
 _RIDGE_PENALTY = 1.5
 _OPINION_WEIGHT = 10.0  # of the product of two movies' biases in the kernel
 
@@ -53,7 +50,7 @@ def crowd_columns(
         (crowd.n_likes[query] + 1.0) / (crowd.n_plays[query] + 2.0),
         crowd.bias[query],
     ]
-    picked = np.empty((len(query), 4))
+    picked = np.empty((len(query), 3))
     for code, inside in enumerate(references.members.T):
         rows = np.flatnonzero(group == code)
         if len(rows):
@@ -66,13 +63,12 @@ def _picked(crowd: Crowd, query: Ints, inside: Bools, references: References) ->
     positions, liked = references.positions[inside], references.liked[inside]
     weights = np.where(liked, FAVORITE_WEIGHT, 1.0)
     together = crowd.factors["together"].scores(positions, weights)
-    sharp = crowd.sharp.scores(positions, weights)
     loved = crowd.factors["loved"].scores(positions[liked], np.ones(int(liked.sum())))
     # Her own plays would widen the scale: they score high for being hers.
     others = np.delete(together, positions)
     deviation = float(others.std()) if len(others) else 0.0
     scaled = (together - (others.mean() if len(others) else 0.0)) / (deviation or 1.0)
-    return np.column_stack([together[query], scaled[query], sharp[query], loved[query]])
+    return np.column_stack([together[query], scaled[query], loved[query]])
 
 
 def _taste(

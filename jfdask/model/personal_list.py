@@ -27,8 +27,6 @@ from jfdask.tables import RECOMMENDATIONS
 #: Movies of a list that have reasons: nobody reads on, and to take a score apart takes longer
 #: than to make it.
 EXPLAINED = 300
-# How often P(played) counts in a list beside P(favourite), of one person alone and with a pool.
-_PLAYED_TIMES, _POOLED_PLAYED_TIMES = 2.0, 3.0
 # Plays that make what is learned of them one half of what is thought of P(played).
 _PLAYS_STRENGTH = 10.0
 # The same where many people's trees tell it: they know how few plays may tell.
@@ -105,8 +103,7 @@ def score_movies(
     """Return what movies are ranked by, the greater the better; see ``SCORE_MEANINGS``.
 
     The log odds of P(played), counted twice, and of P(favourite), divided by three: the
-    geometric mean of the odds. With a pool P(played) is better known, and counts three times; the
-    sum is divided by four. Each goes over into what is thought without it as there is less
+    geometric mean of the odds. Each goes over into what is thought without it as there is less
     to learn it from: no number of plays or favourites makes another list.
 
     Parameters
@@ -132,8 +129,8 @@ def score_movies(
         learned_odds = logit(clipped(liked))
     if learned_odds is not None and learned.kind != "seed":
         log_odds = learned_odds
-    times = _played_times(learned)
-    log_odds = (log_odds + times * _played_odds(learned, catalogue, candidates)) / (1 + times)
+    # P(played) is the mean of two models' logits, or of many people's trees, and counts twice.
+    log_odds = (log_odds + 2 * _played_odds(learned, catalogue, candidates)) / 3
     if learned.kind == "seed" and learned.favorite is not None and learned_odds is not None:
         own = learned.favorite.trust_
         log_odds = own * learned_odds + (1 - own) * log_odds
@@ -179,11 +176,6 @@ def _played_share(played: Played | None) -> float:
     return trust(len(played.movie_ids_), strength)
 
 
-def _played_times(learned: Learned) -> float:
-    """Return how often P(played) counts beside P(favourite)."""
-    return _PLAYED_TIMES if learned.others is None else _POOLED_PLAYED_TIMES
-
-
 def _favorite_chance(learned: Learned, liked: Floats) -> Floats:
     """Return how likely each movie, once watched, becomes a favourite, shape (n,).
 
@@ -212,17 +204,17 @@ def score_parts(learned: Learned, catalogue: Catalogue, candidates: Ints) -> Par
         parts = crowd_parts(_prior_odds(learned, catalogue, candidates), catalogue)
     else:
         parts = prior_parts(catalogue, candidates)
-    share, times = _played_share(learned.played), _played_times(learned)
+    share = _played_share(learned.played)
     if isinstance(learned.played, PooledPlayed):
         played = pooled_played_parts(catalogue, learned.played, candidates)
-        parts = played.scaled(times * share).plus(parts)
+        parts = played.scaled(2 * share).plus(parts)
     elif learned.played is not None:
         played = played_parts(catalogue, learned.played, candidates)
-        parts = played.scaled(times * share).plus(parts)
+        parts = played.scaled(2 * share).plus(parts)
     if learned.others is not None:
         anybodys = learned.others.played_log_odds(catalogue)[candidates]
-        parts = parts.plus(crowd_parts(anybodys, catalogue).scaled(times * (1 - share)))
-    return parts.scaled(1 / (1 + times))
+        parts = parts.plus(crowd_parts(anybodys, catalogue).scaled(2 * (1 - share)))
+    return parts.scaled(1 / 3)
 
 
 def _frame(

@@ -199,7 +199,7 @@ def _sorted(
 
 
 def sampled_negatives(
-    catalogue: Catalogue, left: Ints, n_plays: int, seed: int, weight: Floats | None = None
+    catalogue: Catalogue, left: Ints, n_plays: int, seed: int
 ) -> tuple[Ints, Ints]:
     """Return some of the movies left, and the fold of plays whose rest each is compared with.
 
@@ -209,9 +209,6 @@ def sampled_negatives(
         Positions not played, ascending.
     n_plays
         Plays they are held against: the more of these, the more of those.
-    weight
-        How readily each movie of the catalogue is drawn, above 0, shape (n_movies,); None: all
-        alike (Efraimidis and Spirakis 2006, *Weighted random sampling with a reservoir*).
 
     Returns
     -------
@@ -220,8 +217,9 @@ def sampled_negatives(
     """
     wanted = min(_MOST, max(_FEWEST, 2 * n_plays), len(left))
     # By hash, not by position: a movie added to the library moves no other in or out.
-    key = -np.log1p(-stable_fractions(f"negatives {seed}", catalogue.movie_ids[left]))
-    order = np.argsort(key if weight is None else key / weight[left], kind="stable")[:wanted]
+    order = np.argsort(
+        stable_fractions(f"negatives {seed}", catalogue.movie_ids[left]), kind="stable"
+    )[:wanted]
     folds = np.arange(wanted, dtype=np.int64) % INNER_FOLDS
     by_position = np.argsort(left[order])
     return left[order][by_position], folds[by_position]

@@ -20,7 +20,7 @@ from jfdask.model.affinity import References, everything, outside_folds
 from jfdask.model.boosting import BoostedTrees
 from jfdask.model.catalogue import Catalogue
 from jfdask.model.crowd import Crowd
-from jfdask.model.crowd_columns import CROWD_COLUMNS, ONLY_OF_PLAYS, crowd_columns
+from jfdask.model.crowd_columns import CROWD_COLUMNS, crowd_columns
 from jfdask.model.forest import clipped
 from jfdask.model.history import History
 from jfdask.model.holdout import stable_fractions, stable_seed
@@ -85,10 +85,7 @@ def training_rows_of(
     """
     positions, liked = history.played, history.liked
     seed = stable_seed(f"pooled rows of {history.user_id}", random_state)
-    readily = None if crowd is None else crowd.temptation
-    negatives, negative_folds = sampled_negatives(
-        catalogue, history.unplayed, len(positions), seed, readily
-    )
+    negatives, negative_folds = sampled_negatives(catalogue, history.unplayed, len(positions), seed)
     folds = inner_folds(catalogue, positions, 0, seed)
     base = contrast_rows(catalogue, positions, liked, folds, negatives, negative_folds)
     references = outside_folds(positions, liked, folds, INNER_FOLDS)
@@ -169,8 +166,7 @@ class PooledModel(BaseEstimator):
     Attributes
     ----------
     columns_ : tuple of str
-        The columns it knows; a row's others are left out, missing ones count as unknown. All of
-        them are for P(played), those of ``favorite_columns`` for P(favourite).
+        The columns it knows; a row's others are left out, missing ones count as unknown.
     favorite_, played_ : BoostedTrees
         ``favorite_`` is None where all plays are favourites, or none.
     """
@@ -211,7 +207,7 @@ class PooledModel(BaseEstimator):
         weight = np.concatenate([_weight(r)[k] for r, k in zip(labels, known, strict=True)])
         self.favorite_ = None
         if liked.any() and not liked.all():
-            X = _gathered(people, known, self.favorite_columns)
+            X = _gathered(people, known, self.columns_)
             worth = within_classes(liked, weight)
             self.favorite_ = self._trees(_FAVORITE_TREES, self.favorite_params, X, liked, worth)
         return self
@@ -231,20 +227,20 @@ class PooledModel(BaseEstimator):
         self.played_ = self._trees(_PLAYED_TREES, self.played_params, X, played)
         return self
 
-    @property
-    def favorite_columns(self) -> tuple[str, ...]:
-        """The columns that P(favourite) goes by."""
-        return tuple(name for name in self.columns_ if name not in ONLY_OF_PLAYS)
-
     def favorite(self, rows: PooledRows) -> Floats | None:
         """Return P(favourite) of rows, shape (n_rows,); None if that was not learned."""
-        if self.favorite_ is None:
-            return None
-        return _scores(self.favorite_, rows, self.favorite_columns)
+        return None if self.favorite_ is None else self._scores(self.favorite_, rows)
 
     def played(self, rows: PooledRows) -> Floats:
         """Return P(played) of rows, shape (n_rows,), relative to the sample of movies left."""
-        return _scores(self.played_, rows, self.columns_)
+        return self._scores(self.played_, rows)
+
+    def aligned(self, rows: PooledRows) -> np.ndarray[Any, np.dtype[np.float32]]:
+        """Return the rows as the trees take them, shape (n_rows, len(columns_))."""
+        return aligned_columns(rows.X, rows.columns, self.columns_)
+
+    def _scores(self, trees: BoostedTrees, rows: PooledRows) -> Floats:
+        return clipped(trees.probability(self.aligned(rows)))
 
     def _trees(
         self,
@@ -259,10 +255,6 @@ class PooledModel(BaseEstimator):
         X[:, ~np.isfinite(X).any(axis=0)] = 0.0
         boosting = HistGradientBoostingClassifier(**given, random_state=self.random_state)
         return BoostedTrees(boosting.fit(X, y, sample_weight=weight))
-
-
-def _scores(trees: BoostedTrees, rows: PooledRows, columns: tuple[str, ...]) -> Floats:
-    return clipped(trees.probability(aligned_columns(rows.X, rows.columns, columns)))
 
 
 _TREES: dict[str, Any] = {

@@ -27,7 +27,6 @@ from jfdask.model.contributions import (
 from jfdask.model.inputs import Floats, Ints
 from jfdask.model.kernel import share_liked
 from jfdask.model.parts import Parts
-from jfdask.model.pooled import aligned_columns
 from jfdask.model.pooled_classifiers import (
     OWN_PLAYED,
     PooledFavorite,
@@ -84,12 +83,10 @@ def _tree_parts(
     weights = ridge_inverse(catalogue, plays, RIDGE_PENALTY) @ residual
     ridge = ridge_parts(catalogue, query, plays, weights, share_liked(model.liked_))
     if isinstance(model, PooledPlayed):
-        leaning, columns = token_lifts(catalogue, plays), others.columns_
+        leaning = token_lifts(catalogue, plays)
     else:
         leaning = token_affinities(catalogue, plays, residual)
-        columns = others.favorite_columns
-    groups = np.array([group_of_column(name) for name in columns])
-    rows = model.rows(query)
-    X = aligned_columns(rows.X, rows.columns, columns)
-    base, moved = boosted_contributions(trees, X, groups, N_GROUPS)
+    groups = np.array([group_of_column(name) for name in others.columns_])
+    rows = others.aligned(model.rows(query))
+    base, moved = boosted_contributions(trees, rows, groups, N_GROUPS)
     return parts_of_groups(catalogue, query, base, moved, ridge, leaning)

@@ -62,22 +62,6 @@ def test_factors_are_the_ridge_regression_of_every_movie_on_the_others():
         assert scores[movie] == pytest.approx(np.delete(x, movie) @ weights)
 
 
-def test_a_smaller_penalty_needs_no_other_factors():
-    A = csr_matrix((np.random.default_rng(2).random((30, 12)) < 0.4).astype(float))
-    profile = np.array([0, 3]), np.array([1.0, 4.0])
-    sharp = factors_of(A, 50.0).sharpened(10.0)
-    np.testing.assert_allclose(sharp.scores(*profile), factors_of(A, 5.0).scores(*profile))
-
-
-def test_what_many_play_tempts():
-    members = [Member(f"u{i}", np.arange(1, 2 + i % 9), np.ones(1 + i % 9, bool)) for i in range(9)]
-    crowd = crowd_of(members, 12)
-    roots = np.sqrt([0, *range(9, 0, -1), 0, 0])
-    np.testing.assert_allclose(crowd.temptation, 1 + roots / roots.mean())
-    nobody_knows = crowd.at(np.full(4, -1))
-    np.testing.assert_array_equal(nobody_knows.temptation, np.ones(4))
-
-
 def test_many_people_are_decomposed_as_few_are(monkeypatch):
     rng = np.random.default_rng(1)
     A = csr_matrix((rng.random((80, 25)) < 0.3).astype(float))

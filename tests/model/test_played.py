@@ -71,21 +71,6 @@ def test_the_sample_of_negatives_is_bounded(library, monkeypatch):
         assert sizes.max() - sizes.min() <= 1
 
 
-def test_movies_that_tempt_are_drawn_more_often(library, monkeypatch):
-    monkeypatch.setattr("jfdask.model.played._FEWEST", 50)
-    left, weight = np.arange(60, 420), np.ones(library.catalogue.n_movies)
-    weight[60:120] = 4.0
-    tempting = [
-        np.mean(sampled_negatives(library.catalogue, left, 10, seed, weight)[0] < 120)
-        for seed in range(200)
-    ]
-    # Of 50 of 360 without replacement; evenly it would be a sixth.
-    assert 0.35 < np.mean(tempting) < 0.48
-    for evenly in (None, np.full_like(weight, 3.0)):
-        drawn = sampled_negatives(library.catalogue, left, 10, 7, evenly)
-        np.testing.assert_array_equal(drawn, sampled_negatives(library.catalogue, left, 10, 7))
-
-
 def test_nothing_to_learn_from(library):
     model = PlayedClassifier(library.source)
     with pytest.raises(NotEnoughPlays, match="1 plays"):

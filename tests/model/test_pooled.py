@@ -7,7 +7,6 @@ import pytest
 
 from jfdask.errors import NotEnoughPlays
 from jfdask.model import pooled as module
-from jfdask.model.crowd_columns import ONLY_OF_PLAYS
 from jfdask.model.holdout import stable_seed
 from jfdask.model.labels import Labels
 from jfdask.model.metrics import area_under_curve
@@ -200,14 +199,3 @@ def test_columns_are_named(library, histories):
     assert rows.columns == pooled_columns(library.catalogue)
     assert rows.X.shape[1] == len(rows.columns) == len(set(rows.columns))
     assert np.isnan(rows.X[:, rows.columns.index("crowd__bias")]).all()
-
-
-def test_who_likes_is_not_told_of_what_tells_who_picks(library, histories, crowds):
-    crowd = crowds(histories)
-    rows = [training_rows_of(library.catalogue, crowd.of(h.user_id), h, 42) for h in histories]
-    model = PooledModel({"max_iter": 30}, {"max_iter": 30}).fit(rows)
-    assert set(model.columns_) - set(model.favorite_columns) == set(ONLY_OF_PLAYS)
-    changed = replace(rows[0], X=rows[0].X.copy())
-    changed.X[:, np.isin(changed.columns, ONLY_OF_PLAYS)] = np.nan
-    np.testing.assert_array_equal(model.favorite(changed), model.favorite(rows[0]))
-    assert not np.array_equal(model.played(changed), model.played(rows[0]))
