@@ -216,10 +216,13 @@ def reliability(liked: Bools, probability: Floats, log_odds: float = 0.0) -> Rel
     bins = np.minimum((said * N_BINS).astype(np.int64), N_BINS - 1)
     worth = np.where(liked, np.exp(log_odds), 1.0)
     worth *= len(worth) / (worth.sum() or 1.0)
+    weight = np.bincount(bins, worth, minlength=N_BINS)
+    n = np.rint(weight)
+    whole = np.divide(n, weight, out=np.zeros(N_BINS), where=weight > 0)
     return Reliability(
-        np.rint(np.bincount(bins, worth, minlength=N_BINS)).astype(np.int64),
-        np.bincount(bins, worth * said, minlength=N_BINS).astype(np.float64),
-        np.rint(np.bincount(bins, worth * liked, minlength=N_BINS)).astype(np.int64),
+        n.astype(np.int64),
+        whole * np.bincount(bins, worth * said, minlength=N_BINS),
+        np.rint(whole * np.bincount(bins, worth * liked, minlength=N_BINS)).astype(np.int64),
     )
 
 

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from jfdask.errors import LockHeld, MissingArtifact, SettingsError, StoreError, StoreTimeout
+from jfdask.errors import (
+    DamagedArtifact,
+    LockHeld,
+    MissingArtifact,
+    SettingsError,
+    StoreError,
+    StoreTimeout,
+)
 from jfdask.settings import Settings
 from jfdask.stages.files import USER
 from jfdask.stages.lists import matches
@@ -14,7 +21,7 @@ from jfdask.stages.pool.making import remove_unfinished
 from jfdask.stages.pools import prune_pools
 from jfdask.store.filesystem import Store, address_of, open_store
 from jfdask.store.forget import Forgotten, forget
-from jfdask.store.keys import FORGETTING, PEOPLE, RUNS, STATE
+from jfdask.store.keys import FORGETTING, LOCK, PEOPLE, RUNS, STATE, check_key
 from jfdask.store.lock import Lock, hold_lock
 from jfdask.store.tables import read_json, write_json
 
@@ -32,8 +39,7 @@ def forget_user(settings: Settings, user: str, households: tuple[str, ...]) -> F
     Raises
     ------
     SettingsError
-        Nobody in the store bears that name or id, nor does a sentence name her so; or several
-        people do.
+        Nobody in the store bears that name or id, or several people do.
     LockHeld
         A night is at work on this store, or has taken the lock over: not all is erased.
     """
@@ -54,12 +60,7 @@ def forget_user(settings: Settings, user: str, households: tuple[str, ...]) -> F
             return _erase(store, lock, _Whom(user_id, tuple(sorted(names)), households))
         if begun and any(matches(user, begun[0].user_id, name) for name in ("", *begun[0].names)):
             return begun[1]
-        # Who was never read has no files, but a sentence may say so.
-        said = f"User {user!r}", f"User {user}"
-        done = forget(store, "", said, households or None, _watch(store, lock))
-        if not done.n_manifests:
-            raise SettingsError(_nothing_of(user, store, people))
-        return replace(done, user_id=user)
+        raise SettingsError(_nothing_of(user, store, people))
 
 
 def finish_forgetting(store: Store, lock: Lock) -> tuple[_Whom, Forgotten] | None:
@@ -70,10 +71,19 @@ def finish_forgetting(store: Store, lock: Lock) -> tuple[_Whom, Forgotten] | Non
     """
     try:
         found = read_json(store, FORGETTING)
+        whom = _Whom(check_key(found["user_id"]), tuple(found["names"]), tuple(found["households"]))
     except MissingArtifact:
         return None
+    except (DamagedArtifact, KeyError, TypeError, ValueError):
+        _log.error(
+            "%r in the store %s is damaged and removed: whom a jfdask forget that was broken off "
+            "was to erase is not known. Run it again.",
+            FORGETTING,
+            store.url,
+        )
+        store.delete(FORGETTING)
+        return None
     _log.warning("An earlier jfdask forget was broken off; what it left is erased now.")
-    whom = _Whom(found["user_id"], tuple(found["names"]), tuple(found["households"]))
     return whom, _erase(store, lock, whom)
 
 
@@ -101,7 +111,8 @@ def _erase(store: Store, lock: Lock, whom: _Whom) -> Forgotten:
 def _watch(store: Store, lock: Lock) -> Callable[[], None]:
     def watch() -> None:
         if not lock.still_held():
-            raise LockHeld(
+            # Where there is none at all no other command holds it.
+            raise (LockHeld if store.exists(LOCK) else StoreError)(
                 f"The lock of the store {store.url} was lost (was this machine asleep, or the "
                 "store unmounted?), so not all is erased, or a night may have copied some of it. "
                 "Run jfdask forget again."

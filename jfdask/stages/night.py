@@ -15,7 +15,7 @@ from distributed import Client
 
 from jfdask.cluster.connect import connect
 from jfdask.cluster.report import reported
-from jfdask.errors import JfdaskError, SettingsError, StoreError
+from jfdask.errors import JfdaskError, LockHeld, SettingsError, StoreError, StoreTimeout
 from jfdask.jellyfin.connection import server_of
 from jfdask.settings import Settings
 from jfdask.stages import featurize, fetch, pool, recommend, train
@@ -49,7 +49,7 @@ class Summary:
     reports: dict[str, dict[str, UnitReport]] = field(default_factory=dict)  # stage → household
     is_latest: bool = False  # readers read this run now
     pruned: tuple[str, ...] = ()
-    not_pruned: list[str] = field(default_factory=list)  # why; a sentence each
+    not_removed: list[str] = field(default_factory=list)  # of the store; why, a sentence each
 
     @property
     def problems(self) -> list[str]:
@@ -59,7 +59,7 @@ class Summary:
             for report in reports.values():
                 for problem in report.problems:
                     told[f"{report.household}: {problem}"] = None
-        return [*told, *self.not_pruned]
+        return [*told, *self.not_removed]
 
     @property
     def exit_code(self) -> int:
@@ -71,7 +71,7 @@ class Summary:
         for report in (r for reports in self.reports.values() for r in reports.values()):
             if report.status == "failed" or not (report.is_carried or report.status == "done"):
                 return IN_PART
-        return IN_PART if self.not_pruned else 0
+        return IN_PART if self.not_removed else 0
 
     @property
     def is_all_kept(self) -> bool:
@@ -118,9 +118,9 @@ def run_stages(
     train.check(settings)
     store = open_store(address_of(settings.store))
     with hold_lock(store, f"jfdask {' '.join(stages)}", settings.store.lock_seconds) as lock:
-        finish_forgetting(store, lock)
+        not_removed = _finish_forgetting(store, lock)
         run = choose_run(settings, store, stages)
-        summary = Summary(run.run_id, store.url)
+        summary = Summary(run.run_id, store.url, not_removed=not_removed)
 
         def watch() -> None:
             if lock.is_lost:
@@ -166,16 +166,27 @@ def run_stages(
     return summary
 
 
+def _finish_forgetting(store: Store, lock: Lock) -> list[str]:
+    """Erase whom a `jfdask forget` that was broken off left; return why not, if it cannot be."""
+    try:
+        finish_forgetting(store, lock)
+    except (LockHeld, StoreTimeout):
+        raise
+    except StoreError as error:
+        return [f"What an earlier jfdask forget left could not be erased: {error}"]
+    return []
+
+
 def _prune(store: Store, keep: int, summary: Summary) -> None:
     """Remove what is old; readers read tonight's run, whatever becomes of that."""
     try:
         summary.pruned = tuple(prune(store, keep, datetime.now(UTC)))
     except StoreError as error:
-        summary.not_pruned.append(f"Old runs could not be removed: {error}")
+        summary.not_removed.append(f"Old runs could not be removed: {error}")
     try:
         pool.prune(store)
     except StoreError as error:
-        summary.not_pruned.append(f"Old pools could not be removed: {error}")
+        summary.not_removed.append(f"Old pools could not be removed: {error}")
 
 
 def _alike(

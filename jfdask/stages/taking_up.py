@@ -11,7 +11,7 @@ from jfdask.errors import DamagedArtifact, MissingArtifact, NewerArtifact, Store
 from jfdask.settings import Settings
 from jfdask.stages.files import FETCH, STAGE_NAMES
 from jfdask.store.filesystem import Store
-from jfdask.store.keys import run_key
+from jfdask.store.keys import run_key, stage_manifest_key
 from jfdask.store.lock import Lock
 from jfdask.store.manifests import load_stage
 from jfdask.store.runs import (
@@ -75,7 +75,7 @@ def _can_go_on(store: Store, stages: Sequence[str], run_id: str) -> bool:
     first = stages[0]
     if first == FETCH:
         # Who asks for fetch alone wants the server read anew, not a reading of before.
-        return len(stages) > 1 or not _has_stage(store, run_id, first)
+        return len(stages) > 1 or not store.exists(stage_manifest_key(run_id, first))
     # Broken off within the stage before, it lacks households, and what would make it whole.
     return _has_stage(store, run_id, STAGE_NAMES[STAGE_NAMES.index(first) - 1])
 

@@ -155,7 +155,8 @@ def inherit(place: Place, stages: Sequence[str]) -> UnitReport:
         )
     # What was kept for a night is taken for what it is: an earlier night's result.
     copies = [copy_unit(place.store, as_done(unit), place.run_id) for unit in units]
-    return replace(report_of(copies[-1], reused=True), problems=())
+    report = report_of(copies[-1], reused=True)
+    return replace(report, problems=(), taken_from=units[-1].run_id)
 
 
 def _first_missing(place: Place, stages: Sequence[str]) -> str | None:

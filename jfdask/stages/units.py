@@ -182,7 +182,7 @@ def _unit(
         if kept.status == "failed" and absent is not None:
             [made_up] = yield [Call(absent, (place, "kept", datetime.now(UTC)), "")]
             if isinstance(made_up, UnitReport):
-                return replace(made_up, problems=earlier.problems)
+                return replace(made_up, problems=earlier.problems, taken_from=earlier.taken_from)
         return kept
     started = datetime.now(UTC)
     try:
@@ -191,7 +191,7 @@ def _unit(
             if carried is None and absent is not None:
                 [made_up] = yield [Call(absent, (place, "done", datetime.now(UTC)), "")]
                 if isinstance(made_up, UnitReport):
-                    return replace(made_up, is_carried=True)
+                    return replace(made_up, is_carried=True, taken_from=earlier.taken_from)
             return carried
         planned = yield from plan(place)
         [report] = values((yield [Call(find, (place, planned), "")]))

@@ -78,8 +78,7 @@ def forget(
         Asked before each run, each household of the state, and at the end: raises if the lock is
         lost.
     """
-    if user_id:
-        check_key(user_id)
+    check_key(user_id)
     # What a crashed writer left may be about her as well.
     store.sweep(older_than_seconds=0)
     eraser = _Eraser(store, user_id, tuple(user_names))
@@ -135,7 +134,8 @@ class _Eraser:
 
     def _erase_unit(self, run_id: str, stage: str, household: str) -> str | None:
         """Erase her from a unit; return its manifest's checksum, None without a manifest."""
-        n_files = self._delete_hers(run_key(run_id, stage, household))
+        folder = run_key(run_id, stage, household, person(self.user_id))
+        n_files = self.store.delete_all(folder)
         key = unit_manifest_key(run_id, stage, household)
         unit = self._load(key, partial(load_unit, self.store, run_id, stage, household))
         if unit is None:
@@ -181,7 +181,7 @@ class _Eraser:
         return sha256_of(self.store.read(listing.key))
 
     def erase_state(self, household: str) -> None:
-        self._count(self._delete_hers(state_key(household)))
+        self._count(self.store.delete_all(state_key(household, person(self.user_id))))
         for key in self.store.list(state_key(household)):
             inside = key.split("/")[2:]
             if inside[0] == PEOPLE or not key.endswith(".json"):
@@ -192,14 +192,11 @@ class _Eraser:
                 self.store.write(key, encode_json(cleaned))
                 self._count(n_documents=1)
 
-    def _delete_hers(self, folder: str) -> int:
-        return self.store.delete_all(f"{folder}/{person(self.user_id)}") if self.user_id else 0
-
     def _cleaned(self, summary: Any) -> Any:
         return _without(summary, self._has_id, self._is_about_her)
 
     def _has_id(self, text: str) -> bool:
-        return bool(self.user_id) and self.user_id in text
+        return self.user_id in text
 
     def _is_about_her(self, text: str) -> bool:
         # Keys go by id alone: a household may bear a person's name.
