@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -18,14 +17,6 @@ from jfdask.features.incidence import cells_of
 
 # Letters and digits of any script. No underscores: FastText reads __label__x as a label.
 _WORDS = re.compile(r"[^\W_]+")
-# What stands on letters and is none: vowel signs of Indian scripts, accents without a letter of
-# their own, and, far from all others, what selects the shape of a Han letter.
-_MARKS = frozenset(
-    letter
-    for letter in map(chr, chain(range(0x20000), range(0xE0100, 0xE01F0)))
-    if unicodedata.category(letter) in ("Mn", "Mc")
-)
-_MARKED_WORDS = re.compile(rf"\w[\w{''.join(sorted(_MARKS))}]*")
 # A column that no table has: what `with_words` puts beside the movies.
 _WORDS_COLUMN = "words of all texts"
 
@@ -87,9 +78,12 @@ def words_of(*texts: object) -> list[str]:
     if given.isascii():
         return _WORDS.findall(given)
     given = unicodedata.normalize("NFC", given)
-    if _MARKS.isdisjoint(given):  # several times as quick
+    # What stands on letters and is none: vowel signs, accents without a letter of their own.
+    marks = "".join(sign for sign in set(given) if unicodedata.category(sign) in ("Mn", "Mc"))
+    if not marks:
         return _WORDS.findall(given)
-    return _MARKED_WORDS.findall(given.replace("_", " "))
+    words = "".join(sign if sign.isalnum() or sign in marks else " " for sign in given).split()
+    return [begun for word in words if (begun := word.lstrip(marks))]
 
 
 def movie_words(movies: pd.DataFrame) -> list[list[str]]:
