@@ -74,7 +74,8 @@ bootstrap, class_weight
     ridge_share
         Share of kernel ridge in the blend, 0 to 1.
     prior_strength
-        Labels of the rarer class that weigh as much as the public's rating; 0: it has no say.
+        Evidence that weighs as much in a list as the public's rating, half as much in
+        P(favourite); 0: it has no say.
     random_state
         Seed of folds and trees.
 
@@ -85,7 +86,7 @@ bootstrap, class_weight
         The plays learned from, sorted.
     liked_ : array of bool, shape (n_plays,)
     evidence_ : float
-        Labels of the rarer class, each as much as it is worth.
+        How many labels of either class there are; see ``evidence_of``.
     grown_evidence_ : float
         The same of the labels that the forests were grown on.
     columns_ : tuple of str
@@ -215,7 +216,16 @@ bootstrap, class_weight
     def trust_(self) -> float:
         """Which share of the log odds is what was learned, 0 to 1; see ``prior_strength``."""
         check_is_fitted(self, "trees_")
-        return trust(self.evidence_, self.prior_strength)
+        return trust(self.evidence_, self.prior_strength / 2)
+
+    @property
+    def listed_share_(self) -> float:
+        """Which share of the log odds of P(favourite) a list takes over, 1/2 to 1.
+
+        The rest is the public's rating once more, so that the prior is as strong as
+        ``prior_strength`` says: labels are of movies that get played, and a list is of all.
+        """
+        return trust(self.evidence_ + self.prior_strength / 2, self.prior_strength / 2)
 
     def detached(self) -> AffinityClassifier:
         """Return the fitted model without its features: what is stored."""

@@ -44,7 +44,7 @@ class Labels:
 
     @cached_property
     def evidence(self) -> float:
-        """Labels of the rarer class, each as much as it is worth."""
+        """How many labels of either class there are to learn from; see ``evidence_of``."""
         return evidence_of(self.liked, self.weight)
 
     @property
@@ -59,14 +59,24 @@ class Labels:
 
 
 def evidence_of(liked: Bools, weight: Floats) -> float:
-    """Return the weight of the rarer of both classes.
+    """Return how many labels of either class there are to learn from.
+
+    They are those of the rarer class, times the root of twice the share that is liked, if that is
+    below 1. Liked ones count what they are worth, others one each. Who likes half of what she
+    plays says so wherever it holds; who clicks few hearts says it of few of those that she
+    likes, and a play without one tells little.
 
     Examples
     --------
-    >>> evidence_of(np.array([True, False, False]), np.array([1.0, 0.5, 0.25]))
-    0.75
+    >>> evidence_of(np.array([True, True, False, False]), np.array([1.0, 0.5, 0.5, 0.5]))
+    1.5
+    >>> evidence_of(np.array([True] + 7 * [False]), np.ones(8))
+    0.5
     """
-    return float(min(weight[liked].sum(), weight[~liked].sum()))
+    if not len(liked):
+        return 0.0
+    rarer = min(weight[liked].sum(), np.count_nonzero(~liked))
+    return float(rarer * np.sqrt(min(1.0, 2.0 * liked.mean())))
 
 
 def within_classes(liked: Bools, weight: Floats) -> Floats:

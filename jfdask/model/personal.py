@@ -29,8 +29,8 @@ Played = PlayedClassifier | PooledPlayed
 
 #: Plays from which on P(played) is learned; it takes two.
 MIN_PLAYS = 2
-# Share by which the labels of the rarer class may grow or shrink while forests stay.
-_NEWS = 0.25
+# Share by which what there is to learn from may grow or shrink while forests stay.
+_NEWS = 0.4
 
 
 @dataclass(frozen=True)

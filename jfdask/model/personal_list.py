@@ -22,6 +22,7 @@ from jfdask.model.pooled_parts import crowd_parts, pooled_favorite_parts, pooled
 from jfdask.model.prior import favorite_log_odds, trust
 from jfdask.model.ranking import DIVERSITY, candidates_of, rank
 from jfdask.model.reasons import Reason, evidence_of, explain
+from jfdask.model.seed import SeedClassifier
 from jfdask.tables import RECOMMENDATIONS
 
 #: Movies of a list that have reasons: nobody reads on, and to take a score apart takes longer
@@ -121,19 +122,18 @@ def score_movies(
     if not len(candidates):
         return np.empty(0)
     log_odds = _prior_odds(learned, catalogue, candidates)
-    learned_odds = None
-    if isinstance(learned.favorite, PooledFavorite):
-        learned_odds = logit(clipped(learned.favorite.predict_listed(candidates)))
-    elif learned.favorite is not None:
-        liked = _liked(learned, candidates) if liked is None else liked
-        learned_odds = logit(clipped(liked))
-    if learned_odds is not None and learned.kind != "seed":
-        log_odds = learned_odds
+    favorite = learned.favorite
+    if isinstance(favorite, PooledFavorite):
+        log_odds = logit(clipped(favorite.predict_listed(candidates)))
+    elif favorite is not None:
+        learned_odds = logit(clipped(_liked(learned, candidates) if liked is None else liked))
+        if isinstance(favorite, AffinityClassifier):
+            share = favorite.listed_share_
+            log_odds = share * learned_odds + (1 - share) * log_odds
     # P(played) is the mean of two models' logits, or of many people's trees, and counts twice.
     log_odds = (log_odds + 2 * _played_odds(learned, catalogue, candidates)) / 3
-    if learned.kind == "seed" and learned.favorite is not None and learned_odds is not None:
-        own = learned.favorite.trust_
-        log_odds = own * learned_odds + (1 - own) * log_odds
+    if isinstance(favorite, SeedClassifier):
+        log_odds = favorite.trust_ * learned_odds + (1 - favorite.trust_) * log_odds
     return np.asarray(expit(log_odds), dtype=np.float64)
 
 
@@ -199,7 +199,10 @@ def score_parts(learned: Learned, catalogue: Catalogue, candidates: Ints) -> Par
     if isinstance(learned.favorite, PooledFavorite):
         parts = pooled_favorite_parts(catalogue, learned.favorite, candidates)
     elif isinstance(learned.favorite, AffinityClassifier):
-        parts = favorite_parts(catalogue, learned.favorite, candidates)
+        own = favorite_parts(catalogue, learned.favorite, candidates)
+        prior = prior_parts(catalogue, candidates)
+        share = learned.favorite.listed_share_
+        parts = own.scaled(share).plus(prior.scaled(1 - share))
     elif learned.others is not None:
         parts = crowd_parts(_prior_odds(learned, catalogue, candidates), catalogue)
     else:

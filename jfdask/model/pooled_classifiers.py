@@ -27,9 +27,9 @@ from jfdask.model.positions import plain_positions, surviving, without_features
 from jfdask.model.prior import shrunk, trust
 
 #: Share of the person's own model in P(favourite), and in P(played), as log odds.
-OWN_FAVORITE, OWN_PLAYED = 0.5, 0.2
-# The trees know how little there may be to know somebody by: a tenth of the prior is enough.
-_PRIOR = 0.1
+OWN_FAVORITE, OWN_PLAYED = 0.4, 0.2
+# The trees know how little there may be to know somebody by: a twentieth of the prior is enough.
+_PRIOR = 0.05
 
 
 class PooledFavorite(LikelierClass, BaseEstimator):
@@ -44,8 +44,8 @@ class PooledFavorite(LikelierClass, BaseEstimator):
     others
         Loads what many people tell of her (`Others`).
     prior_strength
-        Ten times the labels of the rarer class that weigh as much as what is thought of a movie
-        anyway: for one person alone it would be as many.
+        Twenty times the evidence that weighs as much as what is thought of a movie anyway: for
+        one person's list alone it would be as much.
 
     Attributes
     ----------
@@ -86,7 +86,7 @@ class PooledFavorite(LikelierClass, BaseEstimator):
     def predict_proba(self, X: ArrayLike) -> Floats:
         """Return P(other) and P(liked) of positions, shape (n, 2), within [.001, .999].
 
-        The mean log odds of the trees and of her own model: of movies that get watched.
+        The log odds of the trees and of her own model, three to two: of movies that get watched.
         """
         catalogue, others = loaded(self)
         blend = clipped(own_of(self).predict_proba(X)[:, 1])

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jfdask.model.labels import SHOWN, STATED, UNKNOWN, Labels, graded
+from jfdask.model.labels import SHOWN, STATED, UNKNOWN, Labels, evidence_of, graded
 
 BLANK = {
     "played": False,
@@ -65,11 +65,26 @@ def test_unknown_plays_stand_in_for_dislikes_as_far_as_there_are_none():
 
 
 @given(st.lists(st.tuples(st.booleans(), st.sampled_from([0.25, 0.5, 1.0])), max_size=30))
-def test_the_evidence_is_the_weight_of_the_rarer_class(rows):
+def test_the_evidence_is_no_more_than_there_is_of_either_class(rows):
     liked = np.array([y for y, _ in rows], dtype=bool)
     weight = np.array([w for _, w in rows])
     labels = Labels(np.arange(len(rows)), liked, weight)
-    both = [sum(w for y, w in rows if y), sum(w for y, w in rows if not y)]
-    assert labels.evidence == pytest.approx(min(both))
-    assert labels.has_both == (min(both) > 0)
+    has_both = 0 < liked.sum() < len(rows)
+    assert labels.has_both == has_both
+    assert (labels.evidence > 0) == has_both
+    assert labels.evidence <= min(weight[liked].sum(), (~liked).sum())
+    if has_both:
+        # One more of what is liked never says less.
+        more = Labels(np.arange(len(rows) + 1), np.r_[liked, True], np.r_[weight, 1.0])
+        assert more.evidence >= labels.evidence
     assert len(labels.without(labels.positions).positions) == 0
+
+
+def test_few_hearts_among_many_plays_tell_little():
+    def evidence(n_liked, n_other):
+        liked = np.arange(n_liked + n_other) < n_liked
+        return evidence_of(liked, np.where(liked, STATED, UNKNOWN))
+
+    assert evidence(50, 50) == 50  # half is liked: all the others are not
+    assert evidence(10, 490) == pytest.approx(2.0)
+    assert evidence(490, 10) == 10

@@ -9,7 +9,7 @@ from jfdask.model.inputs import InMemory
 from jfdask.model.metrics import area_under_curve
 from jfdask.model.others import Others, learn_pool
 from jfdask.model.played import PlayedClassifier
-from jfdask.model.pooled_classifiers import PooledFavorite, PooledPlayed
+from jfdask.model.pooled_classifiers import OWN_FAVORITE, PooledFavorite, PooledPlayed
 
 
 def with_liked(history, liked):
@@ -137,7 +137,7 @@ def test_a_stored_model_holds_plays_alone(histories, crowds, library):
     assert clone(favorite).others is favorite.others
 
 
-def test_half_is_her_own_and_forests_stay_when_plays_change(histories, crowds, library):
+def test_a_share_is_her_own_and_forests_stay_when_plays_change(histories, crowds, library):
     pool = learn_pool(library.catalogue, crowds(histories[:4]), histories[:4], 42)
     before = histories[5]
     favorite, played = classifiers(library, pool.of(before.user_id), before)
@@ -145,7 +145,8 @@ def test_half_is_her_own_and_forests_stay_when_plays_change(histories, crowds, l
     own = favorite.own_.set_params(features=favorite.features).predict_proba(before.unplayed)
     favorite.prior_strength = 0
     mixed = favorite.predict_proba(before.unplayed)[:, 1]
-    np.testing.assert_allclose(2 * logit(mixed), logit(trees) + logit(own[:, 1]), atol=1e-9)
+    log_odds = (1 - OWN_FAVORITE) * logit(trees) + OWN_FAVORITE * logit(own[:, 1])
+    np.testing.assert_allclose(logit(mixed), log_odds, atol=1e-9)
     now = before.without(np.arange(len(before.played)) == 0)
     taste = now.taste
     tonight = favorite.renewed(taste.positions, taste.liked, taste.weight)
