@@ -295,8 +295,8 @@ class TrainSettings(_Section):
     folds: Annotated[int, Field(ge=2, le=20)] = Field(5, description="Folds of a person's plays.")
     min_favorites: Annotated[float, Field(ge=0)] = Field(
         10.0,
-        description="So many liked movies, and others, weigh as much as the public's ratings; a "
-        "search takes its examples from people who have them. 0: ratings have no say.",
+        description="So many liked movies, and others, weigh as much in a list as the public's "
+        "ratings; a search takes its examples from people who have them. 0: ratings have no say.",
     )
     held_out: Fraction = Field(0.2, description="Share of plays that no search sees.")
     random_state: Annotated[int, Field(ge=0, lt=2**32)] = Field(

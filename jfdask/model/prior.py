@@ -1,7 +1,7 @@
 """What is thought of movies before a person has said anything: the public's rating.
 
 Everything that is learned of a person is a step from here, the longer the more she has said:
-with n labels of the rarer class the log odds are n / (n + k) of the learned ones and
+with evidence n (``labels.evidence_of``) the log odds are n / (n + k) of the learned ones and
 k / (n + k) of these. There is no number of favourites at which one list ends and another
 begins.
 """
@@ -56,7 +56,7 @@ def trust(evidence: float, prior_strength: float) -> float:
     Parameters
     ----------
     evidence
-        What was learned from: labels of the rarer class.
+        How much was learned from.
     prior_strength
         So many make it one half; 0: what is learned is taken as it is.
 

@@ -37,7 +37,7 @@ class SeedClassifier(LikelierClass, BaseEstimator):
 bootstrap, class_weight, random_state
         As in scikit-learn's RandomForestClassifier.
     prior_strength
-        Labels of the rarer class that weigh as much as a list without favourites; 0: it has
+        Evidence that weighs as much as a list without favourites; 0: it has
         no say. P(favourite) itself stays the forest's.
 
     Attributes
@@ -46,7 +46,7 @@ bootstrap, class_weight, random_state
     n_components_ : int
         Components used: min(training rows, components there are).
     evidence_ : float
-        Labels of the rarer class, each as much as it is worth.
+        How many labels of either class there are; see ``evidence_of``.
     trees_ : Trees
     """
 

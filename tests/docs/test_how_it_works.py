@@ -68,6 +68,7 @@ def test_its_numbers_are_the_codes(pages):
         "a fifth of the plays",
         "the features of the last two households",
         f"n / (n + {settings.train.min_favorites:.0f}) (`train.min_favorites`)",
+        f"n / (n + {settings.train.min_favorites / 2:.0f})",
         f"more than {settings.fetch.largest_loss:.0%}".replace("%", " %"),
         f"it reduces `text` to {featurize.TEXT_COMPONENTS}",
         f"up to {settings.fetch.page_size} movies; {COLLECTIONS_PER_TASK} collections",

@@ -1,7 +1,11 @@
 import re
 from xml.etree import ElementTree
 
+import numpy as np
+
 from jfdask.errors import JfdaskError, LockHeld, SettingsError
+from jfdask.model.forest import AffinityClassifier
+from jfdask.model.labels import STATED, UNKNOWN, evidence_of
 from jfdask.model.personal import MIN_PLAYS
 from jfdask.model.personal_list import SCORE_MEANINGS
 from jfdask.settings import Settings
@@ -20,10 +24,23 @@ def test_it_tells_every_exit_code(pages):
     assert {int(code) for code in re.findall(r"\b\d+\b", told)} == codes
 
 
+def trusted(n_liked, n_plays, min_favorites):
+    """Return how far the taste of somebody who plays and clicks is trusted."""
+    model = AffinityClassifier(prior_strength=min_favorites)
+    liked = np.arange(n_plays) < n_liked
+    model.trees_, model.evidence_ = [], evidence_of(liked, np.where(liked, STATED, UNKNOWN))
+    return model.trust_
+
+
 def test_its_numbers_are_the_codes(pages):
     page = pages["README.md"]
     settings = Settings()
-    assert f"fewer than {settings.train.min_favorites:.0f} liked films" in page
+    half = {
+        n: min(k for k in range(1, n) if trusted(k, n, settings.train.min_favorites) >= 0.5)
+        for n in (20, 80, 400)
+    }
+    enough = f"{half[20]} of 20 watched, {half[80]} of 80 or {half[400]} of 400"
+    assert f"fewer liked films than {enough}" in page
     assert MIN_PLAYS == 2
     assert "fewer than two plays" in page
     assert settings.store.keep == 7
