@@ -114,11 +114,15 @@ def settings_for(demo: Demo, client: Client, folder: Path) -> Settings:
     )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep what uses the cluster and the finished night in one process, when there are two."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Have a cluster and a finished night made once a process, when there are two.
+
+    Pools and what makes them take about as long as all other nights together.
+    """
     for item in items:
         if {"client", "finished"} & set(getattr(item, "fixturenames", ())):
-            item.add_marker(pytest.mark.xdist_group("night"))
+            of_many = {"pool", "pretrain"} & set(item.path.relative_to(config.rootpath).parts)
+            item.add_marker(pytest.mark.xdist_group("pool" if of_many else "night"))
 
 
 @pytest.fixture(autouse=True)

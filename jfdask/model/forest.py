@@ -59,7 +59,7 @@ class AffinityClassifier(LikelierClass, BaseEstimator):
     Everything that labels teach is learned inside ``fit``: each training row's affinities come
     from the other folds, in several repetitions with other folds and a forest each. Scores are
     half the forests' mean, half kernel ridge regression, both pulled towards what the public's
-    rating says, the more the fewer labels there are. The order of rows does not matter.
+    rating says, the more the less labels tell. The order of rows does not matter.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ bootstrap, class_weight
         The plays learned from, sorted.
     liked_ : array of bool, shape (n_plays,)
     evidence_ : float
-        How many labels of either class there are; see ``evidence_of``.
+        How many labels of the rarer class there are, so to speak; see ``evidence_of``.
     grown_evidence_ : float
         The same of the labels that the forests were grown on.
     columns_ : tuple of str
@@ -219,13 +219,10 @@ bootstrap, class_weight
         return trust(self.evidence_, self.prior_strength / 2)
 
     @property
-    def listed_share_(self) -> float:
-        """Which share of the log odds of P(favourite) a list takes over, 1/2 to 1.
-
-        The rest is the public's rating once more, so that the prior is as strong as
-        ``prior_strength`` says: labels are of movies that get played, and a list is of all.
-        """
-        return trust(self.evidence_ + self.prior_strength / 2, self.prior_strength / 2)
+    def listed_trust_(self) -> float:
+        """The same in a list, 0 to 1: labels are of movies that get played, a list is of all."""
+        check_is_fitted(self, "trees_")
+        return trust(self.evidence_, self.prior_strength)
 
     def detached(self) -> AffinityClassifier:
         """Return the fitted model without its features: what is stored."""

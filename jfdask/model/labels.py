@@ -44,7 +44,7 @@ class Labels:
 
     @cached_property
     def evidence(self) -> float:
-        """How many labels of either class there are to learn from; see ``evidence_of``."""
+        """How many labels of the rarer class they are worth; see ``evidence_of``."""
         return evidence_of(self.liked, self.weight)
 
     @property
@@ -59,24 +59,29 @@ class Labels:
 
 
 def evidence_of(liked: Bools, weight: Floats) -> float:
-    """Return how many labels of either class there are to learn from.
+    """Return how many labels of the rarer class those are worth that there are.
 
-    They are those of the rarer class, times the root of twice the share that is liked, if that is
-    below 1. Liked ones count what they are worth, others one each. Who likes half of what she
-    plays says so wherever it holds; who clicks few hearts says it of few of those that she
-    likes, and a play without one tells little.
+    With s the share that is liked of all but stated dislikes, it is
+    min(weight of the liked ones, number of others) · min(1, √(2s)). Who likes half of what she
+    plays says so wherever it holds. Who clicks few hearts says it of few of those that she
+    likes, and a play without one tells little; to have said of a film that she does not like it
+    is no such play.
 
     Examples
     --------
     >>> evidence_of(np.array([True, True, False, False]), np.array([1.0, 0.5, 0.5, 0.5]))
     1.5
-    >>> evidence_of(np.array([True] + 7 * [False]), np.ones(8))
+    >>> evidence_of(np.array([True] + 7 * [False]), np.array([1.0] + 7 * [0.5]))
     0.5
+    >>> evidence_of(np.array([True] + 7 * [False]), np.ones(8))
+    1.0
     """
-    if not len(liked):
+    n_liked = np.count_nonzero(liked)
+    if not n_liked:
         return 0.0
-    rarer = min(weight[liked].sum(), np.count_nonzero(~liked))
-    return float(rarer * np.sqrt(min(1.0, 2.0 * liked.mean())))
+    rarer = min(weight[liked].sum(), len(liked) - n_liked)
+    unsaid = np.count_nonzero(~liked & (weight < STATED))
+    return float(rarer * np.sqrt(min(1.0, 2.0 * n_liked / (n_liked + unsaid))))
 
 
 def within_classes(liked: Bools, weight: Floats) -> Floats:

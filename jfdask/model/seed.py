@@ -46,7 +46,7 @@ bootstrap, class_weight, random_state
     n_components_ : int
         Components used: min(training rows, components there are).
     evidence_ : float
-        How many labels of either class there are; see ``evidence_of``.
+        How many labels of the rarer class there are, so to speak; see ``evidence_of``.
     trees_ : Trees
     """
 

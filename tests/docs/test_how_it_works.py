@@ -8,6 +8,7 @@ from jfdask.model.forest import AffinityClassifier
 from jfdask.model.grid import SMALL_AFFINITY_GRID, SMALL_SEED_GRID
 from jfdask.model.personal_list import SCORE_MEANINGS
 from jfdask.model.played import PlayedClassifier
+from jfdask.model.pooled_classifiers import OWN_FAVORITE, PooledFavorite
 from jfdask.model.reasons import OPENINGS
 from jfdask.model.search import HouseholdClassifier
 from jfdask.settings import Settings
@@ -48,6 +49,12 @@ def test_every_kind_of_token_and_reason_is_named(pages):
     assert [kind for kind in kinds | set(OPENINGS) if kind not in page] == []
 
 
+def strength_of(model: AffinityClassifier | PooledFavorite) -> float:
+    """Return how much evidence weighs as much as the prior."""
+    model.evidence_, model.trees_, model.movie_ids_ = 1.0, [], []
+    return 1 / model.trust_ - 1
+
+
 def test_its_numbers_are_the_codes(pages):
     page = re.sub(r"\s+", " ", pages[PAGE])
     settings = Settings()
@@ -68,7 +75,9 @@ def test_its_numbers_are_the_codes(pages):
         "a fifth of the plays",
         "the features of the last two households",
         f"n / (n + {settings.train.min_favorites:.0f}) (`train.min_favorites`)",
-        f"n / (n + {settings.train.min_favorites / 2:.0f})",
+        f"P(favourite) as it is told the share is n / (n + {strength_of(forest):g})",
+        f"With a pool it is n / (n + {strength_of(PooledFavorite(forest)):g})",
+        f"{round(5 * (1 - OWN_FAVORITE))}/5 the pool's trees', {round(5 * OWN_FAVORITE)}/5",
         f"more than {settings.fetch.largest_loss:.0%}".replace("%", " %"),
         f"it reduces `text` to {featurize.TEXT_COMPONENTS}",
         f"up to {settings.fetch.page_size} movies; {COLLECTIONS_PER_TASK} collections",

@@ -25,22 +25,22 @@ def test_it_tells_every_exit_code(pages):
 
 
 def trusted(n_liked, n_plays, min_favorites):
-    """Return how far the taste of somebody who plays and clicks is trusted."""
+    """Return how far a list goes by the taste of somebody who plays and clicks."""
     model = AffinityClassifier(prior_strength=min_favorites)
     liked = np.arange(n_plays) < n_liked
     model.trees_, model.evidence_ = [], evidence_of(liked, np.where(liked, STATED, UNKNOWN))
-    return model.trust_
+    return model.listed_trust_
 
 
 def test_its_numbers_are_the_codes(pages):
     page = pages["README.md"]
     settings = Settings()
-    half = {
-        n: min(k for k in range(1, n) if trusted(k, n, settings.train.min_favorites) >= 0.5)
-        for n in (20, 80, 400)
-    }
+    k = settings.train.min_favorites
+    half = {n: min(m for m in range(1, n) if trusted(m, n, k) >= 0.5) for n in (20, 80, 400)}
     enough = f"{half[20]} of 20 watched, {half[80]} of 80 or {half[400]} of 400"
     assert f"fewer liked films than {enough}" in page
+    others = min(m for m in range(1, 400) if trusted(400 - m, 400, k) >= 0.5)
+    assert f"or than {others} others" in page
     assert MIN_PLAYS == 2
     assert "fewer than two plays" in page
     assert settings.store.keep == 7

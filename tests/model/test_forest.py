@@ -50,6 +50,16 @@ def test_few_labels_leave_most_to_the_public(library, planted):
     assert follows[-1] > 0.9
 
 
+@pytest.mark.parametrize("strength", [0, 1, 10, 15.5])
+def test_a_list_trusts_labels_half_as_soon(library, planted, strength):
+    history, _ = planted
+    model = quick(library, prior_strength=strength).fit(history.played, history.liked)
+    n = model.evidence_
+    assert n == min(history.n_liked, len(history.liked) - history.n_liked)
+    assert model.trust_ == pytest.approx(n / (n + strength / 2))
+    assert model.listed_trust_ == pytest.approx(n / (n + strength))
+
+
 def test_a_label_of_less_weight_counts_for_less(library, planted):
     history, _ = planted
     query = history.unplayed

@@ -80,11 +80,22 @@ def test_the_evidence_is_no_more_than_there_is_of_either_class(rows):
     assert len(labels.without(labels.positions).positions) == 0
 
 
-def test_few_hearts_among_many_plays_tell_little():
-    def evidence(n_liked, n_other):
-        liked = np.arange(n_liked + n_other) < n_liked
-        return evidence_of(liked, np.where(liked, STATED, UNKNOWN))
+def evidence(n_liked, n_plain, n_disliked=0):
+    liked = np.arange(n_liked + n_plain + n_disliked) < n_liked
+    weight = np.r_[np.full(n_liked, STATED), np.full(n_plain, UNKNOWN), np.full(n_disliked, STATED)]
+    return evidence_of(liked, weight)
 
+
+def test_few_hearts_among_many_plays_tell_little():
     assert evidence(50, 50) == 50  # half is liked: all the others are not
     assert evidence(10, 490) == pytest.approx(2.0)
     assert evidence(490, 10) == 10
+    told = [evidence(30, n) for n in (30, 31, 60, 500)]
+    assert told == sorted(told, reverse=True)
+
+
+def test_stated_dislikes_are_no_plays_of_which_nothing_is_known():
+    assert evidence(20, 0, 480) == 20
+    told = [evidence(20, 480, n) for n in (0, 1, 10, 100)]
+    assert told == sorted(told)
+    assert evidence(20, 10, 0) <= evidence(20, 0, 10)

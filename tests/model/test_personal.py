@@ -67,9 +67,38 @@ def test_news_are_counted_from_when_the_forests_were_grown(library, planted):
     learned = renew(learned, with_hearts(10), ids)
     assert learned.favorite.trees_ is grown
     # What she is told of goes by tonight's labels, and so does how much her taste counts.
-    assert learned.notice is None
+    assert f"10 liked movies and {len(history.played) - 10} others" in learned.notice
+    assert f"{learned.favorite.listed_trust_:.0%}" in learned.notice
     # Two more again: little beside last night's, much beside those the forests were grown on.
     assert renew(learned, with_hearts(12), ids) is None
+
+
+@pytest.mark.parametrize("is_liked", [True, False])
+def test_news_are_those_of_the_rarer_class(library, planted, is_liked):
+    history, _ = planted
+
+    def marked(n):
+        some = np.arange(len(history.played)) < n
+        return library.history("anna", history.played, some if is_liked else ~some)
+
+    ids = library.features.movie_ids
+    learned = learn(marked(10), library.features, options())
+    assert renew(learned, marked(11), ids) is not None
+    assert renew(learned, marked(9), ids) is not None
+    assert renew(learned, marked(16), ids) is None
+    assert renew(learned, marked(5), ids) is None
+
+
+def test_she_is_told_how_far_the_list_goes_by_her_taste(library, planted):
+    history, _ = planted
+    few = library.history("anna", history.played, np.arange(len(history.played)) < 4)
+    learned = fit(few, library.features, options())
+    share = learned.favorite.listed_trust_
+    assert 0 < share < 0.5 < 2 * share + 0.5
+    assert f"your own taste counts for {share:.0%} in the list" in learned.notice
+    much = fit(few, library.features, options(min_favorites=0.5))
+    assert much.favorite.listed_trust_ > 0.5
+    assert much.notice is None
 
 
 def test_what_does_not_fit_tonight_is_learned_anew(library, planted):
@@ -114,7 +143,7 @@ def test_few_favourites_count_for_a_little(library, listed):
     learned = learn(history, library.features, options())
     assert learned.kind == "affinity"
     assert f"3 liked movies and {len(played) - 3} others" in learned.notice
-    assert f"{learned.favorite.trust_:.0%}" in learned.notice
+    assert f"{learned.favorite.listed_trust_:.0%}" in learned.notice
     frame, _ = listed(history, learned)
     top = np.searchsorted(library.features.movie_ids, frame["movie_id"][:8].to_numpy(dtype=str))
     assert np.isin(top, theirs).mean() > 0.7

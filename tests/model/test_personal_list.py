@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from scipy.special import logit
 
 from jfdask.model.history import history_of
 from jfdask.model.others import Pool
@@ -15,6 +16,7 @@ from jfdask.model.personal_list import (
     score_movies,
 )
 from jfdask.model.pooled import PooledModel, training_rows_of
+from jfdask.model.prior import favorite_log_odds
 from jfdask.tables import RECOMMENDATIONS
 
 QUICK = LearnOptions(params={"n_estimators": 15, "repetitions": 1})
@@ -47,6 +49,23 @@ def test_movies_are_scored_without_a_list_as_in_it(library, listed, planted):
     positions = np.searchsorted(library.features.movie_ids, frame["movie_id"].to_numpy(dtype=str))
     scores = score_movies(learned, library.catalogue, positions)
     assert np.allclose(scores, frame["score"])
+
+
+def test_a_list_goes_by_plays_taste_and_the_public(library, planted):
+    history, _ = planted
+    learned = fit(history, library.features, replace(QUICK, min_favorites=40))
+    alone = fit(history, library.features, replace(QUICK, min_favorites=0))
+    query, catalogue = history.unplayed, library.catalogue
+    n = learned.favorite.evidence_
+    own = logit(alone.favorite.predict_proba(query)[:, 1])
+    public = favorite_log_odds(catalogue)[query]
+    plays = len(history.played)
+    played = plays / (plays + 10) * logit(alone.played.predict_proba(query)[:, 1])
+    liked = n / (n + 40) * own + 40 / (n + 40) * public
+    scores = score_movies(learned, catalogue, query)
+    inside = np.abs(n / (n + 20) * own + 20 / (n + 20) * public) < 6.9  # where nothing is clipped
+    np.testing.assert_allclose(logit(scores)[inside], ((liked + 2 * played) / 3)[inside], atol=1e-9)
+    assert inside.mean() > 0.9
 
 
 def test_nothing_played_gives_the_well_rated(library, listed):
