@@ -1,6 +1,6 @@
 """What is thought of movies before a person has said anything: the public's rating.
 
-Everything that is learned of a person is a step from here, the longer the more she has said:
+Everything that is learned of a person is a step from here, the longer the more her labels tell:
 with evidence n (``labels.evidence_of``) the log odds are n / (n + k) of the learned ones and
 k / (n + k) of these. There is no number of favourites at which one list ends and another
 begins.
