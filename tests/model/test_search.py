@@ -106,7 +106,8 @@ def test_each_person_has_a_classifier_of_her_own(library, rows):
         inner = AffinityClassifier(
             library.source, n_estimators=8, repetitions=1, class_weight="balanced"
         )
-        alone = inner.fit(rows.movie[own], rows.liked[own]).predict_proba(rows.movie[new])[:, 1]
+        inner.fit(rows.movie[own], rows.liked[own], sample_weight=rows.weight[own])
+        alone = inner.predict_proba(rows.movie[new])[:, 1]
         np.testing.assert_array_equal(scores[rows.person[test] == code], alone)
         areas.append(roc_auc_score(rows.liked[new], alone))
     assert score_people(model, test) == pytest.approx(np.mean(areas))
