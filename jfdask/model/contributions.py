@@ -57,7 +57,7 @@ _YEAR = list(NUMBER_KERNEL).index("numbers__year")
 
 
 def favorite_parts(catalogue: Catalogue, model: AffinityClassifier, query: Ints) -> Parts:
-    """Return the parts of logit P(favourite), before it is calibrated.
+    """Return the parts of logit P(favourite) as a list is ordered by it.
 
     Parameters
     ----------
@@ -78,7 +78,8 @@ def favorite_parts(catalogue: Catalogue, model: AffinityClassifier, query: Ints)
     both = [part.within(CLIP, 1 - CLIP) for part in (forest, ridge)]
     learned = both[0].scaled(1 - share).plus(both[1].scaled(share)).as_logit()
     prior = prior_parts(catalogue, query)
-    return learned.scaled(model.trust_).plus(prior.scaled(1 - model.trust_))
+    share = model.listed_trust_
+    return learned.scaled(share).plus(prior.scaled(1 - share))
 
 
 def prior_parts(catalogue: Catalogue, query: Ints) -> Parts:

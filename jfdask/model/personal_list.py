@@ -128,18 +128,14 @@ def score_movies(
     elif favorite is not None:
         learned_odds = logit(clipped(_liked(learned, candidates) if liked is None else liked))
         if isinstance(favorite, AffinityClassifier):
-            share = _listed_share(favorite)
+            # P(favourite) has some of the prior already.
+            share = favorite.listed_trust_ / favorite.trust_
             log_odds = share * learned_odds + (1 - share) * log_odds
     # P(played) is the mean of two models' logits, or of many people's trees, and counts twice.
     log_odds = (log_odds + 2 * _played_odds(learned, catalogue, candidates)) / 3
     if isinstance(favorite, SeedClassifier):
         log_odds = favorite.trust_ * learned_odds + (1 - favorite.trust_) * log_odds
     return np.asarray(expit(log_odds), dtype=np.float64)
-
-
-def _listed_share(favorite: AffinityClassifier) -> float:
-    """Return the share of P(favourite) in a list's; of the prior it has some already."""
-    return favorite.listed_trust_ / favorite.trust_
 
 
 def _liked(learned: Learned, candidates: Ints) -> Floats:
@@ -204,10 +200,7 @@ def score_parts(learned: Learned, catalogue: Catalogue, candidates: Ints) -> Par
     if isinstance(learned.favorite, PooledFavorite):
         parts = pooled_favorite_parts(catalogue, learned.favorite, candidates)
     elif isinstance(learned.favorite, AffinityClassifier):
-        own = favorite_parts(catalogue, learned.favorite, candidates)
-        prior = prior_parts(catalogue, candidates)
-        share = _listed_share(learned.favorite)
-        parts = own.scaled(share).plus(prior.scaled(1 - share))
+        parts = favorite_parts(catalogue, learned.favorite, candidates)
     elif learned.others is not None:
         parts = crowd_parts(_prior_odds(learned, catalogue, candidates), catalogue)
     else:

@@ -5,6 +5,7 @@ from scipy.special import logit
 from jfdask.model.contributions import favorite_parts, played_parts
 from jfdask.model.personal import LearnOptions, fit
 from jfdask.model.personal_list import score_movies, score_parts
+from jfdask.model.prior import favorite_log_odds
 
 QUICK = {"n_estimators": 15}
 
@@ -14,21 +15,28 @@ def learned(library, planted):
     return fit(planted[0], library.features, LearnOptions(params=QUICK))
 
 
+def as_listed(catalogue, model, query):
+    """Return the logit of P(favourite) with the prior as strong as in a list."""
+    share = model.listed_trust_ / model.trust_
+    prior = favorite_log_odds(catalogue)[query]
+    return share * logit(model.predict_proba(query)[:, 1]) + (1 - share) * prior
+
+
 def test_the_parts_sum_up_to_the_models_logits(library, planted, learned):
-    query = planted[0].unplayed
-    for model, parts in (
-        (learned.favorite, favorite_parts(library.catalogue, learned.favorite, query)),
-        (learned.played, played_parts(library.catalogue, learned.played, query)),
-    ):
-        expected = logit(model.predict_proba(query)[:, 1])
-        assert parts.total == pytest.approx(expected, abs=1e-9)
+    query, catalogue = planted[0].unplayed, library.catalogue
+    parts = favorite_parts(catalogue, learned.favorite, query)
+    expected = as_listed(catalogue, learned.favorite, query)
+    assert parts.total == pytest.approx(expected, abs=1e-9)
+    parts = played_parts(catalogue, learned.played, query)
+    expected = logit(learned.played.predict_proba(query)[:, 1])
+    assert parts.total == pytest.approx(expected, abs=1e-9)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
 def test_whatever_the_blend(library, planted, learned, share):
     query = planted[0].unplayed[::7]
     model = learned.favorite.set_params(ridge_share=share)
-    expected = logit(model.predict_proba(query)[:, 1])
+    expected = as_listed(library.catalogue, model, query)
     total = favorite_parts(library.catalogue, model, query).total
     model.set_params(ridge_share=0.5)
     assert total == pytest.approx(expected, abs=1e-9)
