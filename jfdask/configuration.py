@@ -30,6 +30,7 @@ HOUSEHOLD_VARIABLES = (
     "NAME", "URL", "API_KEY", "API_KEY_FILE", "USERS", "EXCLUDE_USERS", "CA_FILE", "CONFIG",
 )  # fmt: skip
 # Those of them that are of no use without one; an API key may be for any household.
+_OF_A_HOUSEHOLD = ("NAME", "API_KEY_FILE", "USERS", "EXCLUDE_USERS", "CA_FILE")
 #: Names of keys of which somebody gives the key itself.
 _KEYS_THEMSELVES = ("api_key", "key", "token", "apikey")
 #: Errors of pydantic over numbers, in words.
@@ -42,7 +43,6 @@ _NUMBERS = {
     "bool_parsing": "true or false",
     "bool_type": "true or false",
 }
-_OF_A_HOUSEHOLD = ("NAME", "API_KEY_FILE", "USERS", "EXCLUDE_USERS", "CA_FILE")
 #: Begins variables for a place in a list, of which there are none.
 _IN_A_LIST = f"{ENV_PREFIX}HOUSEHOLDS__"
 
@@ -180,11 +180,14 @@ def _misplaced_variables(
 
 def _unknown_variables(environ: Mapping[str, str]) -> list[str]:
     """Name variables with our prefix that stand for nothing; sections are checked as keys."""
-    known = {name.upper() for name in Settings.model_fields} | set(HOUSEHOLD_VARIABLES)
+    sections = {name.upper() for name in Settings.model_fields}
     unknown = []
     for variable in sorted(environ):
-        rest = variable.removeprefix(ENV_PREFIX)
-        if rest == variable or rest.split("__")[0].upper() in known:
+        # Of settings the case of letters does not matter.
+        rest = variable.upper().removeprefix(ENV_PREFIX)
+        if rest == variable.upper() or rest.split("__")[0] in sections:
+            continue
+        if variable.removeprefix(ENV_PREFIX) in HOUSEHOLD_VARIABLES:
             continue
         # A variable the settings file may name for a secret is the user's own choice of name.
         if rest.endswith(("_KEY", "_KEY_FILE", "_SECRET", "_SECRET_FILE")):

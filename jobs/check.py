@@ -5,11 +5,12 @@ from __future__ import annotations
 import click
 
 from jfdask.errors import SettingsError
-from jobs.options import Chosen, cluster_options, settings_options
+from jobs.options import Chosen, cluster_options, household_option, settings_options
 
 
 @click.command()
 @settings_options
+@household_option
 @cluster_options
 @click.option(
     "--offline", is_flag=True, help="Only what can be said without asking a server or a bucket."

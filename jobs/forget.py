@@ -5,12 +5,13 @@ from __future__ import annotations
 import click
 
 from jfdask.stages.forget import forget_user
-from jobs.options import Chosen, settings_options
+from jobs.options import Chosen, household_option, settings_options
 
 
 @click.command()
 @click.argument("user")
 @settings_options
+@household_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def forget(chosen: Chosen, user: str, yes: bool) -> int:
     """Erase all that is stored of USER (name or id): history, models, lists, in every run.

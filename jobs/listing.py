@@ -25,10 +25,9 @@ def print_list(found: PersonalList, number: int, figures: Mapping[str, Any]) -> 
     """Print the first movies of a list, and how good the model behind it is."""
     console = Console(highlight=False)
     document = found.document
-    console.print(
-        f"\n[bold]{_plain(found.name)}[/bold], household {_plain(found.household)}, "
-        f"night of {_day(found.kept_from or found.run_id)}"
-    )
+    night = _day(found.kept_from or found.run_id)
+    where = f", household {found.household}, night of {night}"
+    console.print(Text.assemble("\n", (found.name, "bold"), where))
     if found.kept_from:
         told = f"Kept: the night of {_day(found.run_id)} could not make a new list."
         console.print(Text(told, style="italic"))
@@ -104,7 +103,3 @@ def _percent(value: float | None) -> str:
 
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
-
-
-def _plain(text: str) -> str:
-    return text.replace("[", "\\[")

@@ -34,22 +34,21 @@ class Chosen:
 
 
 def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command --config, --household, --store and -v; it is passed `Chosen`."""
+    """Give a command --config, --store and -v; it is passed `Chosen`."""
 
     @click.option(
         "--config",
         type=click.Path(path_type=Path, dir_okay=False),
         help="Settings file.  [default: $JFDASK_CONFIG, else jfdask.toml]",
     )
-    @click.option("--household", "households", multiple=True, help="Only this household.")
     @click.option("--store", help="Folder, s3://bucket/prefix or other fsspec URL.")
     @click.option("-v", "--verbose", count=True, help="Log more; twice: everything.")
     @wraps(command)
     def with_settings(
         config: Path | None,
-        households: tuple[str, ...],
         store: str | None,
         verbose: int,
+        households: tuple[str, ...] = (),
         users: tuple[str, ...] = (),
         **rest: Any,
     ) -> Any:
@@ -71,6 +70,13 @@ def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
         return command(chosen=Chosen(settings, households, users), **rest)
 
     return with_settings
+
+
+def household_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command --household; put it below `settings_options`."""
+    return click.option("--household", "households", multiple=True, help="Only this household.")(
+        command
+    )
 
 
 def user_option(command: Callable[..., Any]) -> Callable[..., Any]:

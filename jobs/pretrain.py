@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
 
 from jfdask.cluster.forkserver import load_for_workers
 from jobs.loading import quick_loading
-from jobs.options import Chosen, cluster_options, settings_options
+from jobs.options import Chosen, cluster_options, household_option, settings_options
 from jobs.progress import NightProgress
 
 if TYPE_CHECKING:
@@ -22,6 +21,7 @@ WORKERS_NEED = ("jfdask.stages.pretrain", "skops.io", "sklearn.utils.extmath")
 
 @click.command()
 @settings_options
+@household_option
 @cluster_options
 @click.option(
     "--ratings",
@@ -43,7 +43,7 @@ def pretrain(chosen: Chosen, ratings: Path) -> int:
     with quick_loading():
         from jfdask.stages.pretrain import pretrain as make_prior
 
-    with NightProgress(Console(stderr=True, soft_wrap=True)) as progress:
+    with NightProgress() as progress:
         made = make_prior(chosen.settings, ratings, progress, chosen.households)
     print_summary(made)
     return 0

@@ -19,8 +19,8 @@ class NightProgress:
     Use it as a context manager.
     """
 
-    def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(stderr=True, soft_wrap=True)
+    def __init__(self) -> None:
+        self.console = Console(stderr=True, soft_wrap=True)
         self._stage = ""
         self._bars: dict[tuple[str, str, str], TaskID] = {}
         self._last_line = 0.0

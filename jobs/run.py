@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from jfdask.stages.files import STAGE_NAMES
-from jobs.options import Chosen, cluster_options, settings_options, user_option
+from jobs.options import Chosen, cluster_options, household_option, settings_options, user_option
 from jobs.summary import do_stages
 
 
@@ -29,6 +29,7 @@ def _writable(
 
 @click.command()
 @settings_options
+@household_option
 @user_option
 @cluster_options
 @click.option(

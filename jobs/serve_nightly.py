@@ -20,7 +20,7 @@ from jfdask.nightly.schedule import time_of_day
 from jfdask.nightly.service import Plan, Service, Surroundings
 from jfdask.nightly.zone import local_zone
 from jobs.check import check
-from jobs.options import Chosen, cluster_options, settings_options, user_option
+from jobs.options import Chosen, cluster_options, household_option, settings_options, user_option
 from jobs.run import run
 
 
@@ -39,6 +39,7 @@ def _tell_health(context: click.Context, _parameter: click.Parameter, path: Path
 
 @click.command("serve-nightly")
 @settings_options
+@household_option
 @user_option
 @cluster_options
 @click.option(

@@ -10,12 +10,13 @@ from jfdask.stages.lists import figures_of, list_of
 from jfdask.store.filesystem import address_of, open_store
 from jfdask.store.runs import latest_run
 from jobs.listing import print_list
-from jobs.options import Chosen, settings_options
+from jobs.options import Chosen, household_option, settings_options
 
 
 @click.command()
 @click.argument("user")
 @settings_options
+@household_option
 @click.option(
     "-n", "--number", type=click.IntRange(1), default=10, show_default=True, help="How many movies."
 )

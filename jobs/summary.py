@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
 
 from jfdask.cluster.forkserver import load_for_workers
 from jobs.loading import quick_loading
@@ -45,8 +44,7 @@ def do_stages(
         from jfdask.stages.night import run_stages
         from jfdask.stages.units import Selection
 
-    console = Console(stderr=True, soft_wrap=True)
-    with NightProgress(console) as progress:
+    with NightProgress() as progress:
         selection = Selection(chosen.households, chosen.users)
         summary = run_stages(
             chosen.settings,

@@ -230,6 +230,13 @@ def test_a_variable_that_is_no_json_is_named_and_the_others_are_told_too():
     ]
 
 
+@pytest.mark.parametrize("variable", ["JFDASK_STROE__KEEP", "jfdask_stroe__keep", "jfdask_url"])
+def test_a_variable_that_stands_for_nothing_is_named_as_it_was_typed(variable):
+    assert problems(None, {variable: "4", "jfdask_store__keep": "3", "my_jfdask_x": "1"}) == [
+        f"environment: {variable}: unknown variable; docs/settings.md lists all."
+    ]
+
+
 @pytest.mark.parametrize("variable", ["JFDASK_HOUSEHOLDS__0__NAME", "jfdask_households__0"])
 def test_a_variable_for_a_place_in_the_list_of_households(variable):
     [told] = problems(None, {variable: "home", "JFDASK_HOUSEHOLDS": "[]"})

@@ -53,31 +53,9 @@ def finished_runs(store: Store) -> list[str]:
     return sorted(finished, key=lambda run_id: run_id != latest)
 
 
-def lists_of_run(
-    store: Store, run_id: str, households: Sequence[str] = ()
-) -> Iterator[PersonalList]:
-    """Yield everybody's list of a run, by household and name.
-
-    Parameters
-    ----------
-    households
-        Only these; empty: all.
-    """
-    stages = load_run(store, run_id).members
-    if RECOMMEND not in stages:
-        return
-    members = load_stage(store, run_id, RECOMMEND, stages[RECOMMEND]).members
-    for household in sorted(members):
-        if households and household not in households:
-            continue
-        unit = finished_unit(store, run_id, RECOMMEND, household)
-        found = []
-        for name in unit.names(f"{PEOPLE}/"):
-            if name.endswith(f"/{DOCUMENT}"):
-                document = unit.json(name)
-                who = document["user_id"], document["name"]
-                found.append(PersonalList(run_id, household, *who, document, _kept_from(unit)))
-        yield from sorted(found, key=lambda one: (one.name.casefold(), one.user_id))
+def lists_of_run(store: Store, run_id: str) -> Iterator[PersonalList]:
+    """Yield everybody's list of a run, by household and name; none if it is not to be read."""
+    return (one.load() for one in _listed(store, run_id))
 
 
 def list_of(store: Store, user: str, households: Sequence[str] = ()) -> PersonalList:
@@ -176,7 +154,7 @@ def _kept_from(unit: UnitReader) -> str:
     return manifest.copied_from if manifest.status == "kept" else ""
 
 
-def _listed(store: Store, run_id: str, households: Sequence[str]) -> list[_Listed]:
+def _listed(store: Store, run_id: str, households: Sequence[str] = ()) -> list[_Listed]:
     """Return who has a list in a run, by household and name; no list is read for that."""
     try:
         stages = load_run(store, run_id).members

@@ -1,7 +1,17 @@
 import pytest
 from rich.console import Console
 
-from jobs.listing import print_figures
+from jfdask.stages.lists import PersonalList
+from jobs.listing import print_figures, print_list
+
+
+@pytest.mark.parametrize("name", ["anna\\", "x\\[/bold]", "[red]y", "x\\[red]y", "[/]"])
+def test_a_name_is_printed_as_it_is(name, capsys):
+    document = {"notice": "", "score_meaning": "", "recommendations": []}
+    found = PersonalList("20260801T030000Z-000001", f"{name} home", "a1", name, document)
+    print_list(found, 3, {"metrics": {}})
+    out = capsys.readouterr().out
+    assert out.startswith(f"\n{name}, household {name} home, night of 2026-08-01\n")
 
 
 @pytest.mark.parametrize(
