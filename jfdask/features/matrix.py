@@ -183,29 +183,6 @@ class FeatureMatrix:
         start, stop = self._span(prefix)
         return self.columns[start:stop]
 
-    def rows(self, positions: NDArray[np.integer[Any]]) -> csr_matrix:
-        """Return X's rows at these positions, (n_positions, m) float64."""
-        return csr_matrix(self.X[positions])
-
-    def position_of(self, movie_ids: Sequence[str] | NDArray[np.str_]) -> NDArray[np.int64]:
-        """Return (n_ids,) positions of movies, in the order asked for.
-
-        Raises
-        ------
-        DataError
-            A movie is not in the matrix.
-        """
-        wanted = np.asarray(movie_ids, dtype=str)
-        positions = np.searchsorted(self.movie_ids, wanted)
-        found = positions < len(self.movie_ids)
-        found[found] = self.movie_ids[positions[found]] == wanted[found]
-        if not found.all():
-            raise DataError(
-                f"Movie {str(wanted[~found][0])!r} is not in the feature matrix of "
-                f"{len(self.movie_ids)} movies: featurize again."
-            )
-        return positions.astype(np.int64)
-
     def _span(self, prefix: str) -> tuple[int, int]:
         if prefix not in self._spans:
             at = [i for i, name in enumerate(self.columns) if name.startswith(prefix)]

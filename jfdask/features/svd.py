@@ -34,29 +34,21 @@ def clip_components(n_components: int, shape: tuple[int, int]) -> int:
     return max(0, min(n_components, *shape))
 
 
-def fix_signs(
-    U: NDArray[np.float64], V: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return U and V with the signs that make each right vector's largest entry positive.
+def fix_signs(V: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return right vectors, (k, m) float64, with the signs that make the largest entry positive.
 
-    Parameters
-    ----------
-    U
-        (n, k) float64 left vectors, or U · S.
-    V
-        (k, m) float64 right vectors. Of entries equally large the first decides.
+    Of entries equally large the first decides.
 
     Examples
     --------
-    >>> U, V = fix_signs(np.array([[1.0], [2.0]]), np.array([[0.6, -0.8]]))
-    >>> U.ravel(), V.ravel()
-    (array([-1., -2.]), array([-0.6,  0.8]))
+    >>> fix_signs(np.array([[0.6, -0.8]]))
+    array([[-0.6,  0.8]])
     """
     if not V.size:
-        return U, V
-    deciding = _first_largest(np.abs(V))
-    signs = np.where(V[np.arange(len(V)), deciding] < 0, -1.0, 1.0)
-    return U * signs, V * signs[:, np.newaxis]
+        return V
+    deciding = V[np.arange(len(V)), _first_largest(np.abs(V))]
+    signed: NDArray[np.float64] = V * np.where(deciding < 0, -1.0, 1.0)[:, np.newaxis]
+    return signed
 
 
 def settle(
@@ -94,7 +86,7 @@ def settle(
         return s, V
     starts = np.flatnonzero(np.r_[True, s[:-1] - s[1:] > _EQUAL * s[:-1]])
     groups = [_turned(group) for group in np.split(V, starts[1:])]
-    return s, fix_signs(np.zeros((0, len(s))), np.concatenate(groups))[1]
+    return s, fix_signs(np.concatenate(groups))
 
 
 def project(X: csr_matrix, V: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -109,30 +101,6 @@ def project(X: csr_matrix, V: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     projected: NDArray[np.float64] = np.asarray(X @ V.T)
     return projected
-
-
-def comparable(U: NDArray[np.float64], s: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return U · S of the components that two computations can agree on.
-
-    Parameters
-    ----------
-    U
-        (n, k) float64 left vectors, signs fixed.
-    s
-        (k,) float64 singular values, the largest first.
-
-    Returns
-    -------
-    ndarray
-        (n, j) float64, j components with s above ``SMALLEST_SHARE`` of the first.
-
-    Examples
-    --------
-    >>> comparable(np.eye(3), np.array([10.0, 1.0, 1e-9])).shape
-    (3, 2)
-    """
-    kept = _above_rounding(s)
-    return U[:, kept] * s[kept]
 
 
 def _above_rounding(s: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -93,7 +93,6 @@ class User:
     user_id: str
     name: str
     is_disabled: bool
-    is_administrator: bool
     sees_everything: bool  # all folders, no limit of age, no tags or folders barred
 
 
@@ -321,7 +320,6 @@ def _user(raw: object, broken: Counter[str]) -> User | None:
         user_id=user_id,
         name=Fields(raw, broken).line("Name") or user_id,
         is_disabled=rights.flag("IsDisabled"),
-        is_administrator=rights.flag("IsAdministrator"),
         sees_everything=rights.flag("EnableAllFolders")
         and policy.get("MaxParentalRating") is None
         and not any(policy.get(limit) for limit in LIMITS),

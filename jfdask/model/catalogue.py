@@ -5,10 +5,8 @@ Source of blocks, weights and shrinkages: chosen on public ratings of several hu
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
-from functools import cached_property
-from threading import Lock
+from functools import cached_property, lru_cache
 
 import numpy as np
 from scipy import sparse
@@ -97,28 +95,9 @@ class Catalogue:
         return _canonical(sparse.hstack([self.kernel_tokens, text], format="csr"))
 
 
-_derived: OrderedDict[int, tuple[Features, Catalogue]] = OrderedDict()
-_derived_lock = Lock()
-_N_DERIVED = 2
-
-
+@lru_cache(maxsize=2)
 def catalogue_of(features: Features) -> Catalogue:
-    """Return what is derived of the features; the last two are remembered by identity."""
-    with _derived_lock:
-        found = _derived.get(id(features))
-        if found is not None and found[0] is features:
-            _derived.move_to_end(id(features))
-            return found[1]
-    catalogue = _derive(features)
-    with _derived_lock:
-        # The features are kept with it, so that their id is nobody else's meanwhile.
-        _derived[id(features)] = (features, catalogue)
-        while len(_derived) > _N_DERIVED:
-            _derived.popitem(last=False)
-    return catalogue
-
-
-def _derive(features: Features) -> Catalogue:
+    """Return what is derived of the features; the last two are remembered, by identity."""
     parts, kernel_parts, names, codes = [], [], [], []
     for code, block in enumerate(TOKEN_BLOCKS):
         block_names = features.block_columns(block.prefix)

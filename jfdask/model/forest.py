@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from jfdask.errors import StaleModel
 from jfdask.model.affinity import AFFINITY_COLUMNS
 from jfdask.model.catalogue import Catalogue, catalogue_of
+from jfdask.model.growing import grown
 from jfdask.model.inputs import FeatureSource, Floats
 from jfdask.model.kernel import share_liked
 from jfdask.model.labels import evidence_of, within_classes
@@ -165,7 +166,7 @@ bootstrap, class_weight
         for repetition in range(self.repetitions):
             rows = training_rows(catalogue, positions, liked, repetition, self.random_state)
             forest = forest_of(self, self.random_state + repetition)
-            self.trees_.append(Trees.grown(forest, rows, liked, weight))
+            self.trees_.append(Trees(grown(forest, rows, liked, weight)))
         return self
 
     def predict_proba(self, X: ArrayLike) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,7 +16,7 @@ Bools = npt.NDArray[np.bool_]
 Texts = npt.NDArray[np.str_]
 
 
-class Features(Protocol):
+class Features(Hashable, Protocol):
     """A catalogue's features, as ``jfdask.features`` makes them; movies sorted by id.
 
     Columns of one prefix lie side by side. Missing numbers are NaN.

@@ -67,7 +67,7 @@ def learn_pool(
     crowds
         Of the same people.
     to_measure
-        Whether models without each group are fitted, too.
+        Whether models of P(favourite) without each group are fitted, too.
     """
     enough = sorted(
         (h for h in histories if len(h.played) >= FEWEST_PLAYS), key=lambda h: h.user_id
@@ -76,7 +76,9 @@ def learn_pool(
     unfitted = PooledModel(random_state=random_state)
     groups = [group_of(h.user_id, len(crowds.of_group)) for h in enough]
     without_group = [
-        clone(unfitted).fit([r for r, own in zip(rows, groups, strict=True) if own != group])
+        clone(unfitted).fit_favorite(
+            [r for r, own in zip(rows, groups, strict=True) if own != group]
+        )
         for group in range(len(crowds.of_group))
         if to_measure
     ]

@@ -16,6 +16,7 @@ from jfdask.errors import NotEnoughPlays, StaleModel
 from jfdask.model.catalogue import Catalogue, catalogue_of
 from jfdask.model.contrast import contrast_ridge
 from jfdask.model.forest import clipped
+from jfdask.model.growing import grown
 from jfdask.model.holdout import stable_fractions
 from jfdask.model.inputs import Bools, FeatureSource, Floats, Ints
 from jfdask.model.kernel import similarity_product
@@ -108,7 +109,7 @@ class PlayedClassifier(LikelierClass, BaseEstimator):
             random_state=self.random_state,
             n_jobs=1,
         )
-        self.trees_ = Trees.grown(forest, rows, labels)
+        self.trees_ = Trees(grown(forest, rows, labels))
         return self
 
     def renewed(self, X: ArrayLike, y: ArrayLike, *, others: ArrayLike) -> PlayedClassifier:

@@ -48,6 +48,10 @@ class PooledRows:
     contrast: Bools | None = None  # (n_rows,) what P(played) is learned from; None: all
     person: Ints | None = None  # (n_rows,) a number for each person; None: not told
 
+    def __len__(self) -> int:
+        """Return how many rows there are."""
+        return len(self.played)
+
     def taken(self, which: Bools | Ints) -> PooledRows:
         """Return some of the rows: a mask of shape (n_rows,), or positions."""
         return PooledRows(

@@ -7,7 +7,6 @@ runs. A fold is a group of people: a candidate is judged by people that it was n
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,7 +15,7 @@ from sklearn.base import BaseEstimator
 from sklearn.model_selection import BaseCrossValidator, ParameterSampler
 from sklearn.utils.validation import check_is_fitted
 
-from jfdask.model.inputs import Bools, Floats, Ints
+from jfdask.model.inputs import Floats, Ints
 from jfdask.model.likelier import LikelierClass
 from jfdask.model.pooled import FAVORITE_DEFAULTS, PooledModel, PooledRows
 from jfdask.model.positions import plain_positions
@@ -47,27 +46,11 @@ def pooled_candidates(n_candidates: int, random_state: int) -> list[Candidate]:
     return [None, *others[: n_candidates - 1]]
 
 
-@dataclass(frozen=True, eq=False)
-class PooledSample:
-    """Plays of many people, those of a group beside each other."""
-
-    rows: PooledRows
-    person: Ints  # (n_rows,) code of the person
-
-    @property
-    def liked(self) -> Bools:
-        """Whether a play is of a movie that is liked, shape (n_rows,)."""
-        return self.rows.liked
-
-    def __len__(self) -> int:
-        return len(self.person)
-
-
 class SampleSource(Protocol):
     """Something small that finds the plays where it arrives."""
 
-    def load(self) -> PooledSample:
-        """Return the plays; the same object each time."""
+    def load(self) -> PooledRows:
+        """Return the plays, those of a group beside each other; the same object each time."""
         ...
 
 
@@ -144,10 +127,10 @@ class PooledClassifier(LikelierClass, BaseEstimator):
         return np.column_stack([1 - liked, liked])
 
     def _taken(self, X: ArrayLike) -> PooledRows:
-        sample = self._rows()
-        return sample.rows.taken(plain_positions(X, len(sample)))
+        rows = self._rows()
+        return rows.taken(plain_positions(X, len(rows)))
 
-    def _rows(self) -> PooledSample:
+    def _rows(self) -> PooledRows:
         if self.source is None:
             raise ValueError("PooledClassifier has no source of plays.")
         return self.source.load()

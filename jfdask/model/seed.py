@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from jfdask.model.forest import FOREST_CONSTRAINTS, PRIOR_CONSTRAINTS, forest_of
+from jfdask.model.growing import grown
 from jfdask.model.inputs import FeatureSource, Floats
 from jfdask.model.labels import evidence_of, within_classes
 from jfdask.model.likelier import LikelierClass
@@ -96,7 +97,7 @@ bootstrap, class_weight, random_state
         weight = within_classes(liked, weight)
         self.n_components_ = min(len(positions), vectors.shape[1])
         rows = vectors[positions, : self.n_components_]
-        self.trees_ = Trees.grown(forest_of(self, self.random_state), rows, liked, weight)
+        self.trees_ = Trees(grown(forest_of(self, self.random_state), rows, liked, weight))
         return self
 
     def predict_proba(self, X: ArrayLike) -> Floats:

@@ -10,11 +10,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from sklearn.ensemble import RandomForestClassifier
+from numpy.typing import NDArray
 from sklearn.tree._tree import Tree
 
-from jfdask.model.growing import grown
 from jfdask.model.inputs import Floats
 
 
@@ -23,8 +21,8 @@ class Trees:
 
     Parameters
     ----------
-    forest
-        What was fitted. Trees are kept in the form in which scikit-learn's own pickles keep
+    trees
+        scikit-learn's, one or more. They are kept in the form in which its own pickles keep
         them, one after the other.
 
     Attributes
@@ -39,26 +37,7 @@ class Trees:
         Columns of the rows it was fitted on.
     """
 
-    def __init__(self, forest: RandomForestClassifier) -> None:
-        self._take([estimator.tree_ for estimator in forest.estimators_])
-
-    @classmethod
-    def grown(
-        cls,
-        forest: RandomForestClassifier,
-        X: Floats,
-        y: ArrayLike,
-        sample_weight: Floats | None = None,
-    ) -> Trees:
-        """Return what ``Trees(forest.fit(X, y, sample_weight))`` is, sooner.
-
-        Parameters are ``jfdask.model.growing.grown``'s.
-        """
-        trees = cls.__new__(cls)
-        trees._take(grown(forest, X, y, sample_weight))
-        return trees
-
-    def _take(self, trees: Sequence[Tree]) -> None:
+    def __init__(self, trees: Sequence[Tree]) -> None:
         states = [tree.__getstate__() for tree in trees]
         self.nodes_ = without_gaps(np.concatenate([state["nodes"] for state in states]))
         self.values_ = np.concatenate([state["values"] for state in states])

@@ -19,11 +19,11 @@ from jfdask.stages.files import USER
 from jfdask.stages.lists import matches
 from jfdask.stages.pool.making import remove_unfinished
 from jfdask.stages.pools import prune_pools
+from jfdask.store.documents import read_json, write_json
 from jfdask.store.filesystem import Store, address_of, open_store
 from jfdask.store.forget import Forgotten, forget
 from jfdask.store.keys import FORGETTING, LOCK, PEOPLE, RUNS, STATE, check_key
 from jfdask.store.lock import Lock, hold_lock
-from jfdask.store.tables import read_json, write_json
 
 _log = logging.getLogger(__name__)
 

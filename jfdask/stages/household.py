@@ -27,9 +27,9 @@ from jfdask.stages.files import (
 from jfdask.stages.places import Place
 from jfdask.stages.pools import read_pool
 from jfdask.stages.unit_tasks import reader
+from jfdask.store.documents import encode_json
 from jfdask.store.filesystem import sha256_of
 from jfdask.store.keys import person
-from jfdask.store.tables import encode_json
 from jfdask.tables import MOVIES, PLAYS
 
 #: Households a worker keeps; a library of 10,000 movies takes some 100 MB.

@@ -12,7 +12,7 @@ from jfdask.errors import DamagedArtifact, MissingArtifact, NewerArtifact, Setti
 from jfdask.stages.files import FETCH, METRICS, RECOMMEND, TRAIN, USER
 from jfdask.stages.files import RECOMMENDATIONS as DOCUMENT
 from jfdask.store.filesystem import Store
-from jfdask.store.keys import PEOPLE, person
+from jfdask.store.keys import person
 from jfdask.store.manifests import load_run, load_stage, load_unit
 from jfdask.store.runs import latest_run, list_runs
 from jfdask.store.units import UnitReader
@@ -171,8 +171,7 @@ def _listed(store: Store, run_id: str, households: Sequence[str] = ()) -> list[_
         unit = _unit_if_readable(store, run_id, RECOMMEND, household)
         if unit is None:
             continue
-        names = unit.names(f"{PEOPLE}/")
-        user_ids = [name.split("/")[1] for name in names if name.endswith(f"/{DOCUMENT}")]
+        user_ids = unit.user_ids(DOCUMENT)
         fetched = _unit_if_readable(store, run_id, FETCH, household)
         people = zip(
             user_ids, store.together(partial(_name_of, unit, fetched), user_ids), strict=True

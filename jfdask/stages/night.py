@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 from distributed import Client
 
@@ -24,7 +23,7 @@ from jfdask.stages.people import People, who_is_there
 from jfdask.stages.taking_up import choose_run, release
 from jfdask.stages.unit_tasks import UnitReport, check_up_to_date, inherit
 from jfdask.stages.units import Night, Progress, Selection
-from jfdask.stages.window import Call, Work, values
+from jfdask.stages.window import Call, answer_to
 from jfdask.stages.workers import alike
 from jfdask.store.filesystem import Store, address_of, open_store, sha256_of
 from jfdask.store.keys import run_key, stage_manifest_key
@@ -48,7 +47,6 @@ class Summary:
     seconds: dict[str, float] = field(default_factory=dict)  # by stage
     reports: dict[str, dict[str, UnitReport]] = field(default_factory=dict)  # stage → household
     is_latest: bool = False  # readers read this run now
-    pruned: tuple[str, ...] = ()
     not_removed: list[str] = field(default_factory=list)  # of the store; why, a sentence each
 
     @property
@@ -147,6 +145,7 @@ def run_stages(
                         raise lock.loss(run.run_id)
                     if name == first_of_people:
                         _require_somebody(night, reports)
+                    progress.stage(name)
                     began = time.monotonic()
                     extra = {"accept_loss": accept_loss} if name == fetch.NAME else {}
                     reports = STAGES[name].run(night, reports, **extra)
@@ -180,7 +179,7 @@ def _finish_forgetting(store: Store, lock: Lock) -> list[str]:
 def _prune(store: Store, keep: int, summary: Summary) -> None:
     """Remove what is old; readers read tonight's run, whatever becomes of that."""
     try:
-        summary.pruned = tuple(prune(store, keep, datetime.now(UTC)))
+        prune(store, keep, datetime.now(UTC))
     except StoreError as error:
         summary.not_removed.append(f"Old runs could not be removed: {error}")
     try:
@@ -222,7 +221,7 @@ def _begin(night: Night, first: str, is_new: bool) -> dict[str, UnitReport]:
         return {n: UnitReport(n, "done", is_carried=n not in chosen) for n in names}
     before = list(STAGES)[: list(STAGES).index(first)]
     task = inherit if is_new else check_up_to_date
-    works = {name: _one(Call(task, (night.place(name), before), "")) for name in names}
+    works = {name: answer_to(Call(task, (night.place(name), before))) for name in names}
     outcomes = night.drive(works, 1)
     errors = [error for error in outcomes.values() if isinstance(error, JfdaskError)]
     if len(errors) == len(names):
@@ -245,17 +244,12 @@ def _require_somebody(night: Night, reports: Mapping[str, UnitReport]) -> None:
     if not wanted or not tonights or any(report.status == "failed" for report in tonights):
         return  # she may be where nobody could look
     names = [report.household for report in tonights]
-    calls = {n: _one(Call(who_is_there, (night.place(n), wanted), "")) for n in names}
+    calls = {n: answer_to(Call(who_is_there, (night.place(n), wanted))) for n in names}
     found = {n: one for n, one in night.drive(calls, 1).items() if isinstance(one, People)}
     if len(found) < len(names) or any(people.chosen for people in found.values()):
         return
     there = "; ".join(f"in {n}: {', '.join(people.names)}" for n, people in found.items())
     raise SettingsError(f"Nobody is called {' or '.join(wanted)}; there are {there or 'none'}.")
-
-
-def _one(call: Call) -> Work[Any]:
-    [answer] = values((yield [call]))
-    return answer
 
 
 def _close_inherited(night: Night, stages: Sequence[str], names: Sequence[str]) -> None:

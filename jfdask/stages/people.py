@@ -12,11 +12,11 @@ from distributed import Client
 from jfdask.errors import DamagedArtifact, JfdaskError, MissingArtifact
 from jfdask.stages.files import FETCH, USER
 from jfdask.stages.places import Place
-from jfdask.stages.unit_tasks import earlier_units, reader
+from jfdask.stages.unit_tasks import earlier_units, reader, unit_writer
 from jfdask.stages.window import Call, Work
-from jfdask.store.keys import PEOPLE, person
+from jfdask.store.keys import person
 from jfdask.store.manifests import Receipt
-from jfdask.store.units import UnitReader, UnitWriter
+from jfdask.store.units import UnitReader
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ def who_is_there(place: Place, wanted: Sequence[str]) -> People:
         Names or ids; empty: everybody.
     """
     unit = reader(place, FETCH)
-    user_ids = sorted({name.split("/")[1] for name in unit.names(f"{PEOPLE}/")})
+    user_ids = unit.user_ids()
     if not wanted:
         return People(tuple(user_ids), tuple(user_ids))
     names = {user_id: name_of(place, user_id) for user_id in user_ids}
@@ -154,7 +154,7 @@ def _chunk_by_chunk(
             reports += answer
         elif len(chunk) == 1:
             failed = (place, stage, chunk[0], f"User {chunk[0]}: {answer}")
-            [carried] = yield [Call(_as_before, failed, "")]
+            [carried] = yield [Call(_as_before, failed)]
             is_there = isinstance(carried, PersonReport)
             reports.append(carried if is_there else PersonReport(chunk[0], problem=failed[-1]))
         else:
@@ -167,7 +167,7 @@ def carry_person_over(place: Place, stage: str, user_id: str) -> PersonReport | 
     """Have in this run what the newest run that has it whole has of a person; None if none has."""
     for unit in earlier_units(place, stage):
         before = UnitReader(place.store, unit)
-        writer = UnitWriter(place.store, place.run_id, stage, place.household)
+        writer = unit_writer(place, stage)
         try:
             for name in before.names(person(user_id) + "/"):
                 writer.bytes(name, before.bytes(name))

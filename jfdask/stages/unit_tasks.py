@@ -61,8 +61,7 @@ class Draft:
 def take_over(place: Place, plan: Plan) -> UnitReport | None:
     """Look for a unit that did the same work and have it in this run."""
     wanted = fingerprint(_inputs(place, plan), plan.settings, code_version())
-    newest_first = run_ids(place.store)
-    unit = reuse_unit(place.store, plan.stage, place.household, wanted, place.run_id, newest_first)
+    unit = reuse_unit(place.store, plan.stage, place.household, wanted, place.run_id)
     return None if unit is None else report_of(unit, reused=True)
 
 
@@ -220,8 +219,7 @@ def finish(
     place: Place, plan: Plan, draft: Draft, started: datetime, finished: datetime
 ) -> UnitReport:
     """Write the manifest of a unit: the same one, should Dask do it again."""
-    writer = UnitWriter(place.store, place.run_id, plan.stage, place.household)
-    unit = writer.close(
+    unit = unit_writer(place, plan.stage).close(
         receipts=draft.receipts,
         inputs=_inputs(place, plan),
         settings=plan.settings,
@@ -237,6 +235,11 @@ def finish(
 def reader(place: Place, stage: str) -> UnitReader:
     """Return what reads the household's files of an earlier stage of this run."""
     return UnitReader(place.store, load_unit(place.store, place.run_id, stage, place.household))
+
+
+def unit_writer(place: Place, stage: str) -> UnitWriter:
+    """Return what writes the household's files of a stage of this run."""
+    return UnitWriter(place.store, place.run_id, stage, place.household)
 
 
 def report_of(unit: Manifest, *, reused: bool = False) -> UnitReport:

@@ -25,7 +25,7 @@ from jfdask.stages.unit_tasks import (
     take_over,
     take_yesterdays,
 )
-from jfdask.stages.window import Call, Watch, Work, drive, unwatched, values
+from jfdask.stages.window import Call, Watch, Work, answer_to, drive, unwatched
 from jfdask.store.filesystem import Store
 from jfdask.store.manifests import Listing, save_listing
 
@@ -105,8 +105,6 @@ def run_units(
     windows: Mapping[str, str] | None = None,
     *,
     waits: bool = False,
-    is_begun: bool = False,
-    absent: Callable[[Place, str, datetime], UnitReport] | None = None,
 ) -> dict[str, UnitReport]:
     """Do a stage for every household that the stage before has a result of.
 
@@ -126,16 +124,9 @@ def run_units(
     waits
         Its tasks wait for servers rather than compute, so all households go side by side.
         Otherwise few do: a worker keeps the tables and features of two only.
-    is_begun
-        The stage has done something for all households together before, and was announced.
-    absent
-        The task that makes up, with a status, for what a run from before there was this stage
-        has not; MissingArtifact if that run has nothing of the household at all.
     """
-    if not is_begun:
-        night.progress.stage(stage)
     works = {
-        name: _unit(night, report, stage, plan, work, find or take_over, absent)
+        name: _unit(night, report, stage, plan, work, find or take_over)
         for name, report in earlier.items()
         if report.status != "failed"
     }
@@ -172,33 +163,22 @@ def _unit(
     plan: Callable[[Place], Work[Plan]],
     work: Callable[[Place, Plan], Work[Draft]],
     find: Callable[[Place, Plan], UnitReport | None],
-    absent: Callable[[Place, str, datetime], UnitReport] | None,
 ) -> Work[UnitReport | None]:
     place = night.place(earlier.household)
     # All stages of one run: what was computed belongs to what it was computed from.
     place = replace(place, previous=earlier.taken_from or place.previous)
     if earlier.status == "kept" and not earlier.is_carried:
-        kept = yield from keep(place, stage, earlier.problems)
-        if kept.status == "failed" and absent is not None:
-            [made_up] = yield [Call(absent, (place, "kept", datetime.now(UTC)), "")]
-            if isinstance(made_up, UnitReport):
-                return replace(made_up, problems=earlier.problems, taken_from=earlier.taken_from)
-        return kept
+        return (yield from keep(place, stage, earlier.problems))
     started = datetime.now(UTC)
     try:
         if earlier.is_carried:
-            [carried] = values((yield [Call(carry_over, (place, stage), "")]))
-            if carried is None and absent is not None:
-                [made_up] = yield [Call(absent, (place, "done", datetime.now(UTC)), "")]
-                if isinstance(made_up, UnitReport):
-                    return replace(made_up, is_carried=True, taken_from=earlier.taken_from)
-            return carried
+            return (yield from answer_to(Call(carry_over, (place, stage))))
         planned = yield from plan(place)
-        [report] = values((yield [Call(find, (place, planned), "")]))
+        report = yield from answer_to(Call(find, (place, planned)))
         if report is None:
             draft = yield from work(place, planned)
-            ended = Call(finish, (place, planned, draft, started, datetime.now(UTC)), "")
-            [report] = values((yield [ended]))
+            ended = Call(finish, (place, planned, draft, started, datetime.now(UTC)))
+            report = yield from answer_to(ended)
     except JfdaskError as error:
         kept = yield from keep(place, stage, (str(error),))
         return replace(kept, is_carried=earlier.is_carried)
@@ -208,7 +188,7 @@ def _unit(
 def keep(place: Place, stage: str, problems: tuple[str, ...]) -> Work[UnitReport]:
     """Let yesterday's result stand in for tonight's; failed if there is none."""
     if place.previous is not None:
-        [kept] = yield [Call(take_yesterdays, (place, stage, problems), "")]
+        [kept] = yield [Call(take_yesterdays, (place, stage, problems))]
         if isinstance(kept, UnitReport):
             return kept
         if not isinstance(kept, MissingArtifact):

@@ -40,7 +40,7 @@ class Call:
 
     function: Callable[..., Any]
     args: tuple[Any, ...]
-    kind: str  # what the progress counts: pages, movies, people, …; "": nothing
+    kind: str = ""  # what the progress counts: pages, movies, people, …; "": nothing
     n: int = 1  # how many of them
     n_tasks: int = 1  # how many the scheduler gets, with those that the task itself submits
     #: A second task, done with what the function returns, on the same worker as a rule. It is
@@ -57,7 +57,7 @@ class Compute:
     """One result of a dask collection or delayed object."""
 
     collection: Any
-    kind: str
+    kind: str = ""
     n: int = 1
 
     @property
@@ -327,12 +327,22 @@ def together(works: Sequence[Work[Any]]) -> Work[list[Any]]:
     return results
 
 
+def answer_to(call: Call | Compute) -> Work[Any]:
+    """Make one call; return its answer, or raise the `JfdaskError` that it ended with."""
+    [answer] = yield [call]
+    return or_raise(answer)
+
+
+def or_raise(answer: Any) -> Any:
+    """Return the answer to a call, or raise the `JfdaskError` that it ended with."""
+    if isinstance(answer, JfdaskError):
+        raise answer
+    return answer
+
+
 def values(answers: Sequence[Any]) -> list[Any]:
     """Return the answers to a list of calls; raise the first `JfdaskError` among them."""
-    for answer in answers:
-        if isinstance(answer, JfdaskError):
-            raise answer
-    return list(answers)
+    return [or_raise(answer) for answer in answers]
 
 
 def _new_key(function: Callable[..., Any]) -> str:

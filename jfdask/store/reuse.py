@@ -6,7 +6,7 @@ That is how an interrupted night goes on, and why a second night is quick.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -25,7 +25,6 @@ def finished_units(
     stage: str,
     household: str,
     fingerprint: str,
-    among: Sequence[str] | None = None,
 ) -> Iterator[Manifest]:
     """Yield the units that did the same work, of any run that is kept, ended or not.
 
@@ -33,13 +32,10 @@ def finished_units(
     ----------
     fingerprint
         See ``manifests.fingerprint``.
-    among
-        The runs' ids, newest first (``run_ids``); None: they are listed, a call each time. On
-        top of that it is one read a run.
     """
     if not fingerprint:
         return
-    for run_id in run_ids(store) if among is None else among:
+    for run_id in run_ids(store):
         try:
             unit = load_unit(store, run_id, stage, household)
         except MissingArtifact:
@@ -57,7 +53,6 @@ def reuse_unit(
     household: str,
     fingerprint: str,
     run_id: str,
-    among: Sequence[str] | None = None,
 ) -> Manifest | None:
     """Find a unit that did the same work and have it in this run; None if there is none.
 
@@ -65,7 +60,7 @@ def reuse_unit(
     one that is taken have been looked at. One that was kept on a bad night is done again in
     this one, with the summary of the night that did it.
     """
-    for unit in finished_units(store, stage, household, fingerprint, among):
+    for unit in finished_units(store, stage, household, fingerprint):
         try:
             done = as_done(unit)
             if done == unit and unit.run_id == run_id:

@@ -1,4 +1,4 @@
-"""Tables and matrices as parquet, and documents (from ``documents``), as keys of a store.
+"""Tables and matrices as parquet, as keys of a store.
 
 The same frame or matrix gives the same bytes, so that checksums tell whether anything changed.
 """
@@ -17,30 +17,9 @@ import pyarrow.parquet as pq
 from scipy.sparse import csr_matrix
 
 from jfdask.errors import TableError
-from jfdask.store.documents import damaged, decode_json, encode_json, read_json, write_json
+from jfdask.store.documents import damaged
 from jfdask.store.filesystem import Store
 from jfdask.tables import Table
-
-__all__ = [
-    "decode_array",
-    "decode_arrow",
-    "decode_csr",
-    "decode_json",
-    "decode_table",
-    "encode_array",
-    "encode_arrow",
-    "encode_csr",
-    "encode_json",
-    "encode_table",
-    "read_array",
-    "read_csr",
-    "read_json",
-    "read_table",
-    "write_array",
-    "write_csr",
-    "write_json",
-    "write_table",
-]
 
 _T = TypeVar("_T")
 _N_COLUMNS = b"n_columns"

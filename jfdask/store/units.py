@@ -17,7 +17,7 @@ from scipy.sparse import csr_matrix
 from jfdask.errors import MissingArtifact, StoreError
 from jfdask.store.documents import decode_json, encode_json
 from jfdask.store.filesystem import Store, sha256_of
-from jfdask.store.keys import MANIFEST, run_key
+from jfdask.store.keys import MANIFEST, PEOPLE, run_key
 from jfdask.store.manifests import (
     Manifest,
     Receipt,
@@ -156,6 +156,11 @@ class UnitReader:
     def names(self, prefix: str = "") -> list[str]:
         """Return the unit's files whose names begin so, sorted."""
         return sorted(name for name in self.manifest.files if name.startswith(prefix))
+
+    def user_ids(self, name: str = "") -> list[str]:
+        """Return the people of whom there is a file of that name, or any, sorted."""
+        found = (file.split("/") for file in self.names(f"{PEOPLE}/"))
+        return sorted({parts[1] for parts in found if name in ("", parts[-1])})
 
     def bytes(self, name: str) -> bytes:
         """Return the bytes of a file."""

@@ -131,15 +131,6 @@ def test_columns_of_a_block_have_to_stand_side_by_side():
         matrix.block("x__")
 
 
-def test_movies_are_found_by_id(matrix):
-    assert matrix.position_of(["c", "a", "c"]).tolist() == [1, 0, 1]
-    assert matrix.position_of([]).tolist() == []
-    assert matrix.rows(matrix.position_of(["c", "a"])).toarray()[:, 0].tolist() == [0, 1]
-    for unknown in ("", "b", "z"):
-        with pytest.raises(DataError, match=f"Movie '{unknown}' is not in"):
-            matrix.position_of(["a", unknown])
-
-
 def test_a_matrix_travels_without_its_cut_blocks(matrix):
     matrix.block("x__")
     travelled = pickle.loads(pickle.dumps(matrix))

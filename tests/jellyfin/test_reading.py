@@ -47,7 +47,6 @@ def test_users(recorded, recorded_client):
     )
     assert users["dev-anna"].user_id == recorded.user_id("dev-anna")
     assert [u for u in users if users[u].is_disabled] == ["disabled"]
-    assert [u for u in users if users[u].is_administrator] == ["admin"]
     assert {u for u in users if not users[u].sees_everything} == {"child", "nolibrary"}
 
 

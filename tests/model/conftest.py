@@ -18,6 +18,7 @@ from jfdask.model.facts import Facts, facts_of
 from jfdask.model.history import History, history_of
 from jfdask.model.inputs import InMemory
 from jfdask.model.personal_list import recommend
+from jfdask.model.trees import Trees
 from jfdask.tables import MOVIES, PLAYS
 
 N_MOVIES, N_DIRECTORS, N_ACTORS, N_STUDIOS = 420, 42, 140, 14
@@ -236,3 +237,9 @@ def listed(library):
         return recommend(learned, history, library.features, library.facts, **given)
 
     return make
+
+
+@pytest.fixture
+def trees_of():
+    """Our trees of scikit-learn's fitted forests."""
+    return lambda forest: Trees([estimator.tree_ for estimator in forest.estimators_])

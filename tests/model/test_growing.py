@@ -30,31 +30,31 @@ SETTINGS = [
 
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("settings", SETTINGS)
-def test_the_trees_are_those_of_scikit_learn(rows, settings, weighted):
+def test_the_trees_are_those_of_scikit_learn(rows, settings, weighted, trees_of):
     X, y, weight = rows
     given = weight if weighted else None
     forest = RandomForestClassifier(n_estimators=8, random_state=3, n_jobs=1, **settings)
-    ours = Trees.grown(forest, X, y, given)
-    theirs = Trees(forest.fit(X, y, sample_weight=given))
+    ours = Trees(grown(forest, X, y, given))
+    theirs = trees_of(forest.fit(X, y, sample_weight=given))
     assert ours.n_features_ == theirs.n_features_
     for name in ("nodes_", "values_", "sizes_", "depths_"):
         np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name))
 
 
-def test_a_sample_without_one_class_is_weighed_as_scikit_learn_does():
+def test_a_sample_without_one_class_is_weighed_as_scikit_learn_does(trees_of):
     X, y = np.arange(9.0).reshape(-1, 1), np.arange(9) == 8
     forest = RandomForestClassifier(30, class_weight="balanced_subsample", random_state=0)
-    ours, theirs = Trees.grown(forest, X, y), Trees(forest.fit(X, y))
+    ours, theirs = Trees(grown(forest, X, y)), trees_of(forest.fit(X, y))
     np.testing.assert_array_equal(ours.values_, theirs.values_)
     # The test can fail: the rare one is missing in some samples.
     assert (theirs.sizes_ == 1).any()
 
 
-def test_without_missing_numbers_the_trees_are_the_same_too(rows):
+def test_without_missing_numbers_the_trees_are_the_same_too(rows, trees_of):
     X, y, _ = rows
     X = np.nan_to_num(X)
     forest = RandomForestClassifier(n_estimators=5, random_state=1)
-    ours, theirs = Trees.grown(forest, X, y), Trees(forest.fit(X, y))
+    ours, theirs = Trees(grown(forest, X, y)), trees_of(forest.fit(X, y))
     np.testing.assert_array_equal(ours.nodes_, theirs.nodes_)
 
 

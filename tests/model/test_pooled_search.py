@@ -9,7 +9,6 @@ from jfdask.model.pooled_search import (
     POOLED_GRID,
     GroupFolds,
     PooledClassifier,
-    PooledSample,
     pooled_candidates,
 )
 from jfdask.model.search import score_people
@@ -24,8 +23,8 @@ def planted():
     X = rng.random((n_rows, 2))
     liked = np.abs(X[:, 0] - 0.5) < 0.07
     everything = np.ones(n_rows, dtype=bool)
-    rows = PooledRows(X.astype(np.float32), ("a", "b"), everything, liked)
-    return PooledSample(rows, np.arange(n_rows) // 20)
+    person = np.arange(n_rows) // 20
+    return PooledRows(X.astype(np.float32), ("a", "b"), everything, liked, person=person)
 
 
 def test_the_defaults_are_among_the_candidates_once():
@@ -51,9 +50,9 @@ def test_it_is_the_pooled_model():
     sample = planted()
     chosen = np.arange(0, 300, 2)[::-1].copy()
     found = PooledClassifier(InMemory(sample), FINE, random_state=1).fit(chosen)
-    alone = PooledModel(FINE, random_state=1).fit_favorite([sample.rows.taken(chosen)])
+    alone = PooledModel(FINE, random_state=1).fit_favorite([sample.taken(chosen)])
     query = np.array([5, 3, 250])
-    expected = alone.favorite(sample.rows.taken(query))
+    expected = alone.favorite(sample.taken(query))
     np.testing.assert_array_equal(found.predict_proba(query)[:, 1], expected)
     assert clone(found).favorite_params == FINE
 

@@ -5,8 +5,6 @@ import pytest
 from sklearn.ensemble import RandomForestClassifier
 from skops.io import dumps, loads
 
-from jfdask.model.trees import Trees
-
 
 @pytest.fixture(scope="module")
 def grown():
@@ -20,9 +18,9 @@ def grown():
     return forest, queries
 
 
-def test_trees_score_as_their_forest_does(grown):
+def test_trees_score_as_their_forest_does(grown, trees_of):
     forest, queries = grown
-    trees = Trees(forest)
+    trees = trees_of(forest)
     assert len(trees) == 25
     np.testing.assert_allclose(
         trees.probability(queries), forest.predict_proba(queries)[:, 1], rtol=0, atol=1e-15
@@ -36,16 +34,16 @@ def test_trees_score_as_their_forest_does(grown):
         lambda trees: loads(dumps(trees), trusted=["jfdask.model.trees.Trees"]),
     ],
 )
-def test_trees_read_again_score_the_same(grown, copied):
+def test_trees_read_again_score_the_same(grown, copied, trees_of):
     forest, queries = grown
-    trees = Trees(forest)
+    trees = trees_of(forest)
     again = copied(trees)
     np.testing.assert_array_equal(again.probability(queries), trees.probability(queries))
     np.testing.assert_array_equal(again.probability(queries[:1]), trees.probability(queries)[:1])
 
 
-def test_one_forest_has_one_text_of_bytes(grown):
+def test_one_forest_has_one_text_of_bytes(grown, trees_of):
     forest, _ = grown
-    first, second = Trees(forest), Trees(pickle.loads(pickle.dumps(forest)))
+    first, second = trees_of(forest), trees_of(pickle.loads(pickle.dumps(forest)))
     assert first.nodes_.tobytes() == second.nodes_.tobytes()
     assert pickle.dumps(first) == pickle.dumps(second)

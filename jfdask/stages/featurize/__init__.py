@@ -47,7 +47,7 @@ def _plan(place: Place, *, settings: Settings) -> Work[Plan]:
     )
     asked = [
         Call(ensure_text_model, (place, request), "text models"),
-        Call(tasks.longest_history, (place,), ""),
+        Call(tasks.longest_history, (place,)),
     ]
     text_model, longest = values((yield asked))
     is_seed = settings.train.method == "seed"
@@ -120,9 +120,7 @@ def make_matrix(place: Place, text_model: str | None, size: int) -> Work[Made]:
         Movies a partition, at most: all have as many, but for one, so that none is waited for.
     """
     n_together = len(tasks.FITTED_TOGETHER)
-    fitted = values(
-        (yield [Call(tasks.fit, (place, i, text_model), "") for i in range(n_together)])
-    )
+    fitted = values((yield [Call(tasks.fit, (place, i, text_model)) for i in range(n_together)]))
     n_movies = fitted[0].n_movies
     n_columns = {name: n for one in fitted for name, n in one.n_columns.items()}
     checksums = tuple(one.receipt[blocks_part(i)].sha256 for i, one in enumerate(fitted))
@@ -134,7 +132,7 @@ def make_matrix(place: Place, text_model: str | None, size: int) -> Work[Made]:
         for i, (a, b) in enumerate(bounds)
     ]
     # Last: as long as Dask does not know how long tasks take, one stands in for another.
-    calls.append(Call(tasks.write_columns, (place, checksums), ""))
+    calls.append(Call(tasks.write_columns, (place, checksums)))
     *parts, columns = values((yield calls))
     return Made(
         (*(one.receipt for one in fitted), columns),

@@ -17,10 +17,10 @@ from scipy.sparse import csr_matrix, hstack
 from jfdask.features.svd import clip_components, project, settle
 from jfdask.stages.files import FEATURIZE, SINGULAR_VALUES, matrix_part, svd_part
 from jfdask.stages.places import Place
+from jfdask.stages.unit_tasks import unit_writer
 from jfdask.stages.window import Call, Compute, Work, values
 from jfdask.store.manifests import Receipt
 from jfdask.store.tables import decode_csr
-from jfdask.store.units import UnitWriter
 
 # dask.array brings numba, half a second's work: it is imported where it is used, so that a
 # night on which nothing has changed is quick.
@@ -69,7 +69,7 @@ def reduce_rows(
     sources = [_Part(place, i, sha256, columns) for i, sha256 in enumerate(parts)]
     wanted = (place, sources, rows, k, random_state)
     alone = len(sources) == 1 or sum(rows) * n_columns <= FEW_VALUES
-    call = Call(_reduced_here, wanted, "") if alone else Compute(_reduced(*wanted), "")
+    call = Call(_reduced_here, wanted) if alone else Compute(_reduced(*wanted))
     [(receipts, n_found)] = values((yield [call]))
     return receipts, n_found
 
@@ -138,13 +138,15 @@ def _write_part(source: _Part, settled: tuple[np.ndarray, np.ndarray]) -> Receip
     # X·V' rather than U·S: it depends on its own rows alone, and is what a new movie would get.
     movie_ids, X = source.read()
     place = source.place
-    writer = UnitWriter(place.store, place.run_id, FEATURIZE, place.household)
-    return writer.array(svd_part(source.index), movie_ids, project(X, settled[1]))
+    return unit_writer(place, FEATURIZE).array(
+        svd_part(source.index), movie_ids, project(X, settled[1])
+    )
 
 
 def _write_values(place: Place, settled: tuple[np.ndarray, np.ndarray]) -> Receipt:
-    writer = UnitWriter(place.store, place.run_id, FEATURIZE, place.household)
-    return writer.json(SINGULAR_VALUES, [float(value) for value in settled[0]])
+    return unit_writer(place, FEATURIZE).json(
+        SINGULAR_VALUES, [float(value) for value in settled[0]]
+    )
 
 
 def _gathered(

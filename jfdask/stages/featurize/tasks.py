@@ -27,12 +27,11 @@ from jfdask.stages.files import (
     matrix_part,
 )
 from jfdask.stages.places import Place
-from jfdask.stages.unit_tasks import reader
+from jfdask.stages.unit_tasks import reader, unit_writer
 from jfdask.store.filesystem import StoreAddress, open_store
 from jfdask.store.manifests import Receipt
 from jfdask.store.models import decode_model
 from jfdask.store.tables import decode_table
-from jfdask.store.units import UnitWriter
 from jfdask.tables import MOVIES
 
 BLOCKS = SEED_BLOCKS + LABEL_FREE_BLOCKS
@@ -64,12 +63,14 @@ def fit(place: Place, part: int, text_model: str | None) -> Fitted:
     fitted = fit_blocks(movies, model, blocks)
     widths = (len(block.get_feature_names_out()) for block in fitted.blocks)
     n_columns = dict(zip(blocks, widths, strict=True))
-    return Fitted(_writer(place).model(blocks_part(part), fitted), len(movies), n_columns)
+    return Fitted(
+        unit_writer(place, FEATURIZE).model(blocks_part(part), fitted), len(movies), n_columns
+    )
 
 
 def write_columns(place: Place, fitted: tuple[str, ...]) -> Receipt:
     """Write the names of all columns, in the order of the matrix."""
-    return _writer(place).json(COLUMNS, list(_load_fitted(place, fitted).columns))
+    return unit_writer(place, FEATURIZE).json(COLUMNS, list(_load_fitted(place, fitted).columns))
 
 
 def transform(
@@ -92,11 +93,7 @@ def transform(
     if text_model is not None:
         model = loaded_text_model(place.address, place.household, text_model)
     X = _load_fitted(place, fitted).transform(movies, model)
-    return _writer(place).csr(matrix_part(index), list(movies["movie_id"]), X)
-
-
-def _writer(place: Place) -> UnitWriter:
-    return UnitWriter(place.store, place.run_id, FEATURIZE, place.household)
+    return unit_writer(place, FEATURIZE).csr(matrix_part(index), list(movies["movie_id"]), X)
 
 
 def _movies(place: Place) -> pd.DataFrame:

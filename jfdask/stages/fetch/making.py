@@ -33,12 +33,12 @@ from jfdask.stages.fetch.listing import (
 )
 from jfdask.stages.files import FETCH, MOVIES_TABLE, PLAYS_TABLE, USER
 from jfdask.stages.places import Place
-from jfdask.stages.unit_tasks import earlier_units
+from jfdask.stages.unit_tasks import earlier_units, unit_writer
+from jfdask.store.documents import read_json, write_json
 from jfdask.store.keys import PEOPLE, person
 from jfdask.store.manifests import Receipt
 from jfdask.store.state import read_state_table, write_state, write_state_table
-from jfdask.store.tables import read_json, read_table, write_json, write_table
-from jfdask.store.units import UnitWriter
+from jfdask.store.tables import read_table, write_table
 from jfdask.tables import CREDITS, ITEM_IDS, ITEM_PLAYS, ITEMS, MOVIES, PLAYS, Table
 
 logger = logging.getLogger(__name__)
@@ -137,8 +137,7 @@ def make_movies(place: Place, reading: Reading) -> tuple[Receipt, int]:
     credits = _credits_of(place, reading, items)
     collections = _collections(place, reading.collections)
     movies = movies_of(items, credits, collections, reading.server.server_id)
-    writer = UnitWriter(place.store, place.run_id, FETCH, place.household)
-    return writer.table(MOVIES_TABLE, MOVIES, movies), len(movies)
+    return unit_writer(place, FETCH).table(MOVIES_TABLE, MOVIES, movies), len(movies)
 
 
 def make_plays(place: Place, reading: Reading, readers: Sequence[Reader]) -> Plays:
@@ -149,7 +148,7 @@ def make_plays(place: Place, reading: Reading, readers: Sequence[Reader]) -> Pla
     people: dict[str, Any] = {}
     strangers, failed = [], {}
     for reader in readers:
-        writer = UnitWriter(place.store, place.run_id, FETCH, place.household)
+        writer = unit_writer(place, FETCH)
         name_key, table_key = (person(reader.user_id, name) for name in (USER, PLAYS_TABLE))
         try:
             rows = _item_plays(place, reader.pages, untouched)

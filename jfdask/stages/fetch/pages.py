@@ -9,14 +9,14 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from jfdask.errors import JellyfinError, JfdaskError, ServerFault
+from jfdask.errors import JellyfinError, ServerFault
 from jfdask.jellyfin.connection import Server
 from jfdask.jellyfin.paging import MAX_ROUNDS, Receipt, find_shift, fingerprint, page_starts
 from jfdask.stages.fetch import tasks
 from jfdask.stages.fetch.listing import Listing
 from jfdask.stages.fetch.losses import NOT_GIVEN
 from jfdask.stages.places import Place
-from jfdask.stages.window import Call, Work
+from jfdask.stages.window import Call, Work, or_raise
 
 #: What was saved is asked for from a little before the first page on; see `paging`.
 SAVED_MARGIN = timedelta(minutes=1)
@@ -132,7 +132,7 @@ class _Pages:
         # With one page there is no seam; without a clock there is nothing to ask by.
         if shift or len(pages) < 2 or not times or self.listing.name not in ("items", "ids"):
             return shift
-        [saved] = yield [Call(tasks.read_saved, (self.server, min(times) - SAVED_MARGIN), "")]
+        [saved] = yield [Call(tasks.read_saved, (self.server, min(times) - SAVED_MARGIN))]
         if isinstance(saved, JellyfinError):
             return f"what was saved meanwhile cannot be read: {saved}"
         if or_raise(saved) is None:
@@ -201,10 +201,3 @@ def first_part(size: int) -> str:
 
 def _part(round_: int, start: int, n: int) -> str:
     return f"{round_}-{start:08d}-{n}.parquet"
-
-
-def or_raise(answer: Any) -> Any:
-    """Return the answer to a call, or raise the error that it ended with."""
-    if isinstance(answer, JfdaskError):
-        raise answer
-    return answer

@@ -18,12 +18,12 @@ from jfdask.stages.fetch import making, tasks
 from jfdask.stages.fetch.choosing import chosen_people, missing_people, widest
 from jfdask.stages.fetch.listing import Listing, Pages, in_chunks
 from jfdask.stages.fetch.losses import told_losses
-from jfdask.stages.fetch.pages import ListRead, first_part, or_raise, read_list
+from jfdask.stages.fetch.pages import ListRead, first_part, read_list
 from jfdask.stages.files import FETCH
 from jfdask.stages.people import PersonReport, carry_person_over
 from jfdask.stages.places import Place
 from jfdask.stages.unit_tasks import Draft
-from jfdask.stages.window import Call, Work, together
+from jfdask.stages.window import Call, Work, answer_to, or_raise, together
 from jfdask.store.manifests import Receipt
 
 __all__ = ["chosen_people", "missing_people", "read_household"]
@@ -53,10 +53,9 @@ def read_household(
     SettingsError
         Nobody is left of those for whom it is to be read.
     """
-    [opened] = yield [Call(tasks.open_server, (server,), "")]
-    opened = or_raise(opened)
+    opened = yield from answer_to(Call(tasks.open_server, (server,)))
     people = chosen_people(opened.users, household)
-    since = or_raise((yield [Call(tasks.last_reading, (place, opened.server), "")])[0])
+    since = yield from answer_to(Call(tasks.last_reading, (place, opened.server)))
 
     catalogue = [Listing("ids"), Listing("changed", changed_since=since)]
     if since is None:
@@ -103,7 +102,7 @@ def read_household(
         raise JellyfinError(" ".join([*problems, *told]))
     problems += [*collections[1], *(problem for one in read for problem in one.problems)]
     receipts, summary = made.receipts, made.summary
-    or_raise((yield [Call(making.settle, (place, reading, summary), "")])[0])
+    yield from answer_to(Call(making.settle, (place, reading, summary)))
     users, in_lists = Counter(opened.broken), [one.broken for one in read]
     movies = sum((one.movies for one in asked), Counter[str]())
     credits = sum((one.credits for one in asked), Counter[str]())
@@ -117,7 +116,7 @@ def read_household(
             summary["people"][report.user_id] = dict(report.summary)
         problems.append(problem)
     # Whatever comes of it: what cannot be removed now goes when the run is pruned.
-    yield [Call(making.clear, (place,), "")]
+    yield [Call(making.clear, (place,))]
     if broken := sum(in_lists, users + movies + credits):
         summary["broken"] = dict(sorted(broken.items()))
     return Draft(receipts, summary, tuple(problems))
@@ -148,7 +147,7 @@ def _count_movies(server: Server, user_ids: Sequence[str]) -> Work[dict[str, int
     counts: dict[str, int] = {}
     for counted in (
         yield [
-            Call(tasks.count_movies, (server, chunk), "")
+            Call(tasks.count_movies, (server, chunk))
             for chunk in in_chunks(user_ids, tasks.PEOPLE_PER_TASK)
         ]
     ):
@@ -222,8 +221,8 @@ def _make_tables(
 ) -> Work[Made]:
     chunks = in_chunks(readers, making.PEOPLE_PER_TASK)
     movies, *made = yield [
-        Call(making.make_movies, (place, reading), ""),
-        *(Call(making.make_plays, (place, reading, chunk), "") for chunk in chunks),
+        Call(making.make_movies, (place, reading)),
+        *(Call(making.make_plays, (place, reading, chunk)) for chunk in chunks),
     ]
     receipt, n_movies = or_raise(movies)
     people: dict[str, Any] = {}
@@ -244,9 +243,7 @@ def _carry_over(
     place: Place, unread: Sequence[tuple[User, str]]
 ) -> Work[list[tuple[PersonReport | None, str]]]:
     """Have of whom nothing could be read what the run before has; return it and what to tell."""
-    answers = yield [
-        Call(carry_person_over, (place, FETCH, user.user_id), "") for user, _ in unread
-    ]
+    answers = yield [Call(carry_person_over, (place, FETCH, user.user_id)) for user, _ in unread]
     carried: list[tuple[PersonReport | None, str]] = []
     for (user, why), answer in zip(unread, answers, strict=True):
         report = answer if isinstance(answer, PersonReport) else None
@@ -268,8 +265,7 @@ def _read_by_id(
     user_ids: Sequence[str] = (),
 ) -> Work[ById]:
     """Read movies and people by ids, as `making.plan` finds them."""
-    [chunks] = yield [Call(making.plan, (place, pages, per_call, round_, user_ids), "")]
-    chunks = or_raise(chunks)
+    chunks = yield from answer_to(Call(making.plan, (place, pages, per_call, round_, user_ids)))
     movies = [
         Call(tasks.read_missing, (place, server, round_, i), "movies", n)
         for i, n in enumerate(chunks.items)

@@ -50,8 +50,9 @@ from jfdask.stages.fetch.listing import (
 from jfdask.stages.fetch.losses import NOT_GIVEN, PEOPLE_NOT_GIVEN
 from jfdask.stages.files import FETCH
 from jfdask.stages.places import Place
+from jfdask.store.documents import read_json, write_json
 from jfdask.store.state import recall_state
-from jfdask.store.tables import read_json, write_json, write_table
+from jfdask.store.tables import write_table
 from jfdask.tables import CREDITS, ITEMS
 
 logger = logging.getLogger(__name__)

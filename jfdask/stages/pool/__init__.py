@@ -24,11 +24,11 @@ from jfdask.stages.pool.tasks import Headcount
 from jfdask.stages.pools import POOLS, PRIOR, FoundPool, find_pool, prune_pools
 from jfdask.stages.unit_tasks import Draft, Plan, UnitReport
 from jfdask.stages.units import Night, run_units
-from jfdask.stages.window import Call, Work, values
+from jfdask.stages.window import Call, Work, answer_to, values
+from jfdask.store.documents import encode_json
 from jfdask.store.filesystem import Store, sha256_of
 from jfdask.store.keys import MANIFEST, join, run_key
 from jfdask.store.runs import run_ids
-from jfdask.store.tables import encode_json
 from jfdask.version import code_version
 
 NAME = POOL
@@ -50,7 +50,6 @@ class Choice:
 
 def run(night: Night, featurized: Mapping[str, UnitReport]) -> dict[str, UnitReport]:
     """Have a pool, and tell every household which."""
-    night.progress.stage(NAME)
     choice, problem = _choose(night, [n for n, r in featurized.items() if r.status != "failed"])
     return run_units(
         night,
@@ -59,8 +58,6 @@ def run(night: Night, featurized: Mapping[str, UnitReport]) -> dict[str, UnitRep
         plan=partial(_plan, choice=choice, problem=problem),
         work=partial(_work, choice=choice, problem=problem),
         in_flight=_IN_FLIGHT,
-        is_begun=True,
-        absent=tasks.choose_none,
     )
 
 
@@ -71,7 +68,7 @@ def _plan(place: Place, *, choice: Choice, problem: str | None) -> Work[Plan]:  
 
 
 def _work(place: Place, _: Plan, *, choice: Choice, problem: str | None) -> Work[Draft]:
-    [receipt] = values((yield [Call(tasks.write_choice, (place, asdict(choice)), "")]))
+    receipt = yield from answer_to(Call(tasks.write_choice, (place, asdict(choice))))
     return Draft([receipt], {"pool": choice.prefix}, (problem,) if problem else ())
 
 
@@ -81,7 +78,7 @@ def _choose(night: Night, households: Sequence[str]) -> tuple[Choice, str | None
     if settings.method != "affinity" or not settings.pool:
         return Choice(None), None
     counted = night.drive(
-        {name: _one(Call(tasks.count_people, (night.place(name),), "")) for name in households}, 1
+        {name: answer_to(Call(tasks.count_people, (night.place(name),))) for name in households}, 1
     )
     counts = {n: c for n, c in counted.items() if isinstance(c, Headcount)}
     problems = [f"{n}: not in the pool tonight: {c}" for n, c in counted.items() if n not in counts]
@@ -113,7 +110,7 @@ def _whole(night: Night, found: FoundPool | None) -> FoundPool | None:
     """Return a pool if all of it can be read: a worker tries, which needs it anyway."""
     if found is None:
         return None
-    trying = _one(Call(tasks.read_whole, (found, night.store.address), ""))
+    trying = answer_to(Call(tasks.read_whole, (found, night.store.address)))
     # Where the trial itself fails, whoever needs the pool will tell.
     return None if night.drive({found.prefix: trying}, 1)[found.prefix] is False else found
 
@@ -207,8 +204,8 @@ def _learn(
         return found.sha256
     seed = night.settings.train.random_state
     making = Making(night.store.address, prefix)
-    values((yield [Call(tasks.make_crowds, (making, places), "")]))
-    people = values((yield [Call(tasks.who_teaches, (place,), "") for place in places]))
+    yield from answer_to(Call(tasks.make_crowds, (making, places)))
+    people = values((yield [Call(tasks.who_teaches, (place,)) for place in places]))
     calls = [
         Call(tasks.make_rows, (making, place, some, seed), "people", len(some))
         for place, user_ids in zip(places, people, strict=True)
@@ -224,14 +221,9 @@ def _learn(
         Call(tasks.fit_favorite, (making, names, unfitted, group), "models") for group in groups
     ]
     values((yield fits))
-    [sha256] = values((yield [Call(tasks.publish, (making, {**summary, **searching}), "")]))
+    sha256 = yield from answer_to(Call(tasks.publish, (making, {**summary, **searching})))
     return str(sha256)
 
 
 def _files(user_ids: Sequence[str]) -> list[Sequence[str]]:
     return [user_ids[i : i + PEOPLE_A_FILE] for i in range(0, len(user_ids), PEOPLE_A_FILE)]
-
-
-def _one(call: Call) -> Work[Any]:
-    [answer] = values((yield [call]))
-    return answer

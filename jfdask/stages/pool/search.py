@@ -19,7 +19,6 @@ from jfdask.model.pooled import PooledRows
 from jfdask.model.pooled_search import (
     GroupFolds,
     PooledClassifier,
-    PooledSample,
     pooled_candidates,
 )
 from jfdask.settings import TrainSettings
@@ -28,8 +27,7 @@ from jfdask.stages.pooled_rows import beneath
 from jfdask.stages.searching import FAILED, cross_validated, fits_told
 from jfdask.stages.units import Night
 from jfdask.stages.window import Call, Work, values
-from jfdask.store.documents import decode_json
-from jfdask.store.tables import encode_json
+from jfdask.store.documents import decode_json, encode_json
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +43,7 @@ def searched(night: Night, making: Making, names: Sequence[str]) -> Work[Mapping
     n_candidates = settings.pool_candidates
     if not n_candidates:
         return {}
-    calls = [Call(sample_plays, (making, names, settings.random_state), "")]
+    calls = [Call(sample_plays, (making, names, settings.random_state))]
     [sizes] = values((yield calls))
     if len(sizes) < _FEWEST_FOLDS:
         return {}
@@ -138,12 +136,11 @@ class SampleSource:
 
     making: Making
 
-    def load(self) -> PooledSample:
+    def load(self) -> PooledRows:
         """Return the plays; the same object each time."""
         return _sample(self.making)
 
 
 @lru_cache(maxsize=1)
-def _sample(making: Making) -> PooledSample:
-    rows = making.read_sample()
-    return PooledSample(rows, np.asarray(rows.person))
+def _sample(making: Making) -> PooledRows:
+    return making.read_sample()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -34,14 +33,12 @@ from jfdask.stages.pools import (
     read_pool,
     write_pool,
 )
-from jfdask.stages.unit_tasks import UnitReport, reader, report_of
+from jfdask.stages.unit_tasks import reader, unit_writer
+from jfdask.store.documents import encode_json
 from jfdask.store.filesystem import StoreAddress, open_store, sha256_of
-from jfdask.store.keys import MANIFEST, PEOPLE, person, run_key
-from jfdask.store.manifests import Receipt, load_unit
-from jfdask.store.tables import encode_json
-from jfdask.store.units import UnitWriter
+from jfdask.store.keys import MANIFEST, person
+from jfdask.store.manifests import Receipt
 from jfdask.tables import MOVIES, PLAYS
-from jfdask.version import code_version
 
 logger = logging.getLogger(__name__)
 
@@ -183,35 +180,7 @@ def read_whole(found: FoundPool, address: StoreAddress) -> bool:
 
 def write_choice(place: Place, choice: Mapping[str, Any]) -> Receipt:
     """Write which pool a household has tonight."""
-    writer = UnitWriter(place.store, place.run_id, POOL, place.household)
-    return writer.json(CHOICE, dict(choice))
-
-
-def choose_none(place: Place, status: str, now: datetime) -> UnitReport:
-    """Have no pool in this run, as the run before is from when there was no such stage.
-
-    Raises
-    ------
-    MissingArtifact
-        That run has it, or has nothing of the household.
-    """
-    before = place.previous or ""
-    load_unit(place.store, before, FEATURIZE, place.household)
-    if MANIFEST in place.store.children(run_key(before, POOL)):
-        raise MissingArtifact(f"Run {before} has a stage pool, but not of {place.household!r}.")
-    choice = {"prefix": None, "sha256": "", "outside": False}
-    writer = UnitWriter(place.store, place.run_id, POOL, place.household)
-    writer.json(CHOICE, choice)
-    unit = writer.close(
-        inputs={},
-        settings=choice,
-        code_version=code_version(),
-        started=now,
-        finished=now,
-        status=status,
-        summary={"pool": None},
-    )
-    return report_of(unit)
+    return unit_writer(place, POOL).json(CHOICE, dict(choice))
 
 
 def chosen_before(place: Place) -> str | None:
@@ -243,7 +212,7 @@ def _favorite(without: int | None) -> str:
 def _people(place: Place) -> Iterator[tuple[str, pd.DataFrame]]:
     """Yield the people with plays enough to learn from, sorted by id, and their PLAYS."""
     unit = reader(place, FETCH)
-    for user_id in sorted({name.split("/")[1] for name in unit.names(f"{PEOPLE}/")}):
+    for user_id in unit.user_ids():
         name = person(user_id, PLAYS_TABLE)
         if name in unit.manifest.files:
             plays = unit.table(name, PLAYS)

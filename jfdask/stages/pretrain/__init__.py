@@ -30,7 +30,7 @@ from jfdask.stages.pretrain.homes import Home, best_of, featurized_homes, films_
 from jfdask.stages.pretrain.reading import have_parsed
 from jfdask.stages.pretrain.workplace import FILMS_FILE, Workplace
 from jfdask.stages.units import Progress
-from jfdask.stages.window import Call, Work, drive, values
+from jfdask.stages.window import Call, Work, answer_to, drive, values
 from jfdask.stages.workers import alike
 from jfdask.store.documents import encode_json
 from jfdask.store.filesystem import Store, address_of, open_store, sha256_of
@@ -180,10 +180,10 @@ def _learn(job: _Job) -> Work[Mapping[str, Any]]:
     work, place = job.work, job.home.place
     work.write(FILMS_FILE, encode_arrow(pa.Table.from_pandas(job.films, preserve_index=False)))
     n_parts = yield from have_parsed(job.dump, work)
-    [counts] = values((yield [Call(tasks.choose, (work, n_parts), "")]))
+    counts = yield from answer_to(Call(tasks.choose, (work, n_parts)))
     groups = [None, *range(N_GROUPS)]
     values((yield [Call(tasks.make_crowd, (work, group), "crowds") for group in groups]))
-    [people] = values((yield [Call(tasks.people_to_learn_from, (work, place), "")]))
+    people = yield from answer_to(Call(tasks.people_to_learn_from, (work, place)))
     some = [
         (group, own[i : i + _PEOPLE_PER_TASK])
         for group, own in enumerate(people)
@@ -194,7 +194,7 @@ def _learn(job: _Job) -> Work[Mapping[str, Any]]:
         for i, (group, own) in enumerate(some)
     ]
     values((yield rows))
-    values((yield [Call(tasks.fit, (work, len(some), job.seed), "")]))
+    yield from answer_to(Call(tasks.fit, (work, len(some), job.seed)))
     summary = {
         "made_of": job.digest,
         "dump": job.dump.name,
@@ -204,5 +204,5 @@ def _learn(job: _Job) -> Work[Mapping[str, Any]]:
     }
     if not job.lock.still_held():
         raise job.lock.loss(NAME)
-    values((yield [Call(tasks.publish, (work, summary), "")]))
+    yield from answer_to(Call(tasks.publish, (work, summary)))
     return summary

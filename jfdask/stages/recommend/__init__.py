@@ -43,8 +43,8 @@ def _plan(place: Place, *, night: Night) -> Work[Plan]:  # noqa: ARG001
 
 def _work(place: Place, _: Plan, *, night: Night) -> Work[Draft]:
     asked = [
-        Call(tasks.who_was_learned, (place,), ""),
-        Call(who_is_there, (place, night.selection.users), ""),
+        Call(tasks.who_was_learned, (place,)),
+        Call(who_is_there, (place, night.selection.users)),
     ]
     learned, people = values((yield asked))
 

@@ -24,16 +24,14 @@ from jfdask.stages.household import facts, features, features_digest, history, p
 from jfdask.stages.learned import read_learned
 from jfdask.stages.people import PersonReport, carry_person_over, each_person
 from jfdask.stages.places import Place
-from jfdask.stages.unit_tasks import reader
-from jfdask.store.keys import PEOPLE, person
-from jfdask.store.units import UnitWriter
+from jfdask.stages.unit_tasks import reader, unit_writer
+from jfdask.store.keys import person
 from jfdask.tables import RECOMMENDATIONS
 
 
 def who_was_learned(place: Place) -> tuple[str, ...]:
     """Return the ids of the people who have a model, or a notice why not."""
-    names = reader(place, TRAIN).names(f"{PEOPLE}/")
-    return tuple(sorted({name.split("/")[1] for name in names if name.endswith(METRICS)}))
+    return tuple(reader(place, TRAIN).user_ids(METRICS))
 
 
 def recommend_to(
@@ -67,7 +65,7 @@ def _recommend_to(place: Place, user_id: str, settings: RecommendSettings) -> Pe
         n_reasons=settings.reasons,
         diversity=settings.diversity,
     )
-    writer = UnitWriter(place.store, place.run_id, RECOMMEND, place.household)
+    writer = unit_writer(place, RECOMMEND)
     writer.table(person(user_id, RECOMMENDATIONS_TABLE), RECOMMENDATIONS, frame)
     listed = {
         "household": place.household,

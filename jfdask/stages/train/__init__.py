@@ -7,16 +7,17 @@ from functools import partial
 from typing import Any
 
 from jfdask.model.grid import plan_search, validate_grid
-from jfdask.model.personal import LearnOptions, new_classifier
-from jfdask.settings import Settings, TrainSettings
+from jfdask.model.personal import new_classifier
+from jfdask.settings import Settings
 from jfdask.stages.files import FEATURIZE, FETCH, POOL, TRAIN
 from jfdask.stages.people import in_chunks, shared_out, who_is_there
 from jfdask.stages.places import Place
 from jfdask.stages.train import tasks
 from jfdask.stages.train.parameters import Parameters, parameters
+from jfdask.stages.train.search import options_of
 from jfdask.stages.unit_tasks import Draft, Plan, UnitReport
 from jfdask.stages.units import Night, run_units
-from jfdask.stages.window import Call, Work, values
+from jfdask.stages.window import Call, Work, answer_to
 from jfdask.store.keys import PEOPLE
 
 NAME = TRAIN
@@ -30,20 +31,8 @@ def check(settings: Settings) -> None:
         validate_grid(searched.grid, new_classifier(options_of(settings.train)))
 
 
-def options_of(settings: TrainSettings) -> LearnOptions:
-    """Return the settings as plain values for the model room."""
-    return LearnOptions(
-        method=settings.method,
-        min_favorites=settings.min_favorites,
-        held_out=settings.held_out,
-        n_folds=settings.folds,
-        random_state=settings.random_state,
-    )
-
-
 def run(night: Night, pooled: Mapping[str, UnitReport]) -> dict[str, UnitReport]:
     """Learn everybody's taste."""
-    check(night.settings)
     return run_units(
         night,
         NAME,
@@ -65,7 +54,7 @@ def _plan(place: Place, *, night: Night) -> Work[Plan]:  # noqa: ARG001
 
 def _work(place: Place, _: Plan, *, night: Night, pooled: Mapping[str, UnitReport]) -> Work[Draft]:
     settings, users = night.settings.train, night.selection.users
-    [people] = values((yield [Call(who_is_there, (place, users), "")]))
+    people = yield from answer_to(Call(who_is_there, (place, users)))
     has_pool = pooled[place.household].summary.get("pool") is not None
     if people.chosen and not has_pool:
         searched = yield from parameters(place, people.user_ids, night)

@@ -56,7 +56,7 @@ def parameters(place: Place, people: tuple[str, ...], night: Night) -> Work[Para
     known = values(
         (
             yield [
-                Call(tasks.known_parameters, (source, owner, wanted), "")
+                Call(tasks.known_parameters, (source, owner, wanted))
                 for source, owner in zip(sources, owners, strict=True)
             ]
         )
@@ -76,7 +76,7 @@ def parameters(place: Place, people: tuple[str, ...], night: Night) -> Work[Para
         elif result is not None:
             scores.append(result[1])
             kept = tasks.SearchResult(wanted, found.n_rows, *result)
-            keep.append(Call(tasks.keep_parameters, (place, owner, kept), ""))
+            keep.append(Call(tasks.keep_parameters, (place, owner, kept)))
         learned = result[0] if isinstance(result, tuple) else found.params
         by_person |= dict.fromkeys(group, learned or {})
     values((yield keep))

@@ -31,12 +31,12 @@ from jfdask.stages.household import features, history
 from jfdask.stages.learned import read_learned
 from jfdask.stages.places import Place
 from jfdask.stages.unit_tasks import reader
+from jfdask.store.documents import encode_json
 from jfdask.store.filesystem import StoreAddress
 from jfdask.store.keys import person
 from jfdask.store.manifests import Manifest, load_unit
 from jfdask.store.runs import run_ids
-from jfdask.store.tables import decode_table, encode_json
-from jfdask.store.units import UnitReader
+from jfdask.store.tables import decode_table
 from jfdask.tables import MOVIES, PLAYS, Table
 
 #: Share of a person's plays, or of the library, that may have changed.
@@ -83,11 +83,15 @@ def renewed(place: Place, user_id: str, learned_by: str) -> Renewed | None:
         where = place.address, place.household
         if _changed_movies(*where, before["movies"], now["movies"]) > LARGEST_NEWS:
             return None
-        known = _read(trained, place, user_id, document["summary"])
         metrics = trained.json(person(user_id, METRICS))
+        known = read_learned(trained, place, user_id, metrics)
     except (MissingArtifact, DamagedArtifact):
         # The run in which they were grown is pruned, say.
         return None
+    if "reliability" in document["summary"]:
+        # Written anew beside the models: what was measured stays.
+        measured = Reliability.from_rows(document["summary"]["reliability"])
+        known = replace(known, reliability=measured)
     learned = renew(known, history(place, user_id), features(place).movie_ids)
     if learned is None:
         return None
@@ -166,12 +170,3 @@ def _fetched(
 @lru_cache(maxsize=32)
 def _unit(address: StoreAddress, run_id: str, household: str) -> Manifest:
     return load_unit(Place(address, run_id, household).store, run_id, FETCH, household)
-
-
-def _read(trained: UnitReader, place: Place, user_id: str, summary: Mapping[str, Any]) -> Learned:
-    measured = trained.json(person(user_id, METRICS))
-    known = read_learned(trained, place, user_id, measured)
-    if "reliability" not in summary:
-        return known
-    # Written anew beside the models: what was measured stays.
-    return replace(known, reliability=Reliability.from_rows(summary["reliability"]))

@@ -18,6 +18,17 @@ from jfdask.stages.searching import FAILED, cross_validated
 Found = tuple[dict[str, Any], float]
 
 
+def options_of(settings: TrainSettings) -> LearnOptions:
+    """Return the settings as plain values for the model room."""
+    return LearnOptions(
+        method=settings.method,
+        min_favorites=settings.min_favorites,
+        held_out=settings.held_out,
+        n_folds=settings.folds,
+        random_state=settings.random_state,
+    )
+
+
 def search(
     source: RowsSource, n_rows: int, planned: SearchPlan, settings: TrainSettings, topic: str
 ) -> Found:
@@ -33,13 +44,7 @@ def search(
     DataError
         A candidate, or the search as a whole, failed.
     """
-    inner = new_classifier(
-        LearnOptions(
-            settings.method,
-            min_favorites=settings.min_favorites,
-            random_state=settings.random_state,
-        )
-    )
+    inner = new_classifier(options_of(settings))
     # Few trees tell which settings are better, unless their number is itself searched for.
     n_trees = {} if "n_estimators" not in planned.grid else {"max_trees": None}
     drawn = None if planned.is_exhaustive else (planned.n_candidates, settings.random_state)

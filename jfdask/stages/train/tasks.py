@@ -33,13 +33,12 @@ from jfdask.stages.household import (
 from jfdask.stages.people import PersonReport, carry_person_over, each_person
 from jfdask.stages.places import Place
 from jfdask.stages.train.renewing import Renewed, grown_on, renewed
-from jfdask.stages.unit_tasks import reader
+from jfdask.stages.unit_tasks import reader, unit_writer
+from jfdask.store.documents import encode_json, read_json
 from jfdask.store.filesystem import sha256_of
 from jfdask.store.keys import person, run_key
 from jfdask.store.manifests import settings_fingerprint
 from jfdask.store.state import recall_state, write_state
-from jfdask.store.tables import encode_json, read_json
-from jfdask.store.units import UnitWriter
 from jfdask.version import code_version
 
 logger = logging.getLogger(__name__)
@@ -123,7 +122,7 @@ def _learn_person(place: Place, user_id: str, options: LearnOptions) -> PersonRe
             summary_of(learned),
         )
     learned = earlier.learned
-    writer = UnitWriter(place.store, place.run_id, TRAIN, place.household)
+    writer = unit_writer(place, TRAIN)
     if learned.favorite is not None:
         writer.model(person(user_id, FAVORITE), learned.favorite.detached())
     if learned.played is not None:
@@ -206,7 +205,7 @@ def _done_before(place: Place, user_id: str, wanted: str) -> PersonReport | None
             learned = read_json(place.store, key)
             if learned["wanted"] != wanted:
                 continue
-            writer = UnitWriter(place.store, place.run_id, TRAIN, place.household)
+            writer = unit_writer(place, TRAIN)
             for name, (sha256, _) in learned["files"].items():
                 stored = run_key(run_id, TRAIN, place.household, name)
                 writer.bytes(name, place.store.read_checked(stored, sha256))

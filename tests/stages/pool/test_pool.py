@@ -29,7 +29,6 @@ from jfdask.stages.lists import finished_unit, lists_of_run
 from jfdask.stages.places import Place
 from jfdask.stages.pool import is_fresh, tasks
 from jfdask.stages.pool.making import Making, of_plays
-from jfdask.stages.pool.tasks import choose_none, chosen_before
 from jfdask.stages.pools import POOLS, find_pool, read_pool
 from jfdask.stages.recommend.tasks import recommend_to
 from jfdask.store.filesystem import address_of, open_store
@@ -169,21 +168,6 @@ def test_yesterdays_result_from_before_there_was_this_stage_stays(night_after):
     assert choice_of(nights)["prefix"] is None
     assert finished_unit(nights.store, summary.run_id, POOL, "home").manifest.status == "kept"
     assert len(list(lists_of_run(nights.store, summary.run_id))) > 0
-
-
-@pytest.mark.cluster
-@pytest.mark.server
-def test_a_carried_over_household_may_be_from_before_there_was_this_stage(night_after):
-    store, before = night_after.store, latest_run(night_after.store)
-    place = Place(store.address, "20991231T000000Z-ffff", "home", before)
-    with pytest.raises(MissingArtifact, match="has a stage pool"):
-        choose_none(place, "done", NOW)
-    store.delete_all(run_key(before, POOL))
-    report = choose_none(place, "done", NOW)
-    assert report.status == "done"
-    assert chosen_before(place) is None
-    with pytest.raises(MissingArtifact):
-        choose_none(Place(store.address, place.run_id, "nobody", before), "done", NOW)
 
 
 @pytest.mark.cluster
