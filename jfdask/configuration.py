@@ -130,6 +130,8 @@ def _read_environ(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[str]
                 "whole list, as JSON."
             )
             continue
+        if not environ[variable]:
+            continue  # not set
         source.env_vars = {variable.lower(): environ[variable]}
         try:
             found = _merge(found, source())
@@ -148,6 +150,9 @@ def _household_of(environ: Mapping[str, str], url: str) -> dict[str, Any]:
     for key in ("api_key_file", "ca_file"):
         if value := environ.get(f"{ENV_PREFIX}{key.upper()}"):
             household[key] = value
+    if environ.get(f"{ENV_PREFIX}API_KEY"):
+        # As with every secret: the variable itself goes before the one that names a file.
+        household.pop("api_key_file", None)
     for key in ("users", "exclude_users"):
         names = environ.get(f"{ENV_PREFIX}{key.upper()}", "").split(",")
         if people := [name.strip() for name in names if name.strip()]:

@@ -18,9 +18,8 @@ from pathlib import Path
 import pytest
 from distributed import Client
 
-from jfdask.cluster.connect import connect
 from jfdask.demo.process import Demo, start_demo
-from jfdask.settings import ClusterSettings, Settings
+from jfdask.settings import Settings
 from jfdask.stages.files import FETCH, MOVIES_TABLE, STAGE_NAMES
 from jfdask.stages.night import Summary, run_stages
 from jfdask.stages.places import Place
@@ -30,6 +29,7 @@ from jfdask.store.runs import latest_run
 from jfdask.tables import MOVIES
 
 from .invented import Invented, invent
+from .remote import open_cluster
 
 # A shell that starts tests in the background has them, and all that they start, ignore it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -135,7 +135,7 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def client() -> Iterator[Client]:
     """A client of a local cluster of two worker processes."""
-    with connect(ClusterSettings(workers=2, dashboard_port=0)) as client:
+    with open_cluster(2) as client:
         yield client
 
 

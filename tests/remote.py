@@ -9,14 +9,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from distributed import Client
 
 import jfdask
+from jfdask.cluster.connect import connect
+from jfdask.settings import ClusterSettings
 
 ROOT = Path(jfdask.__file__).parent.parent
 
@@ -27,6 +30,16 @@ def wait_until(is_so: Callable[[], Any], seconds: float = 120) -> None:
     while not is_so():
         assert time.monotonic() < end, "it did not come to pass"
         time.sleep(0.1)
+
+
+@contextmanager
+def open_cluster(n_workers: int) -> Iterator[Client]:
+    """A local cluster that everybody on this machine may use by its address."""
+    with ExitStack() as stack:
+        with patch("jfdask.cluster.connect.Security.temporary", return_value=None):
+            settings = ClusterSettings(workers=n_workers, dashboard_port=0)
+            client = stack.enter_context(connect(settings))
+        yield client
 
 
 @dataclass

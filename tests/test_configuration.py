@@ -301,3 +301,19 @@ def test_one_household_by_environment_beside_those_of_the_file(config):
     path = config("[store]\nkeep = 3\n")
     [home] = load_settings(path, {"JFDASK_URL": "http://nas"}).households
     assert home.url == "http://nas"
+
+
+def test_an_empty_variable_leaves_its_setting_to_the_file(config):
+    path = config('[store]\nurl = "s3://films"\n[cluster]\nworkers = 3\n')
+    environ = {"JFDASK_STORE__URL": "", "JFDASK_CLUSTER__WORKERS": "", "JFDASK_STORE__KEEP": "2"}
+    settings = load_settings(path, environ)
+    assert (settings.store.url, settings.cluster.workers) == ("s3://films", 3)
+    assert settings.store.keep == 2
+
+
+def test_a_key_goes_before_the_file_that_may_hold_it():
+    environ = {"JFDASK_URL": "http://nas:8096", "JFDASK_API_KEY_FILE": "/data/api-key"}
+    [home] = load_settings(None, environ).households
+    assert home.api_key_file is not None
+    [home] = load_settings(None, {**environ, "JFDASK_API_KEY": "k" * 32}).households
+    assert home.api_key_file is None

@@ -11,12 +11,12 @@ from contextlib import contextmanager
 import dask
 from dask.system import CPU_COUNT
 from dask.utils import parse_bytes
-from distributed import Client, LocalCluster
+from distributed import Client, LocalCluster, Security
 
 from jfdask.cluster.forkserver import ENVIRONMENT, deaf_children, start_method
 from jfdask.cluster.kubernetes import KUBERNETES, kubernetes_cluster
 from jfdask.cluster.remote import SCHEMES, connect_remote
-from jfdask.errors import SettingsError
+from jfdask.errors import ClusterError, SettingsError
 from jfdask.settings import ClusterSettings
 
 LOOPBACK = "127.0.0.1"
@@ -62,7 +62,7 @@ def connect(settings: ClusterSettings, *, is_profiled: bool = False) -> Iterator
     with dask.config.set(_CONFIG | method | ({_PROFILED: True} if is_profiled else {})):
         if address == "local":
             with deaf_children():
-                cluster = _local(settings)
+                cluster = _started(settings)
             # What tasks return need not pass through the scheduler: the workers are at hand.
             with _closing(cluster), Client(cluster, direct_to_workers=True) as client:
                 yield client
@@ -93,6 +93,16 @@ def _closing(cluster: LocalCluster) -> Iterator[None]:
             logger.info("The cluster was not closed in order: %s", error)
 
 
+def _started(settings: ClusterSettings) -> LocalCluster:
+    try:
+        return _local(settings)
+    except (RuntimeError, OSError) as error:
+        raise ClusterError(
+            f"No cluster could be started on this machine: {error}. Look at its memory, and at the "
+            "folder for what does not fit into it (DASK_TEMPORARY_DIRECTORY)."
+        ) from None
+
+
 def _local(settings: ClusterSettings) -> LocalCluster:
     return LocalCluster(
         n_workers=n_local_workers(settings),
@@ -101,6 +111,9 @@ def _local(settings: ClusterSettings) -> LocalCluster:
         host=LOOPBACK,
         dashboard_address=f"{LOOPBACK}:{_free_port(settings.dashboard_port)}",
         memory_limit=memory_limit_of(settings),
+        # Everybody with an account on this machine reaches the loopback, and a scheduler runs
+        # what it is sent: certificates of this night alone keep others out.
+        security=Security.temporary(),
         # A fork server knows the variables of when it was started; keys may have been set since.
         env={**os.environ, **ENVIRONMENT},
         # It would raise the level of the root logger's handlers, and our own warnings be lost.

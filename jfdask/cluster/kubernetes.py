@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from distributed import Client
 from tornado.ioloop import IOLoop
 
+from jfdask.cluster.kubernetes_left import remove_left
 from jfdask.cluster.kubernetes_spec import CLUSTER_LABEL, fill_in, read_spec
 from jfdask.cluster.kubernetes_trouble import troubles
 from jfdask.cluster.remote import SteadyClient
@@ -30,6 +31,8 @@ NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 OPERATOR_SECONDS = 60.0
 #: Longest time for taking the cluster away; a pod that is stopped is given 120 s in k8s/.
 REMOVAL_SECONDS = 60.0
+#: What Kubernetes was asked to make as a signal came may come so much later.
+LATE_SECONDS = 5.0
 #: Longest time for finding out why a cluster does not come.
 LOOK_SECONDS = 20.0
 
@@ -43,7 +46,7 @@ def kubernetes_cluster(settings: ClusterSettings) -> Iterator[Client]:
 
     The cluster is gone when the block is left, also by an exception or a signal that raises
     one. Where even that cannot happen (the process is killed), the operator takes the cluster
-    away by its ``idleTimeout``, if its scheduler ever came.
+    away by its ``idleTimeout``, if its scheduler ever came, else a later night does.
 
     Raises
     ------
@@ -83,6 +86,7 @@ class _NightCluster:
         self._name: str = spec["metadata"]["name"]
         self._namespace = settings.kubernetes_namespace or _own_namespace()
         self._cluster: Any = None
+        self._is_interrupted = False
 
     def begin(self, background: _Background, deadline: float) -> str:
         """Create the cluster and its autoscaler; return the scheduler's address."""
@@ -95,9 +99,23 @@ class _NightCluster:
         except JfdaskError:
             raise
         except Exception as error:
+            if said := _crash(error):
+                # The library has removed it by now: there is nothing to look at.
+                raise ClusterError(
+                    f"The scheduler of the cluster {self._name} crashes again and again: {said}"
+                ) from None
             raise self._failed(background, self._told(error)) from None
+        except BaseException:
+            self._is_interrupted = True
+            raise
 
     async def _begin(self) -> str:
+        try:
+            for name in await remove_left(self._name, self._namespace):
+                _log.warning("DaskCluster %s of a night that was killed is removed.", name)
+        except Exception as error:
+            # Tonight can do without.
+            _log.warning("Clusters of earlier nights cannot be looked at: %s", self._told(error))
         self._cluster = self._library.KubeCluster(
             custom_cluster_spec=self._spec,
             namespace=self._namespace,
@@ -150,6 +168,12 @@ class _NightCluster:
             )
 
     async def _end(self) -> None:
+        await self._remove()
+        if self._is_interrupted:
+            await asyncio.sleep(LATE_SECONDS)
+            await self._remove()
+
+    async def _remove(self) -> None:
         while True:
             try:
                 await self._cluster.close(timeout=REMOVAL_SECONDS)
@@ -198,7 +222,8 @@ class _NightCluster:
     def _told(self, error: Exception) -> str:
         """Return what an error of the library means, and what to do."""
         status, message = _status_of(error), str(error).rstrip(".")
-        if status == 404:
+        response: Any = getattr(error, "response", None)
+        if status == 404 and "/daskclusters" in str(response.url):
             return f"{message}. Install dask-kubernetes' operator, which brings the DaskCluster."
         if status in (401, 403):
             return f"{message}. The account needs the Role of k8s/base/rbac.yaml."
@@ -216,6 +241,20 @@ def _status_of(error: Exception) -> int | None:
     """Return the HTTP status that Kubernetes' API has answered, if it is that."""
     response = getattr(error, "response", None)
     return None if response is None else int(response.status_code)
+
+
+def _crash(error: BaseException | None) -> str | None:
+    """Return what a scheduler said that the library gave up because it crashes; None: it did not.
+
+    The library asks for the log when it has removed the pod: as a rule there is none any more.
+    """
+    while error is not None:
+        if type(error).__name__ == "SchedulerStartupError":
+            return str(error.args[-1])
+        if type(error).__name__ == "CrashLoopBackOffError":
+            return "its log is gone with it; the logs of your cluster may have it."
+        error = error.__context__
+    return None
 
 
 def _own_namespace() -> str | None:

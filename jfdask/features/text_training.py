@@ -11,6 +11,8 @@ then comes zeroed, and the same texts give the same model, bit for bit.
 from __future__ import annotations
 
 import argparse
+import ctypes
+import signal
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -24,6 +26,8 @@ from jfdask.features.fasttext_file import text_dimensions
 #: glibc's settings of the child process. Large pieces of memory come fresh from the kernel; and
 #: those that do not, because enough is left over in the heap, are filled with 255 ^ 255 = 0.
 CHILD_ENVIRONMENT = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_PERTURB_": "255"}
+
+_PR_SET_PDEATHSIG = 1  # of linux/prctl.h
 
 # A word is learned if it stands in the texts so often ...
 _MIN_COUNTS = (5, 4, 3, 2)
@@ -151,5 +155,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _end_with_parent() -> None:
+    """Have Linux end this process with the thread that started it.
+
+    A worker that is killed cannot do that, and who trains holds the interpreter's lock: a
+    signal would not be heard before the end.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 if __name__ == "__main__":
+    _end_with_parent()
     sys.exit(main())

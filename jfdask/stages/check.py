@@ -9,6 +9,8 @@ from functools import partial
 
 from jfdask.cluster.connect import connect as connect_cluster
 from jfdask.cluster.connect import memory_limit_of, n_local_workers
+from jfdask.cluster.kubernetes import KUBERNETES
+from jfdask.cluster.kubernetes_spec import read_spec
 from jfdask.cluster.remote import SCHEMES, security_of
 from jfdask.errors import DamagedArtifact, JfdaskError, SettingsError, StoreError
 from jfdask.jellyfin.connection import connect, server_of
@@ -102,6 +104,8 @@ def _cluster_address(settings: Settings) -> None:
         )
     if address.startswith(SCHEMES):
         security_of(settings.cluster)
+    if address == KUBERNETES:
+        read_spec(settings.cluster.kubernetes_spec)
 
 
 def _look(what: str, look: Callable[[], str]) -> Finding:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
 
@@ -57,7 +57,7 @@ class Summary:
             for report in reports.values():
                 for problem in report.problems:
                     told[f"{report.household}: {problem}"] = None
-        return [*told, *self.not_removed]
+        return [*told, *dict.fromkeys(self.not_removed)]
 
     @property
     def exit_code(self) -> int:
@@ -67,7 +67,8 @@ class Summary:
             return FAILED
         # What went wrong on an earlier night was told then; what could not be carried over was not.
         for report in (r for reports in self.reports.values() for r in reports.values()):
-            if report.status == "failed" or not (report.is_carried or report.status == "done"):
+            is_well = not report.problems if report.is_carried else report.status == "done"
+            if report.status == "failed" or not is_well:
                 return IN_PART
         return IN_PART if self.not_removed else 0
 
@@ -119,6 +120,8 @@ def run_stages(
         not_removed = _finish_forgetting(store, lock)
         run = choose_run(settings, store, stages)
         summary = Summary(run.run_id, store.url, not_removed=not_removed)
+        # Before anything is written: what nights that never ended have left may fill the store.
+        _prune_runs(store, settings, summary, [run.run_id, run.forerunner or ""])
 
         def watch() -> None:
             if lock.is_lost:
@@ -153,7 +156,7 @@ def run_stages(
                     summary.reports[name] = reports
             if stages[-1] == recommend.NAME and summary.exit_code != FAILED:
                 _seal(store, lock, summary)
-                _prune(store, settings.store.keep, summary)
+                _prune(store, settings, summary)
         except SettingsError:
             # A slip of the keyboard is no night that another one goes on with.
             if run.is_new and lock.still_held():
@@ -176,16 +179,24 @@ def _finish_forgetting(store: Store, lock: Lock) -> list[str]:
     return []
 
 
-def _prune(store: Store, keep: int, summary: Summary) -> None:
+def _prune(store: Store, settings: Settings, summary: Summary) -> None:
     """Remove what is old; readers read tonight's run, whatever becomes of that."""
+    _prune_runs(store, settings, summary)
     try:
-        prune(store, keep, datetime.now(UTC))
-    except StoreError as error:
-        summary.not_removed.append(f"Old runs could not be removed: {error}")
-    try:
+        store.sweep()
         pool.prune(store)
     except StoreError as error:
         summary.not_removed.append(f"Old pools could not be removed: {error}")
+
+
+def _prune_runs(
+    store: Store, settings: Settings, summary: Summary, in_use: Collection[str] = ()
+) -> None:
+    resume = timedelta(hours=settings.run.resume_hours)
+    try:
+        prune(store, settings.store.keep, datetime.now(UTC), resume, in_use)
+    except StoreError as error:
+        summary.not_removed.append(f"Old runs could not be removed: {error}")
 
 
 def _alike(

@@ -33,6 +33,7 @@ class ChosenRun:
     previous: str | None  # the one that readers read
     is_new: bool
     forerunner: str | None = None  # the one that was broken off, whose work is taken over
+    is_night: bool = True  # a whole night began it; else one stage alone did
 
     @property
     def told(self) -> str:
@@ -47,24 +48,28 @@ def choose_run(settings: Settings, store: Store, stages: Sequence[str]) -> Chose
     """Choose a new run, or one that was broken off.
 
     A night that was killed may as well have been suspended, and wake up: its run is not worked
-    in, and what it had done is taken over into a new one.
+    in, and what it had done is taken over into a new one. A whole night does not go on with what
+    `jfdask fetch` alone has read: it reads what people have watched since.
     """
-    now = datetime.now(UTC)
+    now, is_night = datetime.now(UTC), stages[0] == FETCH and len(stages) > 1
     latest = latest_run(store)
     begun = unfinished_run(store, now, timedelta(hours=settings.run.resume_hours))
     if begun is None or not _can_go_on(store, stages, begun):
-        return ChosenRun(new_run_id(now), latest, True)
+        return ChosenRun(new_run_id(now), latest, True, is_night=is_night)
     released = take_up_run(store, begun)
     if released is None:
-        return ChosenRun(new_run_id(now), latest, True, begun)
-    return ChosenRun(begun, latest, False, released.forerunner)
+        return ChosenRun(new_run_id(now), latest, True, begun, is_night)
+    if is_night and not released.is_night:
+        return ChosenRun(new_run_id(now), latest, True)
+    return ChosenRun(begun, latest, False, released.forerunner, released.is_night)
 
 
 def release(store: Store, lock: Lock, run: ChosenRun) -> None:
     """Let a later night go on in the run; not if the lock is another's, or nothing was done."""
     try:
         if store.children(run_key(run.run_id)) and lock.still_held():
-            release_run(store, run.run_id, datetime.now(UTC), run.forerunner)
+            now = datetime.now(UTC)
+            release_run(store, run.run_id, now, run.forerunner, is_night=run.is_night)
     except StoreError as error:
         # A later night then takes over what was done. What ended this one matters more.
         _log.warning("Run %s could not be released: %s", run.run_id, error)

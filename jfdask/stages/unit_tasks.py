@@ -103,23 +103,28 @@ def _ended_runs(place: Place) -> Iterator[str]:
 
 
 def carry_over(place: Place, stage: str) -> UnitReport | None:
-    """Have in this run what the run before has of a household that is not selected tonight."""
-    unit = next(earlier_units(place, stage), None)
-    if unit is None:
-        return None
+    """Have in this run what the run before has of a household that is not selected tonight.
+
+    If that is damaged, an older one that is whole; the report tells. If none is, it stays as it
+    is: nobody asked for it tonight, and a night for all makes it anew.
+    """
+    first: Manifest | None = None
     problems: tuple[str, ...] = ()
-    try:
-        carried = copy_unit(place.store, unit, place.run_id)
-    except DamagedArtifact as error:
-        # Nobody asked for it tonight: it stays as it is, and a night for all makes it anew.
-        problems = (str(error),)
-        carried = copy_unit(place.store, unit, place.run_id, check=False)
-    return replace(
-        report_of(carried, reused=True),
-        problems=problems,
-        is_carried=True,
-        taken_from=unit.run_id,
-    )
+    for unit in earlier_units(place, stage):
+        first = first or unit
+        try:
+            return _carried(copy_unit(place.store, unit, place.run_id), unit, problems)
+        except (MissingArtifact, DamagedArtifact) as error:
+            problems = problems or (str(error),)
+    if first is None:
+        return None
+    copied = copy_unit(place.store, first, place.run_id, check=False)
+    return _carried(copied, first, problems)
+
+
+def _carried(copied: Manifest, unit: Manifest, problems: tuple[str, ...]) -> UnitReport:
+    report = report_of(copied, reused=True)
+    return replace(report, problems=problems, is_carried=True, taken_from=unit.run_id)
 
 
 def inherit(place: Place, stages: Sequence[str]) -> UnitReport:

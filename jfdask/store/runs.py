@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -43,6 +43,7 @@ class Released:
 
     run_id: str
     forerunner: str | None  # the run whose work it had taken over itself
+    is_night: bool = True  # a whole night began it; else one stage alone did
 
 
 def new_run_id(now: datetime) -> str:
@@ -130,13 +131,21 @@ def unfinished_run(store: Store, now: datetime, within: timedelta) -> str | None
     return None if store.exists(run_manifest_key(newest)) else newest
 
 
-def release_run(store: Store, run_id: str, now: datetime, forerunner: str | None = None) -> None:
+def release_run(
+    store: Store,
+    run_id: str,
+    now: datetime,
+    forerunner: str | None = None,
+    *,
+    is_night: bool = True,
+) -> None:
     """Say that nobody works in a run that was not sealed, so that a later night may go on in it.
 
     A night that was killed cannot say so, nor can one that was only suspended: in a run without
     this word somebody may still be at work.
     """
-    write_json(store, released_key(run_id), {"released": now.isoformat(), "forerunner": forerunner})
+    said = {"released": now.isoformat(), "forerunner": forerunner, "is_night": is_night}
+    write_json(store, released_key(run_id), said)
 
 
 def take_up_run(store: Store, run_id: str) -> Released | None:
@@ -150,8 +159,13 @@ def take_up_run(store: Store, run_id: str) -> Released | None:
         return None
     # Should this night be killed, nobody is to take the run for free.
     store.delete(released_key(run_id))
-    forerunner = document.get("forerunner") if isinstance(document, dict) else None
-    return Released(run_id, forerunner if isinstance(forerunner, str) else None)
+    document = document if isinstance(document, dict) else {}
+    forerunner = document.get("forerunner")
+    return Released(
+        run_id,
+        forerunner if isinstance(forerunner, str) else None,
+        document.get("is_night") is not False,
+    )
 
 
 def seal_run(
@@ -191,13 +205,16 @@ def seal_run(
     write_json(store, LATEST, {"run_id": run_id, "moved": finished.isoformat()})
 
 
-def prune(store: Store, keep: int, now: datetime) -> list[str]:
+def prune(
+    store: Store, keep: int, now: datetime, resume: timedelta, in_use: Collection[str] = ()
+) -> list[str]:
     """Remove old runs; return their ids. Call it with the lock held.
 
     The newest ``keep`` runs that have ended stay, and the latest one; those do not count, and do
     not stay, that have nothing but an earlier run's results. Runs broken off stay if they are newer
-    than the newest that has ended, but not if they are of the future. A run's manifest goes first:
-    broken off, this leaves a run that counts as unfinished, and the next call removes the rest.
+    than the newest that has ended and began no longer ago than ``resume``, but not if they are of
+    the future; those ``in_use`` stay. A run's manifest goes first: broken off, this leaves a run
+    that counts as unfinished, and the next call removes the rest.
     """
     if keep < 1:
         raise ValueError("At least one run must be kept.")
@@ -214,14 +231,14 @@ def prune(store: Store, keep: int, now: datetime) -> list[str]:
     ]
     removed = []
     for run in runs:
-        if run.is_latest or run.run_id in own[:keep]:
+        if run.is_latest or run.run_id in own[:keep] or run.run_id in in_use:
             continue
-        if run.run_id >= newest and (run.is_finished or run.run_id not in ahead):
+        may_go_on = run.run_id not in ahead and run.started >= now - resume
+        if run.run_id >= newest and (run.is_finished or may_go_on):
             continue
         store.delete(run_manifest_key(run.run_id))
         store.delete_all(run_key(run.run_id))
         removed.append(run.run_id)
-    store.sweep()
     return removed
 
 

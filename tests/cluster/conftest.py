@@ -20,6 +20,7 @@ import threading
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,7 @@ class Kubernetes:
         name = body["metadata"]["name"]
         self.made.append((resource, json.loads(json.dumps(body))))
         body["metadata"].setdefault("namespace", NAMESPACE)
+        body["metadata"].setdefault("creationTimestamp", f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
         self.objects[resource, name] = body
         if resource == "daskclusters" and self.has_operator:
             self._start_cluster(body)

@@ -5,13 +5,14 @@ import socket
 import subprocess
 import sys
 
+import dask
 import psutil
 import pytest
-from distributed import Client
+from distributed import Client, Security
 
 from jfdask.cluster.connect import connect
 from jfdask.cluster.forkserver import load_for_workers
-from jfdask.errors import SettingsError
+from jfdask.errors import ClusterError, SettingsError
 from jfdask.settings import ClusterSettings
 
 pytestmark = pytest.mark.cluster
@@ -26,6 +27,28 @@ def test_a_local_cluster_is_processes_of_one_thread_and_ends(client):
         assert pid != os.getpid()
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+def test_nobody_else_on_this_machine_is_let_in():
+    """A scheduler runs what it is sent, as who started it, who can read the keys."""
+    with connect(ClusterSettings(workers=1, dashboard_port=0)) as own:
+        address = own.scheduler.address
+        assert address.startswith("tls://127.0.0.1:")
+        [worker] = own.scheduler_info(n_workers=-1)["workers"]
+        assert worker.startswith("tls://127.0.0.1:")
+        for scheme, security in (("tcp", None), ("tls", Security.temporary())):
+            with pytest.raises(OSError, match=r"closed|Timed out|does not match"):
+                Client(address.replace("tls", scheme), security=security, timeout=3)
+
+
+def test_a_cluster_that_cannot_be_started_is_a_sentence(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    with (
+        dask.config.set(temporary_directory=str(tmp_path / "file" / "x")),
+        pytest.raises(ClusterError, match=r"No cluster could be started on this machine: .*file"),
+        connect(ClusterSettings(workers=1, dashboard_port=0)),
+    ):
+        pass
 
 
 def limit_of(dask_worker):

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -139,6 +140,55 @@ class TestAClusterThatDoesNotCome:
         assert "no scheduler after 5 s" in told
         assert "ErrImagePull (no such thing)" in told
 
+    def test_a_scheduler_that_crashes(self, kubernetes, monkeypatch):
+        def crash(component, deployment, start=kubernetes._start_pod):
+            address = start(component, deployment)
+            for pod in kubernetes.all("pods"):
+                pod["status"]["phase"] = "Running"
+                pod["status"]["conditions"] = [{"type": "Ready", "status": "False"}]
+            return address
+
+        kubernetes.waiting["scheduler"] = kubernetes.waiting["worker"] = "CrashLoopBackOff"
+        monkeypatch.setattr(kubernetes, "_start_pod", crash)
+        monkeypatch.setattr(kubernetes, "probe", lambda pod: None)
+        monkeypatch.setattr("jfdask.cluster.kubernetes.OPERATOR_SECONDS", 3.0)
+        told = self.fails(kubernetes, kubernetes_seconds=30)
+        assert "crashes again and again" in told
+        assert "operator" not in told
+
+    def leave(self, kubernetes, name, age, **changes):
+        spec = yaml.safe_load(SPEC.read_text())
+        spec["metadata"]["name"] = name
+        spec["metadata"]["creationTimestamp"] = f"{datetime.now(UTC) - age:%Y-%m-%dT%H:%M:%SZ}"
+        spec["spec"] |= changes
+        kubernetes.objects["daskclusters", name] = spec
+
+    def test_what_a_killed_night_has_left_is_removed(self, kubernetes, caplog, monkeypatch):
+        monkeypatch.setattr(kubernetes, "probe", lambda pod: None)
+        name = yaml.safe_load(SPEC.read_text())["metadata"]["name"]
+        hour, day = timedelta(hours=1), timedelta(days=1)
+        self.leave(kubernetes, f"{name}-0a1b2c3d", hour)
+        self.leave(kubernetes, f"{name}-00000001", timedelta(minutes=5))  # a night waits for it
+        self.leave(kubernetes, f"{name}-00000002", day, idleTimeout=0)  # it is meant to stay
+        self.leave(kubernetes, f"{name}-00000003", day)  # the operator's to remove
+        self.leave(kubernetes, f"{name}-mine", day)
+        labels = {"dask.org/cluster-name": f"{name}-00000003", "dask.org/component": "scheduler"}
+        kubernetes.objects["pods", "its-scheduler"] = {
+            "metadata": {"name": "its-scheduler", "namespace": "films", "labels": labels},
+            "status": {
+                "phase": "Running",
+                "conditions": [
+                    {"type": kind, "status": "True"} for kind in ("Ready", "ContainersReady")
+                ],
+            },
+        }
+        kubernetes.has_operator = False
+        with pytest.raises(ClusterError), connect(settings(kubernetes_seconds=5)):
+            pass
+        left = {cluster["metadata"]["name"] for cluster in kubernetes.all("daskclusters")}
+        assert left == {f"{name}-{end}" for end in ("00000001", "00000002", "00000003", "mine")}
+        assert f"DaskCluster {name}-0a1b2c3d of a night that was killed is removed" in caplog.text
+
     def test_no_api(self, kubernetes, monkeypatch, tmp_path, caplog):
         config = yaml.safe_load(Path(os.environ["KUBECONFIG"]).read_text())
         config["clusters"][0]["cluster"]["server"] = "http://127.0.0.1:9"
@@ -176,6 +226,31 @@ def test_a_signal_while_it_is_taken_away(monkeypatch):
     with _Background() as background, pytest.raises(KeyboardInterrupt):
         night.end(background)
     assert cluster.is_gone
+
+
+def test_a_signal_while_it_is_asked_for(monkeypatch):
+    """Kubernetes may make it a moment after it was looked for in vain."""
+    monkeypatch.setattr("jfdask.cluster.kubernetes.LATE_SECONDS", 0.1)
+
+    class Cluster:
+        closed = 0
+
+        async def close(self, timeout):
+            self.closed += 1
+
+    night = _NightCluster(None, {"metadata": {"name": "films"}}, settings())
+
+    async def begin():
+        night._cluster = Cluster()
+        signal.raise_signal(signal.SIGINT)
+        await asyncio.sleep(9)
+
+    monkeypatch.setattr(night, "_begin", begin)
+    with _Background() as background:
+        with pytest.raises(KeyboardInterrupt):
+            night.begin(background, time.monotonic() + 9)
+        night.end(background)
+    assert night._cluster.closed == 2
 
 
 def test_without_the_library(monkeypatch):

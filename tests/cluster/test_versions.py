@@ -11,6 +11,7 @@ from jfdask.version import code_version
 
 # The command line's, the settings' and the dashboard's; on a worker they may differ.
 NOT_COMPARED = {"bokeh", "click", "dask-kubernetes", "kubernetes", "pydantic-settings", "rich"}
+NOT_COMPARED |= {"cryptography"}  # of this machine's own cluster
 NOT_COMPARED |= {"tzdata"}  # when to begin; what is read is in UTC
 
 

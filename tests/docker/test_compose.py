@@ -20,7 +20,7 @@ from jfdask.nightly.service import STEP_SECONDS
 from jobs.__main__ import jfdask
 
 ROOT = Path(__file__).resolve().parents[2]
-VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
+VARIABLE = re.compile(r"\$\{(\w+)(?:(:?-)([^}]*))?\}")
 
 
 def interpolated(tree, environ):
@@ -31,7 +31,14 @@ def interpolated(tree, environ):
         return [interpolated(value, environ) for value in tree]
     if not isinstance(tree, str):
         return tree
-    filled = VARIABLE.sub(lambda m: environ.get(m[1]) or m[2] or "", tree)
+
+    def value(match):
+        name, sign, default = match.groups(default="")
+        # With "-" an empty one stays empty.
+        is_set = name in environ if sign == "-" else environ.get(name)
+        return environ[name] if is_set else default
+
+    filled = VARIABLE.sub(value, tree)
     assert "$" not in filled, f"a variable of another form: {tree}"
     return filled
 
@@ -176,3 +183,13 @@ class TestTheCode:
         assert filled["environment"]["TZ"] == "Europe/Berlin"
         assert filled["user"] == "7:8"
         assert filled["env_file"] == ".env"
+
+    def test_what_is_empty_in_env_is_left_to_the_settings_file(self, written, tmp_path):
+        file = tmp_path / "jfdask.toml"
+        home = '[[households]]\nname = "home"\nurl = "http://nas:8096"\n'
+        file.write_text(f'{home}[store]\nurl = "s3://films"\n[cluster]\nworkers = 4\n')
+        names = ("JFDASK_STORE__URL", "JFDASK_CLUSTER__WORKERS", "JFDASK_CLUSTER__MEMORY_LIMIT")
+        filled = interpolated(written, dict.fromkeys(names, ""))["services"]["jfdask"]
+        settings = load_settings(file, {k: str(v) for k, v in filled["environment"].items()})
+        assert (settings.store.url, settings.cluster.workers) == ("s3://films", 4)
+        assert settings.cluster.memory_limit == "auto"

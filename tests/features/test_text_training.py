@@ -1,3 +1,9 @@
+import os
+import subprocess
+import sys
+import time
+
+import psutil
 import pytest
 
 from jfdask.errors import TextModelError
@@ -75,3 +81,35 @@ def test_rare_words_are_learned_in_a_small_library_only():
 
 def test_epochs_shrink_as_the_texts_grow():
     assert [adapted_epochs(["a b"] * n) for n in (1, 50_000, 1_000_000)] == [50, 20, 5]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux does it")
+def test_it_ends_with_who_started_it(tmp_path):
+    os.mkfifo(tmp_path / "texts.txt")
+    words = ["-m", "jfdask.features.text_training", "texts.txt", "out"]
+    start = (
+        "import subprocess, sys\n"
+        f"child = subprocess.Popen([sys.executable, *{words!r}])\n"
+        "print(child.pid, flush=True)\n"
+        "child.wait()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", start], stdout=subprocess.PIPE, cwd=tmp_path, text=True
+    ) as parent:
+        child = psutil.Process(int(parent.stdout.readline()))
+        with (tmp_path / "texts.txt").open("w"):  # it reads, and there is no end of it
+            parent.kill()
+            child_has_ended(child)
+
+
+def child_has_ended(child):
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        try:
+            if child.status() == psutil.STATUS_ZOMBIE:
+                return  # nobody asks for its exit code
+        except psutil.NoSuchProcess:
+            return
+        time.sleep(0.05)
+    child.kill()
+    raise AssertionError("It trains on, for nobody.")

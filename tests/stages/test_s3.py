@@ -3,11 +3,11 @@
 import pytest
 from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 
-from jfdask.cluster.connect import connect
-from jfdask.settings import ClusterSettings
 from jfdask.stages.lists import lists_of_run
 from jfdask.store.runs import latest_run
 from jfdask.store.verify import verify_run
+
+from ..remote import open_cluster
 
 pytestmark = [pytest.mark.cluster, pytest.mark.server]
 
@@ -31,7 +31,7 @@ def test_two_nights(finished, s3):
     folder = {run: list(lists_of_run(finished.store, run)) for run in [latest_run(finished.store)]}
     [by_folder] = folder.values()
     # Workers of their own: they find the keys in their environment, as this process does.
-    with connect(ClusterSettings(workers=2, dashboard_port=0)) as client:
+    with open_cluster(2) as client:
         changes = {
             "store": {"url": "s3://nights/jfdask", "endpoint_url": s3, "region": "us-east-1"},
             "cluster": {"address": client.scheduler.address},

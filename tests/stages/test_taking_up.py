@@ -1,17 +1,20 @@
 """Which run a night works in, told by what lies in the store."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from jfdask.errors import MissingArtifact
 from jfdask.settings import Settings
+from jfdask.stages.files import STAGE_NAMES
 from jfdask.stages.night import IN_PART, Summary
 from jfdask.stages.places import Place
-from jfdask.stages.taking_up import choose_run
+from jfdask.stages.taking_up import choose_run, release
 from jfdask.stages.unit_tasks import UnitReport, inherit
 from jfdask.store.filesystem import address_of, open_store
 from jfdask.store.keys import stage_manifest_key
+from jfdask.store.lock import hold_lock
 from jfdask.store.manifests import close_stage
 from jfdask.store.runs import new_run_id, release_run
 from jfdask.store.units import UnitWriter
@@ -44,6 +47,33 @@ def test_a_stage_goes_on_in_a_run_of_which_the_stage_before_was_ended(
     assert (run.run_id == begun) is is_closed
 
 
+@pytest.mark.parametrize(
+    ("first", "then", "goes_on"),
+    [
+        (STAGE_NAMES, [STAGE_NAMES], [True]),
+        (("fetch",), [STAGE_NAMES], [False]),
+        (("fetch",), [("featurize",), STAGE_NAMES], [True, False]),
+        (STAGE_NAMES, [("featurize",), STAGE_NAMES], [True, True]),
+    ],
+)
+def test_a_night_reads_anew_what_fetch_alone_has_read(settings, first, then, goes_on):
+    store, now = open_store(address_of(settings.store)), datetime.now(UTC)
+    with hold_lock(store, "a test", 60) as lock:
+        run = choose_run(settings, store, first)
+        assert run.is_new
+        unit = UnitWriter(store, run.run_id, "fetch", "a").close(
+            inputs={}, settings={}, code_version="", started=now, finished=now
+        )
+        close_stage(store, "fetch", [unit], run.run_id, now)
+        begun = run.run_id
+        for stages, is_gone_on_with in zip(then, goes_on, strict=True):
+            release(store, lock, run)
+            run = choose_run(settings, store, stages)
+            assert (run.run_id == begun) is is_gone_on_with
+            assert run.is_new is not is_gone_on_with
+            assert run.forerunner is None
+
+
 def test_a_stage_before_that_was_done_too_long_ago_is_said_to_be_too_old(settings):
     store, now = open_store(address_of(settings.store)), datetime.now(UTC)
     place = Place(store.address, new_run_id(now), "a")
@@ -65,7 +95,9 @@ def test_what_went_wrong_for_who_is_not_chosen_tonight_was_told_on_its_night():
     carried = UnitReport("b", "part", is_carried=True)
     summary.reports["recommend"] = {"a": UnitReport("a", "done"), "b": carried}
     assert summary.exit_code == 0
-    summary.reports["recommend"]["a"] = UnitReport("a", "part")
+    summary.reports["recommend"]["b"] = replace(carried, problems=("It is damaged.",))
+    assert summary.exit_code == IN_PART
+    summary.reports["recommend"] = {"a": UnitReport("a", "part"), "b": carried}
     assert summary.exit_code == IN_PART
 
 

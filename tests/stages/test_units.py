@@ -187,7 +187,9 @@ def test_old_runs_that_cannot_be_removed_fail_no_night(store, monkeypatch):
     store.write("pools/1/manifest.json", b"{}")
     monkeypatch.setattr(Store, "delete_all", refuse)
     summary = Summary(R2, "", reports={"train": {"a": UnitReport("a", "done")}}, is_latest=True)
-    night._prune(store, 1, summary)
+    settings = Settings.model_validate({"store": {"keep": 1}})
+    night._prune(store, settings, summary)
+    night._prune_runs(store, settings, summary)
     assert summary.exit_code == IN_PART
     assert summary.problems == [
         f"Old runs could not be removed: runs/{R1}: permission denied.",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from s3fs import S3FileSystem
 
 from jfdask.errors import DamagedArtifact, MissingArtifact, StoreError, StoreTimeout
@@ -301,15 +302,63 @@ def test_of_many_who_create_one_succeeds(folder: Store) -> None:
 def test_one_request_a_call(s3_address: StoreAddress, monkeypatch: pytest.MonkeyPatch) -> None:
     store = open_store(s3_address)
     requests: list[str] = []
-    call = S3FileSystem._call_s3
+    call, call_and_wait = S3FileSystem._call_s3, S3FileSystem.call_s3
 
     async def count(self: S3FileSystem, method: str, *args: object, **kwargs: object) -> object:
         requests.append(method)
         return await call(self, method, *args, **kwargs)
 
+    def count_and_wait(self: S3FileSystem, method: str, **kwargs: object) -> object:
+        requests.append(method)
+        return call_and_wait(self, method, **kwargs)
+
     monkeypatch.setattr(S3FileSystem, "_call_s3", count)
+    monkeypatch.setattr(S3FileSystem, "call_s3", count_and_wait)
     store.write("a/b", b"1")
     store.create("a/c", b"1")
     store.read("a/b")
     store.delete("a/b")
-    assert requests == ["put_object", "put_object", "get_object", "delete_objects"]
+    store.write("a/d", b"1")
+    assert store.delete_all("a") == 2
+    assert requests[:4] == ["put_object", "put_object", "get_object", "delete_object"]
+    assert requests.count("delete_objects") == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "told"), [("AccessDenied", "permission denied"), ("InternalError", "InternalError")]
+)
+def test_what_a_bucket_does_not_remove_is_said(
+    s3_address: StoreAddress, monkeypatch: pytest.MonkeyPatch, code: str, told: str
+) -> None:
+    store = open_store(s3_address)
+    store.write("a/b", b"1")
+    store.write("a/c", b"1")
+    call = S3FileSystem.call_s3
+
+    def refuse(self: S3FileSystem, method: str, **kwargs: object) -> object:
+        if method == "delete_objects":
+            return {"Errors": [{"Key": "a/c", "Code": code, "Message": "No."}]}
+        return call(self, method, **kwargs)
+
+    monkeypatch.setattr(S3FileSystem, "call_s3", refuse)
+    with pytest.raises(StoreError, match=told):
+        store.delete_all("a")
+
+
+def test_a_service_that_wants_checksums_of_before_gets_one_call_an_object(
+    s3_address: StoreAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_store(s3_address)
+    for key in ("a/b", "a/c", "b/d"):
+        store.write(key, b"1")
+    call = S3FileSystem.call_s3
+
+    def refuse(self: S3FileSystem, method: str, **kwargs: object) -> object:
+        if method == "delete_objects":
+            answer = {"Error": {"Code": "MissingContentMD5", "Message": "Missing."}}
+            raise OSError("Missing.") from ClientError(answer, "DeleteObjects")
+        return call(self, method, **kwargs)
+
+    monkeypatch.setattr(S3FileSystem, "call_s3", refuse)
+    assert store.delete_all("a") == 2
+    assert store.list() == ["b/d"]

@@ -24,6 +24,7 @@ from jfdask.store.verify import verify_run
 NOW = datetime(2026, 8, 1, 3, tzinfo=UTC)
 LATER = NOW + timedelta(days=9)
 HOUR = timedelta(hours=1)
+ALWAYS = timedelta(days=99)
 WriteRun = Callable[..., None]
 
 
@@ -45,7 +46,7 @@ def test_run_ids_sort_by_time() -> None:
 def test_before_the_first_night(store: Store) -> None:
     assert latest_run(store) is None
     assert list_runs(store) == []
-    assert prune(store, 1, LATER) == []
+    assert prune(store, 1, LATER, ALWAYS) == []
     with pytest.raises(MissingArtifact):
         load_run(store, name(1))
 
@@ -120,13 +121,13 @@ def test_prune_keeps_the_newest_the_latest_and_what_is_under_way(
     write_run(store, name(6), seal=False)
     store.write("state/home/playlists.json", b"{}")
     store.write("latest", f'{{"run_id": "{name(1)}"}}'.encode())
-    assert prune(store, 2, LATER) == [name(3), name(2)]
+    assert prune(store, 2, LATER, ALWAYS) == [name(3), name(2)]
     assert run_ids(store) == [name(6), name(5), name(4), name(1)]
     assert store.exists("state/home/playlists.json")
-    assert prune(store, 2, LATER) == []
-    assert prune(store, 1, LATER) == [name(4)]
+    assert prune(store, 2, LATER, ALWAYS) == []
+    assert prune(store, 1, LATER, ALWAYS) == [name(4)]
     with pytest.raises(ValueError, match="At least one"):
-        prune(store, 0, LATER)
+        prune(store, 0, LATER, ALWAYS)
 
 
 def test_prune_counts_no_run_that_has_only_an_earlier_ones_results(
@@ -135,14 +136,24 @@ def test_prune_counts_no_run_that_has_only_an_earlier_ones_results(
     part, kept = {"home": "part", "away": "kept"}, {"home": "kept", "away": "failed"}
     for day, households in enumerate((part, part, part, kept, kept, kept), 1):
         write_run(folder, name(day), households=households)
-    assert prune(folder, 2, LATER) == [name(5), name(4), name(1)]
+    assert prune(folder, 2, LATER, ALWAYS) == [name(5), name(4), name(1)]
     assert run_ids(folder) == [name(6), name(3), name(2)]
 
 
 def test_without_a_finished_run_nothing_is_pruned(folder: Store, write_run: WriteRun) -> None:
     for day in (1, 2):
         write_run(folder, name(day), seal=False)
-    assert prune(folder, 1, LATER) == []
+    assert prune(folder, 1, LATER, ALWAYS) == []
+
+
+def test_runs_that_nothing_goes_on_with_are_pruned(folder: Store, write_run: WriteRun) -> None:
+    """A night that fails every day leaves no more than the store has room for."""
+    write_run(folder, name(1))
+    for day in (2, 3, 4, 5):
+        write_run(folder, name(day), seal=False)
+    now = NOW + timedelta(days=4)
+    assert prune(folder, 2, now, 25 * HOUR, in_use=[name(2)]) == [name(3)]
+    assert run_ids(folder) == [name(5), name(4), name(2), name(1)]
 
 
 def test_a_prune_broken_off_is_harmless(
@@ -156,11 +167,11 @@ def test_a_prune_broken_off_is_harmless(
 
     monkeypatch.setattr(Store, "delete_all", die)
     with pytest.raises(KeyboardInterrupt):
-        prune(folder, 1, LATER)
+        prune(folder, 1, LATER, ALWAYS)
     monkeypatch.undo()
     second, first = list_runs(folder)
     assert (second.is_finished, first.is_finished) == (True, False)
-    assert prune(folder, 1, LATER) == [name(1)]
+    assert prune(folder, 1, LATER, ALWAYS) == [name(1)]
     assert run_ids(folder) == [name(2)]
     assert verify_run(folder, name(2)) == []
 
@@ -170,7 +181,7 @@ def test_a_damaged_run_is_listed_and_left_alone(folder: Store, write_run: WriteR
         write_run(folder, name(day))
     folder.write(f"runs/{name(1)}/manifest.json", b"{")
     assert [run.status for run in list_runs(folder)] == ["done", "damaged"]
-    assert prune(folder, 1, LATER) == []
+    assert prune(folder, 1, LATER, ALWAYS) == []
 
 
 def test_what_is_no_run_is_not_listed(folder: Store) -> None:
@@ -205,7 +216,7 @@ def test_a_run_of_the_future_is_pruned_unless_it_has_ended(
 ) -> None:
     for day, seal in ((8, False), (9, True), (1, False), (2, True), (3, False)):
         write_run(folder, name(day), seal=seal)
-    assert prune(folder, 2, NOW + timedelta(days=2)) == [name(8), name(1)]
+    assert prune(folder, 2, NOW + timedelta(days=2), ALWAYS) == [name(8), name(1)]
     assert run_ids(folder) == [name(9), name(3), name(2)]
 
 

@@ -17,6 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
+from distributed import get_worker
 
 from jfdask.errors import DamagedArtifact, MissingArtifact, TextModelError
 from jfdask.features.fasttext_file import TextModel, load_text_model, text_dimensions
@@ -99,7 +100,7 @@ def train(texts: Sequence[str], request: TextModelRequest) -> bytes:
     unless the allocator is told otherwise before the process starts.
     """
     try:
-        with tempfile.TemporaryDirectory(prefix="jfdask-") as folder:
+        with tempfile.TemporaryDirectory(prefix="jfdask-", dir=_own_folder()) as folder:
             source, target = Path(folder, "texts.txt"), Path(folder, "model.bin")
             source.write_text("\n".join(texts) + "\n", encoding="utf-8")
             _train_in_child(source, target, request)
@@ -107,8 +108,16 @@ def train(texts: Sequence[str], request: TextModelRequest) -> bytes:
     except OSError as error:
         raise TextModelError(
             f"The text model could not be trained in the worker's temporary folder: {error}. Make "
-            "room there, or name another folder in TMPDIR."
+            "room there, or name another folder in TMPDIR or DASK_TEMPORARY_DIRECTORY."
         ) from error
+
+
+def _own_folder() -> str | None:
+    """Return the worker's folder, which Dask removes, whatever becomes of the worker."""
+    try:
+        return str(get_worker().local_directory)
+    except ValueError:
+        return None  # no worker: called by hand
 
 
 def _train_in_child(source: Path, target: Path, request: TextModelRequest) -> None:

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from scipy.sparse import vstack
 
-from jfdask.cluster.connect import connect
-from jfdask.settings import ClusterSettings
 from jfdask.stages.places import Place
 from jfdask.stages.unit_tasks import reader
 from jfdask.store.keys import run_key, run_manifest_key
 from jfdask.store.runs import run_ids
+
+from ...remote import open_cluster
 
 pytestmark = [pytest.mark.cluster, pytest.mark.server]
 
@@ -59,7 +59,7 @@ def test_one_two_or_seven_partitions(fetched, tmp_path):
 def test_one_worker_or_four(fetched, tmp_path):
     found = []
     for n_workers in (1, 4):
-        with connect(ClusterSettings(workers=n_workers, dashboard_port=0)) as client:
+        with open_cluster(n_workers) as client:
             cluster = {"address": client.scheduler.address}
             found.append(
                 featurized(fetched, tmp_path / str(n_workers), 60, train=SEED, cluster=cluster)
