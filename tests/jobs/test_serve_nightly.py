@@ -30,7 +30,7 @@ JFDASK = [sys.executable, "-m", "jobs"]
 
 def variables(folder: Path, **ours: str) -> dict[str, str]:
     """Return the environment that compose.yaml gives, with a folder as /data."""
-    text = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", COMPOSE.read_text(encoding="utf-8"))
+    text = re.sub(r"\$\{\w+:?-([^}]*)\}", r"\1", COMPOSE.read_text(encoding="utf-8"))
     environment = yaml.safe_load(text)["services"]["jfdask"]["environment"]
     given = {name: str(value).replace("/data", str(folder)) for name, value in environment.items()}
     quick = {"JFDASK_CLUSTER__WORKERS": "1", "JFDASK_CLUSTER__DASHBOARD_PORT": "0"}

@@ -44,7 +44,7 @@ def missing_people(users: Sequence[User], household: Household) -> list[str]:
 
     Examples
     --------
-    >>> bob = User("1" * 32, "Bob", True, False, True)
+    >>> bob = User("1" * 32, "Bob", True, True)
     >>> home = Household(name="home", url="http://server", users=("bob", "al"))
     >>> for sentence in missing_people([bob], home):
     ...     print(sentence)

@@ -7,9 +7,9 @@ from jfdask.jellyfin.reading import User
 from jfdask.settings import Household
 from jfdask.stages.fetch.choosing import chosen_people, missing_people, widest
 
-ANN = User("a" * 32, "Ann", False, False, False)
-BOB = User("b" * 32, "Bob", True, False, True)
-CLEO = User("c" * 32, "Cleo", False, False, True)
+ANN = User("a" * 32, "Ann", False, False)
+BOB = User("b" * 32, "Bob", True, True)
+CLEO = User("c" * 32, "Cleo", False, True)
 ALL = [CLEO, BOB, ANN]
 
 

@@ -50,8 +50,8 @@ def test_plays_that_count_are_sampled_by_group(making):
     sample = SampleSource(making).load()
     assert len(sample) == 4 * 6 * 24
     assert len(np.unique(sample.person)) == 24
-    assert sample.rows.played.all()
-    assert (np.asarray(sample.rows.weight) > 0).all()
+    assert sample.played.all()
+    assert (np.asarray(sample.weight) > 0).all()
     assert SampleSource(making).load() is sample
 
 
