@@ -116,7 +116,7 @@ def _own(
 ) -> tuple[dict[str, float], tuple[AffinityClassifier, PlayedClassifier]]:
     """Return the seconds of one person's own models, and the models."""
     source, catalogue = InMemory(features), catalogue_of(features)
-    taste, left = history.taste, history.unplayed
+    taste, left = history.taste, history.left
     favorite = new_classifier(LearnOptions()).set_params(features=source)
     played = PlayedClassifier(source, random_state=SEED)
     learned = Learned(history.user_id, "affinity", None, favorite, played, {})
@@ -132,7 +132,7 @@ def _sklearn(
     catalogue: Catalogue, history: History, favorite: AffinityClassifier, played: PlayedClassifier
 ) -> Callable[[], None]:
     """Return what fits the same forests by scikit-learn and scores; the rows are made before."""
-    taste, left = history.taste, history.unplayed
+    taste, left = history.taste, history.left
     labelled = taste.positions, taste.liked
     forests = [forest_of(favorite, SEED + i) for i in range(favorite.repetitions)]
     rows = [training_rows(catalogue, *labelled, i, SEED) for i in range(len(forests))]

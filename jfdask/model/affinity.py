@@ -171,10 +171,12 @@ def _kernel_columns(
     mean = (kernel @ members / np.maximum(members.sum(axis=0), 1))[each, group]
     hidden = kernel if members.all() else np.where(members.T[group], kernel, -np.inf)
     n, k = kernel.shape[1], min(N_NEAREST, kernel.shape[1])
-    nearest = np.argpartition(hidden, n - k, axis=1)[:, n - k :]
-    weight = np.clip(np.take_along_axis(hidden, nearest, axis=1), 0.0, None)
+    # All that are as near as the last of them count: which of these come first in a partition
+    # is another matter on every kind of processor.
+    least = np.partition(hidden, n - k, axis=1)[:, [n - k]]
+    weight = np.where(hidden >= least, np.clip(hidden, 0.0, None), 0.0)
     total = weight.sum(axis=1)
-    pulled = (weight * references.residuals[nearest, group[:, None]]).sum(axis=1)
+    pulled = (weight @ references.residuals)[each, group]
     return [
         ridge_score,
         np.divide(pulled, total, out=np.zeros_like(total), where=total > 0),

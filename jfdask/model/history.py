@@ -52,6 +52,18 @@ class History:
         """Visible and not played."""
         return np.setdiff1d(self.visible, self.played)
 
+    @property
+    def left(self) -> Ints:
+        """Visible, and left alone: not played, begun, marked or rated well."""
+        touched = [self.favorite_unplayed, self.in_progress, self.rated_up]
+        return np.setdiff1d(self.unplayed, np.concatenate(touched))
+
+    @property
+    def rated_up(self) -> Ints:
+        """Rated well without having been played here, nor marked: seen elsewhere."""
+        liked = self.taste.positions[self.taste.liked]
+        return np.setdiff1d(liked, np.r_[self.played, self.favorite_unplayed])
+
     def without(self, hidden: Bools) -> History:
         """Return the history as if some plays were movies not yet played.
 

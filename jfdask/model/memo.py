@@ -15,6 +15,8 @@ import numpy as np
 
 from jfdask.model.inputs import Floats
 
+MOST_OWNERS = 2
+
 
 class Memo:
     """Arrays by key, forgotten from the least recently used on.
@@ -23,11 +25,17 @@ class Memo:
     ----------
     max_bytes
         How much is kept; an array that is larger is not.
+
+    Notes
+    -----
+    The last two owners are remembered, as many as `catalogue_of` keeps: what is derived of a
+    household's features is not to keep them alive when others have been computed since.
     """
 
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
         self._kept: OrderedDict[tuple[int, bytes], tuple[object, Floats]] = OrderedDict()
+        self._owners: OrderedDict[int, None] = OrderedDict()
         self._n_bytes = 0
         self._lock = Lock()
 
@@ -54,9 +62,18 @@ class Memo:
             replaced = self._kept.pop(asked, None)
             self._n_bytes += array.nbytes - (replaced[1].nbytes if replaced else 0)
             self._kept[asked] = (owner, array)
+            self._remember(id(owner))
             while self._n_bytes > self.max_bytes:
                 self._n_bytes -= self._kept.popitem(last=False)[1][1].nbytes
         return array
+
+    def _remember(self, owner: int) -> None:
+        self._owners[owner] = None
+        self._owners.move_to_end(owner)
+        if len(self._owners) > MOST_OWNERS:
+            gone, _ = self._owners.popitem(last=False)
+            for key in [key for key in self._kept if key[0] == gone]:
+                self._n_bytes -= self._kept.pop(key)[1].nbytes
 
 
 def digest(*parts: object) -> bytes:

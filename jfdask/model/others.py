@@ -27,6 +27,7 @@ from jfdask.model.pooled import (
 )
 from jfdask.model.prior import favorite_log_odds
 
+_FEW = 4.0  # people who have played a movie, of whom nothing is told
 _OPINIONS = 10.0  # people's worth of 'average' in what a crowd thinks of a movie
 
 
@@ -115,7 +116,8 @@ class Others:
         if self.crowd is None or np.isnan(self.crowd.n_plays).all():
             return np.zeros(catalogue.n_movies, dtype=np.bool_)
         n_plays = self.crowd.n_plays
-        return np.asarray(n_plays > np.nanmedian(n_plays))  # NaN: it has not heard of it
+        # NaN: it has not heard of it. What few have played is theirs to tell.
+        return np.asarray(n_plays > max(float(np.nanmedian(n_plays)), _FEW))
 
     def played_log_odds(self, catalogue: Catalogue) -> Floats:
         """Return how likely anybody plays each movie, shape (n_movies,); 0 without a crowd.
@@ -126,4 +128,5 @@ class Others:
             return np.zeros(catalogue.n_movies)
         n_plays = self.crowd.n_plays
         n_plays = np.where(np.isnan(n_plays), np.nanmean(n_plays), n_plays)
+        n_plays = np.maximum(n_plays, _FEW / 2)  # nobody's plays are not told from a few people's
         return np.asarray(logit((n_plays + 0.5) / (self.crowd.n_people + 1.0)))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+import numpy as np
 from sklearn.base import clone
 
 from jfdask.errors import NotEnoughPlays, StaleModel
@@ -176,7 +177,7 @@ def renew(learned: Learned, history: History, movie_ids: Texts) -> Learned | Non
     plays = taught.played, taught.liked
     try:
         favorite = model.renewed(*labels)
-        played = learned.played.renewed(*plays, others=taught.unplayed)
+        played = learned.played.renewed(*plays, others=taught.left)
     except (StaleModel, NotEnoughPlays):
         return None
     has_others = learned.others is not None
@@ -200,14 +201,19 @@ def new_classifier(options: LearnOptions, others: Others | None = None) -> Favor
 def _fit_played(
     history: History, features: Features, options: LearnOptions, others: Others | None
 ) -> Played | None:
-    if len(history.played) < MIN_PLAYS or not len(history.unplayed):
+    plays, liked = history.played, history.liked
+    if len(plays) < MIN_PLAYS:
+        # What somebody marks who has played nothing yet is what she means to play.
+        plays = np.union1d(plays, history.favorite_unplayed)
+        liked = np.isin(plays, np.r_[history.played[history.liked], history.favorite_unplayed])
+    if len(plays) < MIN_PLAYS or not len(history.left):
         return None
     seed = stable_seed(f"played of {history.user_id}", options.random_state)
     model: Played = PlayedClassifier(random_state=seed)
     if others is not None:
         model = PooledPlayed(model, others=InMemory(others))
     model.set_params(features=InMemory(features))
-    return model.fit(history.played, history.liked, others=history.unplayed)
+    return model.fit(plays, liked, others=history.left)
 
 
 def _listed_trust(favorite: Favorite) -> float:

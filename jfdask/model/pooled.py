@@ -89,7 +89,7 @@ def training_rows_of(
     """
     positions, liked = history.played, history.liked
     seed = stable_seed(f"pooled rows of {history.user_id}", random_state)
-    negatives, negative_folds = sampled_negatives(catalogue, history.unplayed, len(positions), seed)
+    negatives, negative_folds = sampled_negatives(catalogue, history.left, len(positions), seed)
     folds = inner_folds(catalogue, positions, 0, seed)
     base = contrast_rows(catalogue, positions, liked, folds, negatives, negative_folds)
     references = outside_folds(positions, liked, folds, INNER_FOLDS)

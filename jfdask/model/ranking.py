@@ -21,11 +21,11 @@ _DIGITS = 9
 def candidates_of(history: History, facts: Facts) -> Ints:
     """Return the positions of what may be recommended, ascending.
 
-    These are the movies that the person may see, has not played, has not begun and has not rated
-    down; of a collection only the next unseen part: every earlier part that she may see is
-    played, rated down or given up. Later parts are not in the list at all.
+    These are the movies that the person may see, has not played, has not begun and has not
+    rated; of a series only the next unseen part: every earlier part that she may see is played,
+    rated or given up. Later parts are not in the list at all.
     """
-    unplayed = np.setdiff1d(history.unplayed, history.turned_down)
+    unplayed = np.setdiff1d(history.unplayed, np.r_[history.turned_down, history.rated_up])
     next_part: dict[str, tuple[float, int]] = {}
     for position in unplayed:
         collection, order = facts.collection_ids[position], facts.collection_order[position]

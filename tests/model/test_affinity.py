@@ -16,6 +16,18 @@ def plays(library):
     return positions, np.random.default_rng(0).random(60) < 0.5
 
 
+def test_plays_that_are_as_near_as_each_other_all_count(library, plays):
+    """Which of them a partition puts first depends on the processor."""
+    positions, liked = plays
+    references = everything(positions, liked)
+    kernel = np.zeros((1, 60))
+    kernel[0, :5], kernel[0, 5:40] = 2.0, 1.0
+    ridge = references.ridge(library.catalogue)
+    columns = affinity._kernel_columns(kernel, np.array([0]), references, ridge)
+    residual, weight = liked - share_liked(liked), kernel[0]
+    assert columns[1][0] == pytest.approx((weight * residual).sum() / weight.sum())
+
+
 def test_a_directors_affinity_is_the_shrunken_mean_over_the_plays(library, plays):
     positions, liked = plays
     query = np.arange(200, 260)

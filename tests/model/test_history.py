@@ -16,6 +16,16 @@ def test_a_history_is_positions(library):
     assert history.favorite_unplayed.tolist() == [9]
     assert history.item_ids[3] == "m0003-copy"
     assert len(history.unplayed) == n - 2
+    # What she marked or began was not left alone.
+    assert np.setdiff1d(history.unplayed, history.left).tolist() == [5, 6, 9]
+
+
+def test_what_was_rated_well_elsewhere_was_not_left_alone(library):
+    rating = np.full(len(library.movies), np.nan)
+    rating[[4, 5, 9]] = 9.0, 9.0, 2.0
+    history = library.history("anna", [3, 4], [True, False], rating=rating)
+    assert history.rated_up.tolist() == [5]
+    assert np.setdiff1d(history.unplayed, history.left).tolist() == [5]
 
 
 def test_what_the_catalogue_lacks_is_left_out(library):

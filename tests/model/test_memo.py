@@ -1,3 +1,5 @@
+import weakref
+
 import numpy as np
 
 from jfdask.model.memo import Memo, digest
@@ -31,6 +33,20 @@ def test_it_forgets_the_oldest_and_stays_within_its_bytes():
     for key in (b"a", b"c", b"d", b"b"):
         memo.recall(owner, key, lambda key=key: calls.append(key) or np.ones(10))
     assert calls == [b"b"]
+
+
+def test_the_last_two_owners_are_kept_alive():
+    memo, owners = Memo(10_000), [np.ones(1) for _ in range(3)]
+    gone = weakref.ref(owners[0])
+    for owner in owners:
+        for key in (b"a", b"b"):
+            memo.recall(owner, key, lambda: np.ones(10))
+    del owners[0], owner
+    assert gone() is None
+    calls = []
+    for owner in owners:
+        memo.recall(owner, b"a", lambda: calls.append(1) or np.ones(10))
+    assert not calls
 
 
 def test_what_is_too_large_is_not_kept():

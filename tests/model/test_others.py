@@ -41,6 +41,16 @@ def test_nobody_is_told_that_others_play_what_they_have_not_heard_of(others, lib
     assert not found[[IGNORED, UNKNOWN]].any()
 
 
+def test_what_few_have_played_is_not_told(others, library):
+    """In a large library most films were played by nobody: one person's plays would show."""
+    n_plays = others.crowd.n_plays
+    n_plays[:] = 0.0
+    n_plays[[5, 6, 7]] = 1.0, 2.0, 5.0
+    assert np.flatnonzero(others.much_played(library.catalogue)).tolist() == [7]
+    odds = others.played_log_odds(library.catalogue)
+    assert odds[4] == odds[5] == odds[6] < odds[7]
+
+
 def test_a_crowd_that_knows_nothing_is_none(library):
     nothing = np.full(library.catalogue.n_movies, np.nan)
     others = Others(None, Crowd(100, nothing, nothing, nothing * 0, {}))

@@ -1,6 +1,8 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.special import logit
@@ -78,6 +80,30 @@ def test_nothing_played_gives_the_well_rated(library, listed):
     assert ratings[frame["movie_id"][:20]].mean() > ratings.mean() + 0.8
     assert frame["score"].between(0, 1).all()
     assert all("of 10 by the public" in r[0] for r in frame["reasons"][:EXPLAINED])
+
+
+@pytest.mark.parametrize("n_played", [0, 1])
+def test_who_has_only_marked_films_gets_others_like_them(library, listed, n_played):
+    """What somebody marks who has hardly played anything is what she means to play."""
+    theirs = np.flatnonzero(np.isin(library.director, [3, 7, 12]))
+    marked, alike = theirs[::2], theirs[1::2]
+    played, none = np.setdiff1d(np.arange(420), theirs)[:n_played], np.zeros(n_played, bool)
+    marks = np.isin(np.arange(420), marked)
+    frames = {}
+    for hearts in (marks, np.zeros(420, bool)):
+        history = library.history("cleo", played, none, is_favorite=hearts)
+        learned = learn(history, library.features, QUICK)
+        frames[bool(hearts.any())], _ = listed(history, learned)
+        assert hearts.any() or learned.kind == "newcomer"
+    place = {
+        had: pd.Series(np.arange(len(f)), index=f["movie_id"]).reindex(
+            library.features.movie_ids[alike]
+        )
+        for had, f in frames.items()
+    }
+    assert place[True].mean() < 0.6 * place[False].mean()
+    told = [reason for reasons in frames[True]["reasons"][:EXPLAINED] for reason in reasons]
+    assert any("marked" in reason or "favourite" in reason for reason in told)
 
 
 def test_everything_played_gives_an_empty_list(library, listed):

@@ -50,16 +50,19 @@ def test_what_is_played_or_begun_is_left_out(library):
     assert len(found) == len(library.movies) - 3 - len(PARTS)
 
 
-def test_what_was_rated_down_without_having_been_played_is_left_out(library):
-    rating = np.full(len(library.movies), np.nan)
-    rating[[9, 10]] = 1.0, 10.0
-    found = candidates(library, [3], rating=rating)
-    assert 9 not in found
-    assert 10 in found
+def test_what_was_rated_without_having_been_played_is_left_out(library):
+    """Who rates a film has seen it, here or elsewhere; a heart may be a wish."""
+    rating, favorite = np.full(len(library.movies), np.nan), np.zeros(len(library.movies), bool)
+    rating[[9, 10, 12]] = 1.0, 10.0, 10.0
+    favorite[[11, 12]] = True
+    found = candidates(library, [3], rating=rating, is_favorite=favorite)
+    assert np.intersect1d(found, [9, 10, 11, 12]).tolist() == [11, 12]
 
 
-@pytest.mark.parametrize("given", [{"rating": 1.0}, {"position_fraction": 0.5, "abandoned": True}])
-def test_a_part_that_was_turned_down_holds_none_back(library, given):
+@pytest.mark.parametrize(
+    "given", [{"rating": 1.0}, {"rating": 9.0}, {"position_fraction": 0.5, "abandoned": True}]
+)
+def test_a_part_that_was_judged_holds_none_back(library, given):
     is_first = np.arange(len(library.movies)) == PARTS[0]
     usual = {"rating": np.nan, "position_fraction": 0.0, "abandoned": False}
     columns = {name: np.where(is_first, value, usual[name]) for name, value in given.items()}

@@ -111,7 +111,7 @@ def test_a_collection_is_ordered_by_date_then_year_then_id():
         {"item_id": "c"},
         {"item_id": "d", "premiere_date": pd.Timestamp("1979-05-25"), "production_year": 1979.0},
         {"item_id": "z"},
-    )
+    ).assign(name=[f"The Alien and the {word}" for word in ("Sea", "Sky", "Fire", "Ice", "End")])
     box = Collection("box", "Trilogy", ("a", "b", "c", "d", "not-in-the-library"))
     movies = movies_of(films, CREDITS.frame([]), [box], "s").set_index("movie_id")
     assert list(movies.loc[["d", "b", "a", "c"], "collection_order"]) == [1, 2, 3, 4]
@@ -133,3 +133,37 @@ def test_of_several_collections_the_smallest_counts():
     assert list(movies["collection_name"]) == ["Series", "Series", "Universe"]
     # Whatever order the server lists them in.
     pd.testing.assert_frame_equal(movies, movies_of(films, CREDITS.frame([]), boxes[::-1], "s"))
+
+
+@pytest.mark.parametrize(
+    ("names", "casts", "is_series"),
+    [
+        (["Dr. No", "Goldfinger", "Thunderball"], [["q"], ["m", "q"], ["m"]], True),
+        (["Cube", "Hypercube", "Cube Zero"], [["a"], ["b"], ["c"]], False),
+        (["Heat", "Heat 2", "Cold"], [[], [], []], True),  # one of two is enough
+        (["The Part of the Year", "The Part of the Day"], [["a"], ["b"]], False),
+        (["Alone"], [["a"]], True),
+        ([None, None], [[], []], False),
+    ],
+)
+def test_parts_have_an_order_where_a_collection_is_a_series(names, casts, is_series):
+    ids = [f"{i:02}" for i in range(len(names))]
+    films = items(
+        *(
+            {"item_id": i, "name": name, "production_year": 1990.0 + int(i)}
+            for i, name in zip(ids, names, strict=True)
+        )
+    )
+    crew = CREDITS.frame(
+        [
+            {"item_id": i, "etag": None, "person_ids": cast, "person_names": cast,
+             "person_types": ["Actor"] * len(cast)}
+            for i, cast in zip(ids, casts, strict=True)
+        ]
+    )  # fmt: skip
+    movies = movies_of(films, crew, [Collection("box", "Box", tuple(ids))], "s")
+    assert movies["in_collection"].all()
+    assert set(movies["collection_size"]) == {float(len(ids))}
+    assert movies["collection_order"].notna().all() == is_series
+    assert movies["first_in_collection"].any() == is_series
+    assert movies["years_since_previous"].notna().sum() == (len(ids) - 1 if is_series else 0)
