@@ -25,7 +25,7 @@ import pyarrow as pa
 from jfdask.errors import DamagedArtifact, MissingArtifact, NewerArtifact, UntrustedModel
 from jfdask.model.crowd import Crowd, Crowds, Factors
 from jfdask.model.films import positions_of
-from jfdask.model.inputs import Floats, Ints
+from jfdask.model.inputs import Bools, Floats, Ints
 from jfdask.model.others import Pool
 from jfdask.model.pooled import PooledModel
 from jfdask.store.documents import decode_json, encode_json
@@ -76,15 +76,18 @@ class StoredPool:
         if crowds is None or crowds.of_group == (None,):
             whom = "outside of it" if outside else "in it"
             raise MissingArtifact(f"This pool has no crowd for people {whom}.")
-        over = Crowds(_CrowdsOver(crowds.of_group, rows_over(self.films, movies)))
+        rows = rows_over(self.films, movies)
+        # The public has had time for what is new here.
+        new = np.zeros(len(movies), dtype=np.bool_) if outside else newly_there(movies)
+        over = Crowds(_CrowdsOver(crowds.of_group, rows, new))
         return Pool(self.model, over, () if outside else self.without_group)
 
 
 class _CrowdsOver(Sequence[Crowd | None]):
     """Crowds over a library, made when they are asked for: in one of them is all of its size."""
 
-    def __init__(self, of_group: Sequence[Crowd | None], rows: Ints) -> None:
-        self._of_group, self._rows = of_group, rows
+    def __init__(self, of_group: Sequence[Crowd | None], rows: Ints, new: Bools) -> None:
+        self._of_group, self._rows, self._new = of_group, rows, new
         self._last: tuple[int, Crowd | None] = (-1, None)
 
     def __len__(self) -> int:
@@ -98,15 +101,17 @@ class _CrowdsOver(Sequence[Crowd | None]):
 
     def __getitem__(self, index: int | slice) -> Crowd | Sequence[Crowd | None] | None:
         if isinstance(index, slice):
-            return _CrowdsOver(self._of_group[index], self._rows)
+            return _CrowdsOver(self._of_group[index], self._rows, self._new)
         last, found = self._last
         if last != index:
             crowd = self._of_group[index]
-            found = crowd and crowd_at(crowd, self._rows)
+            found = crowd and crowd_at(crowd, self._rows, self._new)
             self._last = index, found
         return found
 
 
+#: A film that came so lately, where no more than this share of a library did, has had no time.
+NEW_FOR, MOST_NEW = pd.Timedelta(days=60), 0.2
 #: Rows of a crowd, where there is none: a film that next to nobody played, one it has not heard of.
 RARE, UNKNOWN = -1, -2
 
@@ -119,13 +124,34 @@ def rows_over(films: pd.DataFrame, movies: pd.DataFrame) -> Ints:
     return np.r_[row_of_film, UNKNOWN][positions_of(films, movies)]
 
 
-def crowd_at(crowd: Crowd, rows: Ints) -> Crowd:
+def newly_there(movies: pd.DataFrame) -> Bools:
+    """Tell what came into a library within ``NEW_FOR`` of the newest, shape (n_movies,).
+
+    Nothing, where that is more than ``MOST_NEW`` of it: it was filled at once.
+    """
+    created = movies["date_created"]
+    new = (created > created.max() - NEW_FOR).to_numpy(dtype=np.bool_)
+    return new if new.sum() <= MOST_NEW * len(new) else np.zeros(len(new), dtype=np.bool_)
+
+
+def crowd_at(crowd: Crowd, rows: Ints, new: Bools | None = None) -> Crowd:
     """Return a crowd over a library, of float64; movies it has not heard of have no counts.
 
-    That nobody played a movie says something of it; that the crowd is older does not.
+    That nobody played a movie says something of it; that the crowd is older, or has had no time
+    for it, does not.
+
+    Parameters
+    ----------
+    rows
+        See `rows_over`.
+    new
+        What has not been there for long, shape (n_movies,): unknown, unless it has been played
+        as much as movies are. None: nothing.
     """
     found = crowd.at(rows)
     unknown = rows == UNKNOWN
+    if new is not None and new.any():
+        unknown |= new & (found.n_plays < found.n_plays[~unknown].mean())
     return replace(
         found,
         n_plays=np.where(unknown, np.nan, found.n_plays),

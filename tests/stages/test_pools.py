@@ -18,7 +18,9 @@ from jfdask.stages import pools
 from jfdask.stages.pools import (
     PRIOR,
     StoredPool,
+    crowd_at,
     find_pool,
+    newly_there,
     prior_summary,
     read_pool,
     write_pool,
@@ -253,3 +255,34 @@ def test_another_document_or_a_newer_one_is_refused(store, over_films):
     store.write("pool/manifest.json", json.dumps({**document, "kind": "run"}).encode())
     with pytest.raises(DamagedArtifact, match="no manifest of a pool"):
         read_pool(store, "pool")
+
+
+def test_what_nobody_has_had_time_for_is_not_unpopular(movies):
+    came = pd.Timestamp("2026-01-01") + pd.to_timedelta(np.arange(N_MOVIES), unit="D")
+    newest = newly_there(movies.assign(date_created=came - pd.Timedelta(days=90)))
+    assert not newest.any()  # 60 of 160: filled within few days
+    came = came.where(np.arange(N_MOVIES) >= N_MOVIES - 20, pd.NaT)
+    new = newly_there(movies.assign(date_created=came))
+    assert np.flatnonzero(new).tolist() == list(range(N_MOVIES - 20, N_MOVIES))
+
+    often = np.array([3, N_MOVIES - 1])
+    members = [Member(f"u{i}", often, np.array([True, True])) for i in range(9)]
+    crowd, rows = crowd_of(members, N_MOVIES), np.arange(N_MOVIES)
+    np.testing.assert_array_equal(crowd_at(crowd, rows).n_plays, crowd.n_plays)
+    known = crowd_at(crowd, rows, new)
+    is_unknown = np.isnan(known.n_plays)
+    # What has been played as it is, is known; and so is what has been there for long.
+    np.testing.assert_array_equal(is_unknown, new & (rows != N_MOVIES - 1))
+    np.testing.assert_array_equal(np.isnan(known.n_likes), is_unknown)
+
+
+def test_the_public_has_had_time_for_what_is_new_here(movies):
+    dates = pd.Series(pd.NaT, index=movies.index).astype("datetime64[us]")
+    dates.iloc[:5] = pd.Timestamp("2026-01-01")
+    new = movies.assign(date_created=dates)
+    films = films_of(new)
+    members = [Member(f"u{i:02}", np.arange(10, 20), np.ones(10, bool)) for i in range(N_PEOPLE)]
+    crowds = crowds_of(members, len(films))
+    pool = StoredPool(PooledModel(), films, crowds, crowd_of(members, len(films)))
+    assert np.isnan(pool.over(new, outside=False).of("u01").crowd.n_plays[:5]).all()
+    assert not np.isnan(pool.over(new, outside=True).of("u01").crowd.n_plays).any()

@@ -33,7 +33,7 @@ from jfdask.version import code_version
 
 NAME = POOL
 _IN_FLIGHT = 64
-#: Share of all plays that may have come, gone or changed while a pool stays as it is.
+#: Share of all plays, or films, that may have come, gone or changed while a pool stays as it is.
 LARGEST_NEWS = 0.05
 #: Not by the number of workers: the trees depend on the order of the rows.
 PEOPLE_A_FILE = 8
@@ -173,7 +173,7 @@ def is_fresh(
     settings: Mapping[str, Any],
     people: Mapping[str, Mapping[str, Any]],
 ) -> bool:
-    """Tell whether a pool may stay for tonight: the same people, and few other plays.
+    """Tell whether a pool may stay for tonight: the same people, and few other plays and films.
 
     Parameters
     ----------
@@ -187,12 +187,15 @@ def is_fresh(
         return False
     if any(before[name]["who"] != people[name]["who"] for name in people):
         return False
-    news = sum(
-        abs(before[name][what] - people[name][what])
-        for name in people
-        for what in ("n_plays", "n_liked")
-    )
-    return news <= LARGEST_NEWS * sum(one["n_plays"] for one in before.values())
+
+    def changed(what: str) -> int:
+        return sum(abs(before[name][what] - people[name][what]) for name in people)
+
+    def share(n_changed: int, of: str) -> float:
+        return n_changed / max(sum(one[of] for one in before.values()), 1)
+
+    news = share(changed("n_plays") + changed("n_liked"), "n_plays")
+    return max(news, share(changed("n_films"), "n_films")) <= LARGEST_NEWS
 
 
 def _learn(

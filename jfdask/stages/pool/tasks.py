@@ -54,6 +54,7 @@ class Headcount:
     n_people: int  # with plays enough
     n_plays: int
     n_liked: int
+    n_films: int  # of the library
     who: str  # digest of who they are
     digest: str  # digest of all that is learned from
 
@@ -66,7 +67,8 @@ class Headcount:
 
 def count_people(place: Place) -> Headcount:
     """Return how much there is to learn from in a household."""
-    files = reader(place, FETCH).manifest.files
+    unit = reader(place, FETCH)
+    files = unit.manifest.files
     made_of, n_plays, n_liked = {}, 0, 0
     for user_id, plays in _people(place):
         made_of[user_id] = files[person(user_id, PLAYS_TABLE)].sha256
@@ -81,6 +83,7 @@ def count_people(place: Place) -> Headcount:
         n_people=len(who),
         n_plays=n_plays,
         n_liked=n_liked,
+        n_films=len(unit.table(MOVIES_TABLE, MOVIES, ["movie_id"])),
         who=sha256_of(encode_json(who)),
         digest=sha256_of(encode_json(made_of)),
     )

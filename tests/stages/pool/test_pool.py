@@ -39,7 +39,7 @@ from jfdask.store.units import UnitWriter
 from jfdask.tables import MOVIES, PLAYS
 
 SETTINGS = {"random_state": 42, "code": "x"}
-HOME = {"n_people": 30, "n_plays": 1000, "n_liked": 400, "who": "these"}
+HOME = {"n_people": 30, "n_plays": 1000, "n_liked": 400, "n_films": 200, "who": "these"}
 POOL_OF_HOME = {"settings": SETTINGS, "people": {"home": HOME}}
 
 NOW = datetime(2026, 8, 1, tzinfo=UTC)
@@ -47,7 +47,14 @@ NOW = datetime(2026, 8, 1, tzinfo=UTC)
 
 @pytest.mark.parametrize(
     ("change", "stays"),
-    [({}, True), ({"n_plays": 1040}, True), ({"n_plays": 1060}, False), ({"who": "others"}, False)],
+    [
+        ({}, True),
+        ({"n_plays": 1040}, True),
+        ({"n_plays": 1060}, False),
+        ({"n_films": 210}, True),
+        ({"n_films": 211}, False),
+        ({"who": "others"}, False),
+    ],
 )
 def test_a_pool_stays_until_much_has_changed(change, stays):
     assert is_fresh(POOL_OF_HOME, SETTINGS, {"home": {**HOME, **change}}) is stays
