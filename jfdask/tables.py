@@ -172,7 +172,7 @@ MOVIES = Table(
         Column("collection_id", _TEXT, "the collection it is in (the smallest, if several)"),
         Column("collection_name", _TEXT, "its name"),
         Column("collection_size", _NUMBER, "movies in it; NaN without a collection"),
-        Column("collection_order", _NUMBER, "1, 2, … by year; NaN without"),
+        Column("collection_order", _NUMBER, "1, 2, … by year in a series; NaN without"),
         Column("collection_age_years", _NUMBER, "years from its first to its last movie"),
         Column("years_since_previous", _NUMBER, "since the one before; NaN for the first"),
         Column("first_in_collection", _FLAG, "the first of its collection"),
