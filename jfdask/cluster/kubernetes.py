@@ -250,7 +250,7 @@ def _crash(error: BaseException | None) -> str | None:
     """
     while error is not None:
         if type(error).__name__ == "SchedulerStartupError":
-            return str(error.args[-1])
+            return str(error.args[-1] if error.args else error)
         if type(error).__name__ == "CrashLoopBackOffError":
             return "its log is gone with it; the logs of your cluster may have it."
         error = error.__context__

@@ -38,7 +38,7 @@ async def remove_left(name: str, namespace: str | None) -> list[str]:
             continue
         labels = f"{CLUSTER_LABEL}={cluster.name},dask.org/component=scheduler"
         pods: Any = Pod.list(label_selector=labels, **where)
-        if any([await pod.ready() async for pod in pods]):
+        if any([pod.raw["status"].get("phase") == "Running" async for pod in pods]):
             continue
         await cluster.delete()
         removed.append(str(cluster.name))

@@ -170,6 +170,8 @@ def renew(learned: Learned, history: History, movie_ids: Texts) -> Learned | Non
     taste = taught.taste
     if not taste.has_both:
         return None
+    if not np.isin(learned.played.movie_ids_, movie_ids[history.played]).all():
+        return None  # it was grown on what she had marked, or she has taken a play back
     # Ten hearts more among a thousand plays are little news, but much if there were two.
     if abs(taste.evidence - model.grown_evidence_) > _NEWS * model.grown_evidence_:
         return None
@@ -232,8 +234,9 @@ def _notice(history: History, kind: Kind, share: float, *, has_others: bool) -> 
     known = f"{n_liked} liked movies and {n_other} others are known"
     if kind == "played-only":
         rest = "what is thought by others" if has_others else "the public's ratings"
+        by = "played" if len(history.played) >= MIN_PLAYS else "marked"
         return (
-            f"{known}: that tells nothing of what you like. The list goes by what was played and "
+            f"{known}: that tells nothing of what you like. The list goes by what was {by} and "
             f"by {rest}."
         )
     if share >= 0.5:

@@ -190,7 +190,7 @@ def _prune(store: Store, settings: Settings, summary: Summary) -> None:
 
 
 def _prune_runs(
-    store: Store, settings: Settings, summary: Summary, in_use: Collection[str] = ()
+    store: Store, settings: Settings, summary: Summary, in_use: Collection[str] | None = None
 ) -> None:
     resume = timedelta(hours=settings.run.resume_hours)
     try:

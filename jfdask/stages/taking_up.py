@@ -16,6 +16,7 @@ from jfdask.store.lock import Lock
 from jfdask.store.manifests import load_stage
 from jfdask.store.runs import (
     latest_run,
+    look_at_run,
     new_run_id,
     release_run,
     take_up_run,
@@ -56,11 +57,12 @@ def choose_run(settings: Settings, store: Store, stages: Sequence[str]) -> Chose
     begun = unfinished_run(store, now, timedelta(hours=settings.run.resume_hours))
     if begun is None or not _can_go_on(store, stages, begun):
         return ChosenRun(new_run_id(now), latest, True, is_night=is_night)
-    released = take_up_run(store, begun)
+    released = look_at_run(store, begun)
     if released is None:
         return ChosenRun(new_run_id(now), latest, True, begun, is_night)
     if is_night and not released.is_night:
         return ChosenRun(new_run_id(now), latest, True)
+    take_up_run(store, begun)
     return ChosenRun(begun, latest, False, released.forerunner, released.is_night)
 
 

@@ -107,13 +107,18 @@ class Objects:
                 else:
                     continue
             for bucket, key in some:
-                self._fs.call_s3("delete_object", Bucket=bucket, Key=key, **self._timeout)
+                try:
+                    self._fs.call_s3("delete_object", Bucket=bucket, Key=key, **self._timeout)
+                except FileNotFoundError as error:
+                    # By some services; most say nothing of an object that is not there.
+                    if code_of(error) == "NoSuchBucket":
+                        raise
 
     def _delete_together(self, names: Sequence[tuple[str, str]]) -> None:
         wanted = {"Objects": [{"Key": key} for _, key in names], "Quiet": True}
         bucket = names[0][0]
         answer = self._fs.call_s3("delete_objects", Bucket=bucket, Delete=wanted, **self._timeout)
-        if refused := answer.get("Errors"):
+        if refused := [e for e in answer.get("Errors", ()) if e.get("Code") != "NoSuchKey"]:
             first = refused[0]
             what = f"{first.get('Key')}: {first.get('Code')}: {first.get('Message')}"
             if first.get("Code") == "AccessDenied":

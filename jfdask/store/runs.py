@@ -153,12 +153,19 @@ def take_up_run(store: Store, run_id: str) -> Released | None:
 
     Call it with the lock held.
     """
+    released = look_at_run(store, run_id)
+    if released is not None:
+        # Should this night be killed, nobody is to take the run for free.
+        store.delete(released_key(run_id))
+    return released
+
+
+def look_at_run(store: Store, run_id: str) -> Released | None:
+    """Return what was said when a run was released; None if somebody may still work in it."""
     try:
         document = read_json(store, released_key(run_id))
     except (MissingArtifact, DamagedArtifact):
         return None
-    # Should this night be killed, nobody is to take the run for free.
-    store.delete(released_key(run_id))
     document = document if isinstance(document, dict) else {}
     forerunner = document.get("forerunner")
     return Released(
@@ -206,15 +213,26 @@ def seal_run(
 
 
 def prune(
-    store: Store, keep: int, now: datetime, resume: timedelta, in_use: Collection[str] = ()
+    store: Store,
+    keep: int,
+    now: datetime,
+    resume: timedelta,
+    in_use: Collection[str] | None = None,
 ) -> list[str]:
     """Remove old runs; return their ids. Call it with the lock held.
 
     The newest ``keep`` runs that have ended stay, and the latest one; those do not count, and do
     not stay, that have nothing but an earlier run's results. Runs broken off stay if they are newer
-    than the newest that has ended and began no longer ago than ``resume``, but not if they are of
-    the future; those ``in_use`` stay. A run's manifest goes first: broken off, this leaves a run
-    that counts as unfinished, and the next call removes the rest.
+    than the newest that has ended and began no longer ago than ``resume``; the newest of them stays
+    whenever it began, as what was done in it is not done again. Those of the future do not stay. A
+    run's manifest goes first: broken off, this leaves a run that counts as unfinished, and the
+    next call removes the rest.
+
+    Parameters
+    ----------
+    in_use
+        Of a night that begins: the runs it works with, which stay. So do those of the future: its
+        own clock may be the wrong one. None: a night has ended.
     """
     if keep < 1:
         raise ValueError("At least one run must be kept.")
@@ -229,11 +247,17 @@ def prune(
         for run in runs
         if run.is_finished and not is_all_kept(run.summary.get("households", {}).values())
     ]
+    left = (r.run_id for r in runs if not r.is_finished and r.run_id not in ahead)
+    broken_off = next(left, "")
     removed = []
     for run in runs:
-        if run.is_latest or run.run_id in own[:keep] or run.run_id in in_use:
+        if run.is_latest or run.run_id in own[:keep]:
             continue
-        may_go_on = run.run_id not in ahead and run.started >= now - resume
+        if in_use is not None and (run.run_id in in_use or run.run_id in ahead):
+            continue
+        may_go_on = run.run_id not in ahead and (
+            run.started >= now - resume or run.run_id == broken_off
+        )
         if run.run_id >= newest and (run.is_finished or may_go_on):
             continue
         store.delete(run_manifest_key(run.run_id))

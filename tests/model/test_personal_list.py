@@ -9,7 +9,7 @@ from scipy.special import logit
 
 from jfdask.model.history import history_of
 from jfdask.model.others import Pool
-from jfdask.model.personal import LearnOptions, fit, learn
+from jfdask.model.personal import LearnOptions, fit, learn, renew
 from jfdask.model.personal_list import (
     CROWDS_MEANINGS,
     EXPLAINED,
@@ -95,6 +95,8 @@ def test_who_has_only_marked_films_gets_others_like_them(library, listed, n_play
         learned = learn(history, library.features, QUICK)
         frames[bool(hearts.any())], _ = listed(history, learned)
         assert hearts.any() or learned.kind == "newcomer"
+        if hearts.any() and not n_played:
+            assert "The list goes by what was marked" in learned.notice
     place = {
         had: pd.Series(np.arange(len(f)), index=f["movie_id"]).reindex(
             library.features.movie_ids[alike]
@@ -104,6 +106,18 @@ def test_who_has_only_marked_films_gets_others_like_them(library, listed, n_play
     assert place[True].mean() < 0.6 * place[False].mean()
     told = [reason for reasons in frames[True]["reasons"][:EXPLAINED] for reason in reasons]
     assert any("marked" in reason or "favourite" in reason for reason in told)
+
+
+def test_trees_that_were_grown_on_marks_do_not_stay_when_there_are_plays(library):
+    marks = np.isin(np.arange(420), np.flatnonzero(np.isin(library.director, [3, 7, 12])))
+    rating = np.where(np.isin(np.arange(420), np.arange(300, 320)) & ~marks, 1.0, np.nan)
+    nothing, none = np.array([], dtype=int), np.array([], dtype=bool)
+    marked = library.history("cleo", nothing, none, is_favorite=marks, rating=rating)
+    learned = learn(marked, library.features, QUICK)
+    played = np.setdiff1d(np.arange(0, 300, 60), np.flatnonzero(marks))[:3]
+    later = library.history("cleo", played, played < 0, is_favorite=marks, rating=rating)
+    assert learned.favorite is not None
+    assert renew(learned, later, library.features.movie_ids) is None
 
 
 def test_everything_played_gives_an_empty_list(library, listed):

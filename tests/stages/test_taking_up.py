@@ -51,7 +51,7 @@ def test_a_stage_goes_on_in_a_run_of_which_the_stage_before_was_ended(
     ("first", "then", "goes_on"),
     [
         (STAGE_NAMES, [STAGE_NAMES], [True]),
-        (("fetch",), [STAGE_NAMES], [False]),
+        (("fetch",), [STAGE_NAMES, STAGE_NAMES], [False, False]),  # the first left nothing
         (("fetch",), [("featurize",), STAGE_NAMES], [True, False]),
         (STAGE_NAMES, [("featurize",), STAGE_NAMES], [True, True]),
     ],

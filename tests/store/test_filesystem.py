@@ -345,6 +345,23 @@ def test_what_a_bucket_does_not_remove_is_said(
         store.delete_all("a")
 
 
+@pytest.mark.parametrize(("code", "is_told"), [("NoSuchKey", False), ("NoSuchBucket", True)])
+def test_a_service_may_say_that_there_was_nothing_to_remove(
+    s3_address: StoreAddress, monkeypatch: pytest.MonkeyPatch, code: str, is_told: bool
+) -> None:
+    store = open_store(s3_address)
+
+    def refuse(self: S3FileSystem, method: str, **kwargs: object) -> object:
+        raise FileNotFoundError from ClientError({"Error": {"Code": code}}, method)
+
+    monkeypatch.setattr(S3FileSystem, "call_s3", refuse)
+    if is_told:
+        with pytest.raises(StoreError, match="no such bucket"):
+            store.delete("a")
+    else:
+        store.delete("a")
+
+
 def test_a_service_that_wants_checksums_of_before_gets_one_call_an_object(
     s3_address: StoreAddress, monkeypatch: pytest.MonkeyPatch
 ) -> None:

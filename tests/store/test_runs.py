@@ -152,8 +152,14 @@ def test_runs_that_nothing_goes_on_with_are_pruned(folder: Store, write_run: Wri
     for day in (2, 3, 4, 5):
         write_run(folder, name(day), seal=False)
     now = NOW + timedelta(days=4)
-    assert prune(folder, 2, now, 25 * HOUR, in_use=[name(2)]) == [name(3)]
+    assert prune(folder, 2, now, 25 * HOUR, [name(2)]) == [name(3)]
     assert run_ids(folder) == [name(5), name(4), name(2), name(1)]
+    # What was done in the newest of them is not done again, however long ago it began.
+    assert prune(folder, 2, now + timedelta(days=9), 25 * HOUR, []) == [name(4), name(2)]
+    # As a night begins it may be its own clock that is wrong.
+    write_run(folder, name(9), seal=False)
+    assert prune(folder, 2, now, 25 * HOUR, []) == []
+    assert prune(folder, 2, now, 25 * HOUR) == [name(9)]
 
 
 def test_a_prune_broken_off_is_harmless(

@@ -131,6 +131,21 @@ def test_of_several_collections_the_smallest_counts():
     boxes = [Collection("1", "Universe", ("a", "b", "c")), Collection("2", "Series", ("a", "b"))]
     movies = movies_of(films, CREDITS.frame([]), boxes, "s")
     assert list(movies["collection_name"]) == ["Series", "Series", "Universe"]
+    # A box that somebody filled takes no part out of its series.
+    people = CREDITS.frame(
+        [
+            {"item_id": i, "etag": None, "person_ids": ["p"], "person_names": ["P"],
+             "person_types": ["Actor"]}
+            for i in "abc"
+        ]
+    )  # fmt: skip
+    boxes += [Collection("3", "Best", ("c", "d"))]
+    films = items(*({"item_id": i} for i in "abcd"))
+    found = movies_of(films, people, boxes, "s")
+    assert list(found["collection_name"]) == ["Series", "Series", "Universe", "Best"]
+    assert found["collection_order"].notna().tolist() == [True, True, True, False]
+    films = items(*({"item_id": i} for i in "abc"))
+    boxes = boxes[:2]
     # Whatever order the server lists them in.
     pd.testing.assert_frame_equal(movies, movies_of(films, CREDITS.frame([]), boxes[::-1], "s"))
 
@@ -139,9 +154,11 @@ def test_of_several_collections_the_smallest_counts():
     ("names", "casts", "is_series"),
     [
         (["Dr. No", "Goldfinger", "Thunderball"], [["q"], ["m", "q"], ["m"]], True),
-        (["Cube", "Hypercube", "Cube Zero"], [["a"], ["b"], ["c"]], False),
+        (["Cube", "The Cube Two", "Cube Zero"], [["a"], ["b"], ["c"]], True),
         (["Heat", "Heat 2", "Cold"], [[], [], []], True),  # one of two is enough
         (["The Part of the Year", "The Part of the Day"], [["a"], ["b"]], False),
+        (["Last Christmas", "A Christmas Carol", "Black Christmas"], [["a"], ["b"], []], False),
+        (["The Lego Movie", "Scary Movie", "Bee Movie"], [[], [], []], False),
         (["Alone"], [["a"]], True),
         ([None, None], [[], []], False),
     ],
