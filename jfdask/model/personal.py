@@ -170,8 +170,8 @@ def renew(learned: Learned, history: History, movie_ids: Texts) -> Learned | Non
     taste = taught.taste
     if not taste.has_both:
         return None
-    if not np.isin(learned.played.movie_ids_, movie_ids[history.played]).all():
-        return None  # it was grown on what she had marked, or she has taken a play back
+    if np.isin(learned.played.movie_ids_, movie_ids[history.played]).mean() < 0.5:
+        return None  # it was grown on what she had marked
     # Ten hearts more among a thousand plays are little news, but much if there were two.
     if abs(taste.evidence - model.grown_evidence_) > _NEWS * model.grown_evidence_:
         return None

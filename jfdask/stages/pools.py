@@ -150,7 +150,7 @@ def crowd_at(crowd: Crowd, rows: Ints, new: Bools | None = None) -> Crowd:
     """
     found = crowd.at(rows)
     unknown = rows == UNKNOWN
-    if new is not None and new.any():
+    if new is not None and new.any() and not unknown.all():
         unknown |= new & (found.n_plays < found.n_plays[~unknown].mean())
     return replace(
         found,
