@@ -4,7 +4,8 @@
     ├── SettingsError            exit code 2
     ├── JellyfinError
     │   ├── ServerUnreachable
-    │   │   └── BadGateway
+    │   │   ├── BadGateway
+    │   │   └── BrokenOff
     │   ├── ServerStarting
     │   ├── UnsupportedVersion
     │   ├── Unauthorized
@@ -57,7 +58,11 @@ class ServerUnreachable(JellyfinError):
 
 
 class BadGateway(ServerUnreachable):
-    """502 or 504: a proxy has no answer of Jellyfin's, to this request or to any."""
+    """502, 504 and the like: a proxy has no answer of Jellyfin's, to this request or to any."""
+
+
+class BrokenOff(ServerUnreachable):
+    """An answer that was cut off on its way."""
 
 
 class ServerStarting(JellyfinError):

@@ -193,7 +193,7 @@ _PASSES: dict[str, Callable[[Play], bool]] = {
     "isnotfavorite": lambda play: not play.is_favorite,
     "likes": _likes,
     "dislikes": lambda play: play.rating is not None and not _likes(play),
-    "isfavoriteorlikes": lambda play: play.is_favorite or _likes(play),
+    "isfavoriteorlikes": lambda play: play.is_favorite,  # Jellyfin forgets the ratings, too
     "isresumable": lambda play: play.position_ticks > 0,
 }
 

@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 
 from jfdask.errors import (
     BadGateway,
+    BrokenOff,
     Forbidden,
     JellyfinError,
     NotFound,
@@ -25,11 +26,14 @@ from jfdask.errors import (
 )
 from jfdask.jellyfin.fields import Fields
 
-TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
+# A proxy without an answer of the server's; from 520 on Cloudflare's.
+GATEWAY = frozenset({502, 504, *range(520, 528), 530})
+TRANSIENT = frozenset({408, 429, 500, 503}) | GATEWAY
 REDIRECTIONS = frozenset({301, 302, 303, 307, 308})
 MAX_DETAIL = 200  # characters of a server's own words in a message
 MAX_DIGITS = 20  # longer whole numbers are no numbers of a film
 DEFAULT_PORTS = {"http": 80, "https": 443}
+_WEB_PAGE = "a web page"
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ class TryAgain(Exception):
         self.pause_seconds = pause_seconds  # what the server asked for
 
 
-def read_answer(reply: Reply, key_place: str) -> Answer:
+def read_answer(reply: Reply, key_place: str | None) -> Answer:
     """Return the JSON of a reply.
 
     Parameters
@@ -67,7 +71,7 @@ def read_answer(reply: Reply, key_place: str) -> Answer:
     reply
         No redirection.
     key_place
-        Where the key is found, in words, for the message about a bad one.
+        Where the key is found, in words, for the message about a bad one; None: it was not sent.
 
     Raises
     ------
@@ -187,7 +191,7 @@ def _json(reply: Reply) -> Any:
         broken_off = "json" in reply.headers.get("content-type", "")
     # Outside of the handler: json's error holds the whole text.
     if broken_off:
-        raise TryAgain(UnexpectedAnswer(f"{where} answers with broken JSON."))
+        raise TryAgain(BrokenOff(f"{where} answers with broken JSON."))
     raise UnexpectedAnswer(
         f"{where} answers with something other than JSON: check that the url is Jellyfin's."
     )
@@ -197,14 +201,15 @@ def _whole_number(digits: str) -> int | float:
     return int(digits) if len(digits) <= MAX_DIGITS else math.nan
 
 
-def _error(reply: Reply, key_place: str) -> JellyfinError:
+def _error(reply: Reply, key_place: str | None) -> JellyfinError:
     where, detail = without_query(reply.url), _detail(reply)
     said = f"{where} answers {reply.status}{f' ({detail})' if detail else ''}"
     match reply.status:
-        case 401 if reply.headers.get("www-authenticate", "").lower().startswith("basic"):
-            return Unauthorized(
-                f"{said}: a proxy in front of Jellyfin asks for a login of its own. Let it pass "
-                "Jellyfin's API through, or use the address behind it."
+        case 401 | 403 if key_place is None or _is_proxys(reply, detail):
+            refused = Unauthorized if reply.status == 401 else Forbidden
+            return refused(
+                f"{said}: a proxy in front of Jellyfin wants a login of its own, or lets nobody "
+                "through. Let it pass Jellyfin's API through, or use the address behind it."
             )
         case 401:
             return Unauthorized(
@@ -221,9 +226,11 @@ def _error(reply: Reply, key_place: str) -> JellyfinError:
                 f"{said}: not there. If it is always so, the url lacks Jellyfin's base path or "
                 "is another server's; else the person or film was removed meanwhile."
             )
+        case 414:
+            return UnexpectedAnswer(f"{said}: too long an address. Lower fetch.people_per_call.")
         case 429:
             return TooManyRequests(f"{said}: too many requests. Lower fetch.requests_in_flight.")
-        case 502 | 504:
+        case status if status in GATEWAY:
             return BadGateway(f"{said}: the proxy does not reach Jellyfin. Is it running?")
         case 503:
             return ServerStarting(f"{said}: the server is starting, or overloaded.")
@@ -235,11 +242,17 @@ def _error(reply: Reply, key_place: str) -> JellyfinError:
             )
 
 
+def _is_proxys(reply: Reply, detail: str) -> bool:
+    """Tell whether a refusal is none of Jellyfin's, which has few words and asks for no login."""
+    asks_for = reply.headers.get("www-authenticate", "").lower()
+    return detail == _WEB_PAGE or asks_for.startswith(("basic", "bearer", "digest", "negotiate"))
+
+
 def _detail(reply: Reply) -> str:
     """Return a server's own words, on one short line; nothing of a web page."""
     text = reply.content[: 64 * 1024].decode("utf-8", errors="replace").strip()
     if text[:1] == "<" or "html" in text[:100].lower():
-        return "a web page"
+        return _WEB_PAGE
     try:
         body = json.loads(text)
     except (ValueError, RecursionError):

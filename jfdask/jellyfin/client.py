@@ -7,16 +7,18 @@ its headers, so none of it leaves this module, not even as the context of an err
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import logging
 import random
 import ssl
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, NoReturn, Self
 from urllib.parse import urlsplit, urlunsplit
+from urllib.request import getproxies_environment
 
 import httpx
 import stamina
@@ -91,8 +93,8 @@ class JellyfinClient:
             timeout=httpx.Timeout(timeout_seconds, connect=min(CONNECT_SECONDS, timeout_seconds)),
             verify=ssl_context,
             follow_redirects=False,
-            # A proxy of the environment is for the outside; this machine is reached directly.
-            trust_env=not _is_this_machine(self.url),
+            # A proxy of the environment is for the outside.
+            trust_env=not _is_inside(self.url),
             transport=transport,
         )
 
@@ -175,9 +177,9 @@ class JellyfinClient:
         """
         deadline = time.monotonic() + self._timeout_seconds
         for _ in range(MAX_REDIRECTIONS + 1):
-            reply = self._exchange(url, with_key, deadline)
+            reply = self._without_key(self._exchange(url, with_key, deadline))
             if reply.status not in REDIRECTIONS:
-                answer = read_answer(self._without_key(reply), self._key_place)
+                answer = read_answer(reply, self._key_place if with_key else None)
                 self._is_found |= not with_key
                 return answer
             url = redirected(reply)
@@ -257,7 +259,8 @@ class JellyfinClient:
         if reply.status < 300:
             return reply
         content = reply.content.replace(self._auth.key.encode(), b"***")
-        return Reply(reply.url, reply.status, reply.headers, content)
+        headers = {n: value.replace(self._auth.key, "***") for n, value in reply.headers.items()}
+        return Reply(reply.url, reply.status, headers, content)
 
 
 class _KeyHeader(httpx.Auth):
@@ -289,12 +292,20 @@ def _pause(error: Exception, deadline: float) -> bool | float:
     return error.pause_seconds + random.uniform(0, WAIT_JITTER)  # noqa: S311
 
 
-def _is_this_machine(url: str) -> bool:
+def _is_inside(url: str) -> bool:
+    """Tell an address of this machine, or one in a range of NO_PROXY: httpx reads names alone."""
     host = httpx.URL(url).host
     try:
-        return ipaddress.ip_address(host).is_loopback
+        address = ipaddress.ip_address(host)
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
+    return address.is_loopback or any(address in network for network in _ranges_of_no_proxy())
+
+
+def _ranges_of_no_proxy() -> Iterator[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    for entry in getproxies_environment().get("no", "").split(","):
+        with contextlib.suppress(ValueError):  # a name
+            yield ipaddress.ip_network(entry.strip(), strict=False)
 
 
 def _param(value: Param) -> str:

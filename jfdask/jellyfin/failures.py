@@ -7,7 +7,7 @@ import ssl
 
 import httpx
 
-from jfdask.errors import ServerUnreachable
+from jfdask.errors import BrokenOff, ServerUnreachable
 from jfdask.jellyfin.answers import TryAgain, without_query
 
 CONNECT_SECONDS = 10.0  # longest wait for a connection
@@ -54,7 +54,7 @@ def failure_of(url: str, error: Exception, timeout_seconds: float) -> Exception:
         return TryAgain(
             ServerUnreachable(f"{where}: {said}. Is the server running, and the url right?")
         )
-    return TryAgain(ServerUnreachable(f"{where}: the connection broke off."))
+    return TryAgain(BrokenOff(f"{where}: the connection broke off."))
 
 
 def too_slow(where: str, timeout_seconds: float) -> ServerUnreachable:

@@ -202,10 +202,11 @@ def _provider_ids(fields: Fields) -> Row:
         raw = {}
     values = {str(k).lower(): raw[k] for k in sorted(raw, key=str)}
     tmdb = _provider_id(fields, "Tmdb", values.get("tmdb"), _TMDB)
+    imdb = _provider_id(fields, "Imdb", values.get("imdb"), _IMDB)
     return {
         # 0 stands for 'looked for and not found'.
         "tmdb_id": None if tmdb is None else tmdb.lstrip("0") or None,
-        "imdb_id": _provider_id(fields, "Imdb", values.get("imdb"), _IMDB),
+        "imdb_id": None if imdb is None or not imdb.strip("t0") else imdb,
     }
 
 

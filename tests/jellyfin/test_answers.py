@@ -4,6 +4,7 @@ import pytest
 
 from jfdask.errors import (
     BadGateway,
+    BrokenOff,
     Forbidden,
     NotFound,
     ServerFault,
@@ -29,9 +30,9 @@ def reply(status, content=b"", **headers):
     return Reply(URL, status, {k.replace("_", "-"): v for k, v in headers.items()}, content)
 
 
-def error_of(answered):
+def error_of(answered, key_place="environment variable TV_KEY"):
     try:
-        read_answer(answered, "environment variable TV_KEY")
+        read_answer(answered, key_place)
     except TryAgain as again:
         return again.error, True
     except Exception as error:
@@ -56,6 +57,9 @@ def error_of(answered):
         (502, BadGateway, True),
         (503, ServerStarting, True),
         (504, BadGateway, True),
+        (521, BadGateway, True),
+        (528, ServerFault, False),
+        (530, BadGateway, True),
     ],
 )
 def test_every_status_is_an_error_of_ours(status, error, again):
@@ -71,10 +75,21 @@ def test_401_names_where_the_key_is():
     assert "environment variable TV_KEY" in str(caught)
 
 
-def test_401_of_a_proxy_says_so():
-    caught, _ = error_of(reply(401, HTML, www_authenticate='Basic realm="x"'))
-    assert isinstance(caught, Unauthorized)
-    assert "proxy" in str(caught)
+@pytest.mark.parametrize(("status", "error"), [(401, Unauthorized), (403, Forbidden)])
+def test_a_refusal_of_a_proxy_says_so(status, error):
+    by_proxy = [
+        error_of(reply(status, HTML))[0],
+        error_of(reply(status, www_authenticate='Basic realm="x"'))[0],
+        error_of(reply(status), key_place=None)[0],  # the key was not sent: none is refused
+    ]
+    for caught in by_proxy:
+        assert type(caught) is error
+        assert "proxy in front of Jellyfin" in str(caught)
+        assert "TV_KEY" not in str(caught)
+
+
+def test_too_long_an_address_says_what_to_lower():
+    assert "fetch.people_per_call" in str(error_of(reply(414))[0])
 
 
 @pytest.mark.parametrize(
@@ -114,7 +129,7 @@ def test_text_where_json_belongs():
 
 def test_json_that_breaks_off_may_be_whole_next_time():
     caught, again = error_of(reply(200, b'{"Items": [', content_type="application/json"))
-    assert isinstance(caught, UnexpectedAnswer)
+    assert isinstance(caught, BrokenOff)
     assert again
 
 

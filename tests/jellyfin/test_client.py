@@ -16,6 +16,7 @@ import trustme
 
 from jfdask.errors import (
     BadGateway,
+    BrokenOff,
     JellyfinError,
     NotFound,
     ServerFault,
@@ -107,12 +108,12 @@ TRANSIENT = [
     (httpx.Response(503), ServerStarting),
     (httpx.Response(504), BadGateway),
     (httpx.Response(200, content=b'{"Items": [', headers={"Content-Type": "application/json"}),
-     UnexpectedAnswer),
+     BrokenOff),
     (httpx.ConnectError("refused"), ServerUnreachable),
     (httpx.ConnectTimeout("slow"), ServerUnreachable),
     (httpx.ReadTimeout("slow"), ServerUnreachable),
-    (httpx.RemoteProtocolError("peer closed connection"), ServerUnreachable),
-    (httpx.ReadError("reset"), ServerUnreachable),
+    (httpx.RemoteProtocolError("peer closed connection"), BrokenOff),
+    (httpx.ReadError("reset"), BrokenOff),
 ]  # fmt: skip
 
 
@@ -214,7 +215,12 @@ def echo(request):
     return httpx.Response(400, text=f"bad request: {request.headers['authorization']}")
 
 
-@pytest.mark.parametrize("failure", [f for f, _ in TRANSIENT] + [httpx.Response(401), echo])
+def lead(request):
+    """A proxy that repeats it in an address."""
+    return httpx.Response(302, headers={"Location": f"http://a/{request.headers['authorization']}"})
+
+
+@pytest.mark.parametrize("failure", [f for f, _ in TRANSIENT] + [httpx.Response(401), echo, lead])
 def test_no_error_log_or_pickle_holds_the_key(failure, client_of, key, caplog):
     caplog.set_level(logging.DEBUG)
     for name in ("httpx", "httpcore", "stamina", "jfdask"):
@@ -293,6 +299,22 @@ def test_the_key_is_not_sent_to_another_host(status, local_server, ask, key):
     assert "secret" not in str(caught.value)
     assert other.requests == []
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "is_direct"),
+    [
+        ("http://localhost:8096", True),
+        ("http://127.0.0.2", True),
+        ("http://192.168.1.20:8096", True),
+        ("http://[fd00::7]:8096", True),
+        ("http://192.169.1.20", False),
+        ("http://tv.example", False),
+    ],
+)
+def test_a_proxy_is_for_the_outside(url, is_direct, client_of, monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "tv.home.arpa, 192.168.0.0/16,fd00::/8,*.local")
+    assert client_module._is_inside(url) is is_direct
 
 
 def test_a_circle_of_redirections_ends(local_server, ask):

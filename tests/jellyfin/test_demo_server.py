@@ -88,13 +88,21 @@ def test_marked_movies_alone_are_all_that_a_person_has_to_do_with(demo, client):
         read = partial(read_plays_page, client, user.user_id, only=only)
         return distinct([page.frame for page in pages_of(read)])
 
-    for user in (user for user in read_users(client) if not user.is_disabled):
+    users = [user for user in read_users(client) if not user.is_disabled]
+    for user in users:
+        # Thumbs up and down for what she has nothing to do with.
+        left = history(user).query("not played and not is_favorite and position_fraction == 0")
+        for item_id, rating in zip(left["item_id"], (10, 1), strict=False):
+            demo.order("plays", user=user.user_id, item=item_id, rating=rating)
+    for user in users:
         seen = history(user)
         assert count_visible(client, user.user_id) == len(seen)
         by_mark = {mark: history(user, mark) for mark in MARKS}
         assert by_mark["IsPlayed"].equals(seen[seen["played"]].reset_index(drop=True))
-        assert by_mark["IsFavoriteOrLikes"]["is_favorite"].all()
+        assert by_mark["IsFavorite"]["is_favorite"].all()
+        assert (by_mark["Likes"]["rating"] == 10).any() or not len(seen)
         touched = seen["played"] | seen["is_favorite"] | (seen["position_fraction"] > 0)
+        touched |= seen["rating"] >= 6.5
         marked = distinct(list(by_mark.values()))
         assert set(marked["item_id"]) == set(seen.loc[touched, "item_id"])
 

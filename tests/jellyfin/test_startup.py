@@ -149,6 +149,15 @@ def test_a_start_without_end_is_given_up(client_of, clock):
     assert sum(clock) == pytest.approx(42)
 
 
+@pytest.mark.parametrize("wait", ["0", "Mon, 01 Jan 2001 00:00:00 GMT"])
+def test_a_server_that_asks_for_no_pause_is_left_alone_all_the_same(client_of, clock, wait):
+    client = client_of(lambda request: httpx.Response(503, headers={"Retry-After": wait}))
+    with pytest.raises(ServerStarting):
+        client.wait_until_ready(20_000)
+    assert min(clock[:-1]) == startup.PAUSE_SECONDS
+    assert len(clock) > 2_000
+
+
 def test_where_nobody_listens_the_wait_is_shorter(client_of, clock):
     def refuse(request):
         raise httpx.ConnectError("refused")

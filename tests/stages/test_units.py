@@ -1,8 +1,10 @@
 """What becomes of a household that fails, or is not selected; no cluster: tasks are called."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -171,6 +173,29 @@ def test_a_household_that_the_last_run_lacks_is_what_older_ones_have(store):
     assert carry_person_over(place, "train", "ann").summary == {"n_played": 100}
     with pytest.raises(LibraryShrunk, match="100 movies, 1000 last night"):
         making._refuse_loss(place, {"people": {}, "n_movies": 100}, 0.3)
+
+
+def told(n_movies=1000, n_visible=1000, n_played=90):
+    kid = {"n_visible": n_visible, "n_played": n_played}
+    people = {"ann": {"n_visible": 1000, "n_played": 10}, "kid": kid}
+    return {"n_movies": n_movies, "people": people}
+
+
+@pytest.mark.parametrize(
+    ("tonight", "is_loss"),
+    [
+        (told(n_visible=100, n_played=9), False),  # what she cannot see is there
+        (told(n_played=9), True),
+        (told(n_visible=800, n_played=9), True),
+        (told(n_movies=750, n_visible=750, n_played=9), True),
+    ],
+)
+def test_who_may_see_less_has_lost_no_plays(store, monkeypatch, tonight, is_loss):
+    before = [SimpleNamespace(summary=told())]
+    monkeypatch.setattr(making, "earlier_units", lambda *_: iter(before))
+    place = night_on(store).place("b")
+    with pytest.raises(LibraryShrunk, match="19 plays, 100") if is_loss else nullcontext():
+        making._refuse_loss(place, tonight, 0.3)
 
 
 def test_somebody_who_fails_keeps_what_the_newest_run_has_whole_of_her(store):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from jfdask.errors import SettingsError
 from jfdask.jellyfin.reading import User
@@ -68,9 +68,15 @@ def missing_people(users: Sequence[User], household: Household) -> list[str]:
     return sentences
 
 
-def widest(users: Sequence[User]) -> User:
-    """Return the user, of one or more, through whose eyes most can be seen."""
-    return min(users, key=lambda u: (not u.sees_everything, u.is_disabled, u.user_id))
+def widest(users: Sequence[User], counts: Mapping[str, int]) -> User:
+    """Return the user, of one or more, through whose eyes most can be seen.
+
+    Parameters
+    ----------
+    counts
+        User id → movies that she may see; who is not in it comes last of those with limits.
+    """
+    return min(users, key=lambda u: (not u.sees_everything, -counts.get(u.user_id, 0), u.user_id))
 
 
 def _named(users: Sequence[User], name: str) -> list[User]:

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from jfdask.errors import (
     BadGateway,
+    BrokenOff,
     JellyfinError,
     ServerFault,
     ServerStarting,
@@ -85,7 +86,7 @@ def _came_back(server: Server, why: JellyfinError) -> bool:
     Raises
     ------
     ServerFault
-        It was there all the time, and only to this question does its proxy have no answer.
+        It was there all the time, and only to this question is there no whole answer.
     """
     waiting = _Waiting()
     try:
@@ -95,7 +96,7 @@ def _came_back(server: Server, why: JellyfinError) -> bool:
         told = ServerUnreachable(str(error)) if isinstance(error, ServerFault) else error
         _given_up[server] = time.monotonic() + GIVEN_UP_SECONDS, told
         return False
-    if isinstance(why, BadGateway) and not waiting.has_begun:
+    if isinstance(why, BadGateway | BrokenOff) and not waiting.has_begun:
         raise ServerFault(str(why)) from None
     return waiting.has_begun
 

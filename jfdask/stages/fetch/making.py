@@ -240,18 +240,23 @@ def _refuse_loss(place: Place, summary: Mapping[str, Any], largest_loss: float) 
     earlier = next(earlier_units(place, FETCH), None)
     if earlier is None:
         return
-    before = earlier.summary
-    both = summary["people"].keys() & before["people"].keys()
-    counts = [("movies", before["n_movies"], summary["n_movies"])]
-    counts += [
-        (
-            "plays",
-            sum(before["people"][u]["n_played"] for u in both),
-            sum(summary["people"][u]["n_played"] for u in both),
-        )
+    before, kept = earlier.summary, 1 - largest_loss
+    n_gone = before["n_movies"] - summary["n_movies"]
+
+    def may_see_less(then: Mapping[str, int], now: Mapping[str, int]) -> bool:
+        """Tell whether what she lost sight of is there: she has fewer plays for that."""
+        lost = then["n_visible"] - now["n_visible"]
+        return lost > n_gone and now["n_visible"] < then["n_visible"] * kept
+
+    both = before["people"].keys() & summary["people"].keys()
+    people = [(before["people"][user_id], summary["people"][user_id]) for user_id in both]
+    people = [(then, now) for then, now in people if not may_see_less(then, now)]
+    counts = [
+        ("movies", before["n_movies"], summary["n_movies"]),
+        ("plays", sum(p["n_played"] for p, _ in people), sum(p["n_played"] for _, p in people)),
     ]
     for what, n_before, n_now in counts:
-        if n_now < n_before * (1 - largest_loss):
+        if n_now < n_before * kept:
             raise LibraryShrunk(
                 f"Household {place.household!r} has {n_now} {what}, {n_before} last night: is a "
                 "disk not mounted? Yesterday's result is kept. If it is meant, run once with "

@@ -130,17 +130,34 @@ def _read_catalogue(
     size: int,
 ) -> Work[tuple[list[ListRead], dict[str, int], Collections]]:
     """Read the lists of movies, how many of them each person may see, and the collections."""
-    *lists, counts, collections = yield from together(
+    *lists, seen = yield from together(
         [
             *(read_list(place, server, listing, size) for listing in catalogue),
-            _count_movies(server, [user.user_id for user in people]),
-            # Through the eyes of one of them: whom nobody asked about is not asked for.
-            _read_collections(place, server, widest(people)),
+            _read_as_seen(place, server, people),
         ]
     )
+    return [or_raise(one) for one in lists], *or_raise(seen)
+
+
+def _read_as_seen(
+    place: Place, server: Server, people: Sequence[User]
+) -> Work[tuple[dict[str, int], Collections]]:
+    """Read how many movies each person may see, and the collections.
+
+    These through the eyes of one of them: whom nobody asked about is not asked for.
+    """
+    counting = _count_movies(server, [user.user_id for user in people])
+    if any(user.sees_everything for user in people):
+        reading = _read_collections(place, server, widest(people, {}))
+        counts, collections = yield from together([counting, reading])
+        counts = or_raise(counts)
+    else:
+        counts = yield from counting
+        reading = _read_collections(place, server, widest(people, counts))
+        [collections] = yield from together([reading])
     if isinstance(collections, JfdaskError):
         collections = ((), (f"The collections could not be read: {collections}",))
-    return [or_raise(one) for one in lists], or_raise(counts), collections
+    return counts, collections
 
 
 def _count_movies(server: Server, user_ids: Sequence[str]) -> Work[dict[str, int]]:
@@ -294,6 +311,11 @@ def _read_collections(place: Place, server: Server, user: User) -> Work[Collecti
         Call(tasks.read_members, (place, server, user.user_id, i), "collections", n)
         for i, n in enumerate(chunks)
     ]
-    failed = [a for a in answers if isinstance(a, JfdaskError)]
-    good = tuple(i for i, a in enumerate(answers) if not isinstance(a, JfdaskError))
-    return good, tuple(f"Some collections could not be read: {error}" for error in failed)
+    good, problems = [], []
+    for i, answer in enumerate(answers):
+        if isinstance(answer, JfdaskError):
+            problems.append(f"{chunks[i]} of the collections could not be read: {answer}")
+        else:
+            good.append(i)
+            problems += answer
+    return tuple(good), tuple(problems)

@@ -17,7 +17,7 @@ from functools import partial
 import pandas as pd
 from distributed import get_worker, secede
 
-from jfdask.errors import JellyfinError, ServerFault
+from jfdask.errors import JellyfinError, NotFound, ServerFault, UnexpectedAnswer
 from jfdask.jellyfin.client import JellyfinClient
 from jfdask.jellyfin.connection import Server
 from jfdask.jellyfin.paging import Receipt as PageReceipt
@@ -190,15 +190,22 @@ def list_collections(place: Place, server: Server, user_id: str) -> tuple[int, .
     return tuple(len(chunk) for chunk in chunks)
 
 
-def read_members(place: Place, server: Server, user_id: str, chunk: int) -> None:
-    """Read which movies some collections hold."""
+def read_members(place: Place, server: Server, user_id: str, chunk: int) -> list[str]:
+    """Read which movies some collections hold; return a sentence for each that is left out."""
     leave_the_thread()
     wanted = read_json(place.store, place.key(FETCH, READING, "collections.json"))[chunk]
-    members = [
-        {"id": i, "name": name, "items": sorted(asked(server, _members_of(user_id, i)))}
-        for i, name in wanted
-    ]
+    members, problems = [], []
+    for i, name in wanted:
+        try:
+            items = asked(server, _members_of(user_id, i))
+        except NotFound:
+            logger.info("Collection %r was removed meanwhile.", name)
+        except (ServerFault, UnexpectedAnswer) as error:
+            problems.append(f"The collection {name!r} could not be read: {error}")
+        else:
+            members.append({"id": i, "name": name, "items": sorted(items)})
     write_json(place.store, place.key(FETCH, READING, f"members-{chunk}.json"), members)
+    return problems
 
 
 def _members_of(user_id: str, collection_id: str) -> Callable[[JellyfinClient], list[str]]:

@@ -62,8 +62,11 @@ def test_a_sentence_for_everybody_named_in_vain():
 
 
 def test_the_one_who_sees_most():
-    assert widest(ALL) == CLEO
-    assert widest([ANN, BOB]) == BOB
+    assert widest([ANN, CLEO], {ANN.user_id: 9}) == CLEO
+    dora = replace(ANN, user_id="d" * 32)
+    assert widest([ANN, dora], {ANN.user_id: 3, dora.user_id: 4}) == dora
+    assert widest([ANN, dora], {dora.user_id: 4}) == dora
+    assert widest([dora, ANN], {}) == ANN
 
 
 def test_a_name_is_that_of_who_is_spelled_like_it_else_of_all_who_are_but_for_the_case():

@@ -3,6 +3,7 @@ import pytest
 
 from jfdask.errors import (
     BadGateway,
+    BrokenOff,
     NotFound,
     ServerFault,
     ServerStarting,
@@ -136,9 +137,10 @@ def test_a_server_that_was_there_all_the_time_is_not_asked_again(away):
     assert client.n_asked == 1
 
 
-def test_a_proxy_without_an_answer_to_one_question_costs_that_alone(away):
+@pytest.mark.parametrize("error", [BadGateway, BrokenOff])
+def test_no_whole_answer_to_one_question_costs_that_alone(away, error):
     """A `ServerFault` is halved, by whoever asked for many movies."""
-    client = away(0, BadGateway)
+    client = away(0, error)
     with pytest.raises(ServerFault, match=r"^nobody there$"):
         asked(Server("http://server"), Away.ask)
     assert client.n_asked == 1

@@ -8,7 +8,15 @@ from functools import partial
 import pytest
 
 from jfdask.demo.process import start_demo
-from jfdask.errors import ClusterError, JellyfinError, ServerFault, SettingsError, StoreError
+from jfdask.errors import (
+    ClusterError,
+    JellyfinError,
+    NotFound,
+    ServerFault,
+    SettingsError,
+    StoreError,
+    UnexpectedAnswer,
+)
 from jfdask.jellyfin.connection import server_of
 from jfdask.jellyfin.reading import MARKS
 from jfdask.settings import FetchSettings, Household
@@ -206,3 +214,36 @@ def test_a_first_page_that_the_server_cannot_give_is_read_in_halves(read, monkey
     assert broken
     assert draft.problems == ()
     assert draft.receipts == whole.receipts
+
+
+def test_collections_are_seen_through_who_sees_most(read, place):
+    """Nobody of these sees everything: Marco lacks a library, Tom is a child."""
+
+    def n_in_collections(*users):
+        assert read(users=users).problems == ()
+        return movies_of(place)["in_collection"].sum()
+
+    assert n_in_collections("tom", "marco") == n_in_collections("marco") > n_in_collections("tom")
+
+
+@pytest.mark.parametrize(
+    ("error", "n_problems"),
+    [(ServerFault("500"), 1), (UnexpectedAnswer("a list"), 1), (NotFound("404"), 0)],
+)
+def test_an_odd_collection_costs_itself(read, place, monkeypatch, error, n_problems):
+    read()
+    before = set(movies_of(place)["collection_id"].dropna())
+    odd = sorted(before)[3]
+    read_members = tasks.read_members_of
+
+    def members(client, user_id, collection_id):
+        if collection_id == odd:
+            raise error
+        return read_members(client, user_id, collection_id)
+
+    monkeypatch.setattr(tasks, "read_members_of", members)
+    problems = read().problems
+    assert len(problems) == n_problems
+    assert all(told.startswith("The collection ") for told in problems)
+    assert set(movies_of(place)["collection_id"].dropna()) >= before - {odd}
+    assert odd not in set(movies_of(place)["collection_id"])
