@@ -21,6 +21,7 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -38,7 +39,7 @@ from quality_bench.figures import (
     word_figures,
 )
 from quality_bench.methods import METHODS, check_methods
-from quality_bench.ours import ALL, pool_of, pools_of, too_few
+from quality_bench.ours import Wanted, pool_of, pools_of, too_few
 from quality_bench.people import N_FOLDS, Person, case_of, with_hearts
 from quality_bench.reading import digest_of, find
 from quality_bench.results import (
@@ -49,7 +50,7 @@ from quality_bench.results import (
     summarise,
 )
 from quality_bench.world import World, make_world
-from rich.progress import Progress
+from rich.progress import Progress, TaskID
 from threadpoolctl import threadpool_limits
 
 from jfdask.errors import JfdaskError, SettingsError
@@ -75,11 +76,15 @@ def measure(options: argparse.Namespace) -> str:
     methods = tuple(dict.fromkeys(options.methods))
     tasks = "".join(task for task in METRICS if task in options.tasks)
     check_methods(methods)
+    if not methods:
+        raise SettingsError(f"--methods names none; there are {', '.join(METHODS)}.")
     if not tasks or set(options.tasks) - set(METRICS):
         raise SettingsError(f"--tasks {','.join(options.tasks)}: there are A, B, C and H.")
     if "A" in tasks and options.folds == 1:
         raise SettingsError("--folds 1: task A chooses a threshold on the other folds, take two.")
     out: Path = options.out
+    if out.is_dir():
+        raise SettingsError(f"--out {out} is a folder: name a file.")
     out.parent.mkdir(parents=True, exist_ok=True)
     world = make_world(options.data, options.people, options.crowd, out.with_suffix(".cache"))
     people = [p for p in world.evaluated if options.half in ("all", p.half)][: options.limit]
@@ -108,7 +113,7 @@ def measure(options: argparse.Namespace) -> str:
                 person_id = world.evaluated[index].user_id
                 share = seconds / len(figures)
                 journal.add(Result(person_id, method, task, code, found, share))
-            progress.advance(bar)
+            _advance(progress, bar)
     results = [
         r
         for person in people
@@ -122,7 +127,7 @@ def measure(options: argparse.Namespace) -> str:
         "total": time.perf_counter() - started,
         "person": seconds_a_person(results),
     }
-    out.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    out.write_text(json.dumps(summary, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     return as_text(summary, tasks)
 
 
@@ -198,9 +203,9 @@ def _grow_pools(world: World, units: Sequence[Unit], jobs: int, progress: Progre
     global _world
     _world = world
     wanted = {
-        (whose, fold, "C" in tasks and whose == ALL)
+        Wanted(method, whose, fold, "C" in tasks and method == "pooled")
         for index, method, tasks in units
-        for whose in pools_of(world.evaluated[index], method)
+        for whose in pools_of(world, world.evaluated[index].user_id, method)
         for fold in range(world.n_folds)
         if set(tasks) - {"H"}
     }
@@ -209,15 +214,27 @@ def _grow_pools(world: World, units: Sequence[Unit], jobs: int, progress: Progre
     bar = progress.add_task("pools of people", total=len(wanted))
     forked = multiprocessing.get_context("fork")
     with ProcessPoolExecutor(jobs, forked, initializer=threadpool_limits, initargs=(1,)) as pool:
-        for future in as_completed([pool.submit(_grow_pool, *one) for one in sorted(wanted)]):
-            future.result()
-            progress.advance(bar)
+        try:
+            for future in as_completed([pool.submit(_grow_pool, one) for one in sorted(wanted)]):
+                future.result()
+                _advance(progress, bar)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _grow_pool(whose: str, fold: int, to_measure: bool) -> None:
+def _advance(progress: Progress, bar: TaskID) -> None:
+    """Tell that one more is done; in a log, where no bar is drawn, twenty times in all."""
+    progress.advance(bar)
+    told = progress.tasks[progress.task_ids.index(bar)]
+    n_done, total = int(told.completed), int(told.total or 0)
+    if not progress.console.is_terminal and n_done * 20 // total > (n_done - 1) * 20 // total:
+        print(f"{told.description}: {n_done} of {total}", file=sys.stderr, flush=True)
+
+
+def _grow_pool(wanted: Wanted) -> None:
     if _world is None:
         raise RuntimeError("A process was started without the world.")
-    pool_of(_world, whose, fold, to_measure=to_measure)
+    pool_of(_world, wanted)
 
 
 def _measure_unit(unit: Unit) -> tuple[dict[str, Figures], float]:
@@ -274,11 +291,11 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise ValueError(text)
-    return value
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
+    return int(text)
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that its processes end, too
     sys.exit(main())

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from jfdask.configuration import DEFAULT_CONFIG, ENV_PREFIX, load_settings
+from jfdask.logs import begin_logging
 from jfdask.settings import Settings
 
 
@@ -52,8 +53,8 @@ def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
         users: tuple[str, ...] = (),
         **rest: Any,
     ) -> Any:
-        _log(verbose)
-        overrides = [("store.url", store)] if store else []
+        begin_logging((logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)])
+        overrides = [] if store is None else [("store.url", store)]
         for key in ("cluster", "workers"):
             value = rest.pop(key, None)
             if value is not None:
@@ -97,11 +98,3 @@ def cluster_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--cluster", help="local, kubernetes, tcp://host:port or tls://host:port.")(
         command
     )
-
-
-def _log(verbose: int) -> None:
-    level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    # httpx logs whole URLs, and the libraries below are of no use to a household.
-    for name in ("httpx", "httpcore", "asyncio", "botocore", "aiobotocore", "s3fs", "fsspec"):
-        logging.getLogger(name).setLevel(logging.WARNING)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import click
 
 from jfdask.stages.lists import figures_of, list_of
 from jfdask.store.filesystem import address_of, open_store
-from jfdask.store.runs import latest_run
+from jfdask.store.runs import latest_run, started_at
 from jobs.listing import print_list
 from jobs.options import Chosen, household_option, settings_options
 
@@ -35,6 +36,12 @@ def show(chosen: Chosen, user: str, number: int, as_json: bool) -> None:
         click.echo(
             f"The last night has no list of {found.name}: this is an older one. `jfdask forget "
             f"{found.user_id}` erases it.",
+            err=True,
+        )
+    elif (days := (datetime.now(UTC) - started_at(found.run_id)).days) >= 2:
+        click.echo(
+            f"The last night that ended was {days} days ago: see jfdask check, and what the job "
+            "logs.",
             err=True,
         )
     if as_json:

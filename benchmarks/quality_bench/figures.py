@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import expit
 from sklearn.metrics import average_precision_score, f1_score, log_loss, roc_auc_score
 
+from jfdask.errors import DataError
 from jfdask.model.calibration import Reliability, f1_threshold, reliability, together
 from jfdask.model.inputs import Bools, Floats, Ints
 
@@ -85,6 +86,8 @@ def list_figures(
     """
     by_fold = []
     for found, ranked, score in zip(hits, candidates, scores, strict=True):
+        if not np.isfinite(score).all():
+            raise DataError("A method gave a score that is no number: nothing can be ranked by it.")
         order = np.lexsort((ranked, -np.round(score, _DIGITS)))
         is_hit = np.isin(ranked[order[:50]], found)
         discount = 1.0 / np.log2(np.arange(2, 22))

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from jfdask.model.crowd import FEWEST, Member, crowds_of
+from jfdask.model.crowd import FEWEST, Crowds, Member, crowd_of, crowds_of
+from jfdask.model.history import History
+from jfdask.model.holdout import stable_fractions
 from jfdask.model.inputs import Bools, Floats, Ints
 from jfdask.model.others import Pool, learn_pool
 from jfdask.model.personal import Learned, LearnOptions, fit, learn
 from jfdask.model.personal_list import score_movies
-from jfdask.model.pooled import FEWEST_PLAYS, PooledModel
+from jfdask.model.pooled import FEWEST_PLAYS, PooledModel, of_any_household, training_rows_of
 from jfdask.model.ranking import DIVERSITY, likeness, rank
 from jfdask.settings import RecommendSettings
 from jfdask.stages.pretrain import tasks as pretrain
@@ -30,6 +33,16 @@ _NEEDED = {
 }
 
 
+@dataclass(frozen=True, order=True)
+class Wanted:
+    """A pool that people are scored by."""
+
+    method: str  # pooled or prior
+    whose: str  # ALL, or a half
+    fold: int  # which everybody has hidden
+    to_measure: bool = False  # whether the models that have not seen a group are needed, too
+
+
 def affinity(world: World, case: Case, tasks: str) -> Scores:
     """One person's data alone. A: P(favourite). B: what her list is ordered by.
 
@@ -40,35 +53,30 @@ def affinity(world: World, case: Case, tasks: str) -> Scores:
 
 
 def pooled(world: World, case: Case, tasks: str) -> Scores:
-    """All people together: the trees of everybody's visible plays, and her own kernel ridge."""
-    return _scores(world, case, tasks, pool_of(world, ALL, case.fold, to_measure="C" in tasks))
+    """All people together: the trees of everybody's visible plays, and her own model."""
+    wanted = Wanted("pooled", ALL, case.fold, to_measure="C" in tasks)
+    return _scores(world, case, tasks, pool_of(world, wanted))
 
 
 def prior(world: World, case: Case, tasks: str) -> Scores:
-    """One person alone, with a prior learned from people of the half that she is not in.
+    """One person alone, with a prior learned of people she is not among: see ``pools_of``.
 
     They are of public ratings: however few hearts are clicked here, all of theirs are known.
     """
-    others, public = OTHER_HALF[half_of(case.history.user_id)], world.public or world
-    return _scores(world, case, tasks, pool_of(public, others, case.fold, to_measure=False))
+    [whose] = pools_of(world, case.history.user_id, "prior")
+    pool = pool_of(world.public or world, Wanted("prior", whose, case.fold))
+    return _scores(world, case, tasks, pool)
 
 
-def pool_of(world: World, whose: str, fold: int, *, to_measure: bool) -> Pool | None:
-    """Return what some people's visible plays teach; None if nobody has enough.
-
-    Parameters
-    ----------
-    whose
-        ``ALL``, or a half.
-    to_measure
-        Whether the models that have not seen a group are needed, too.
-    """
+def pool_of(world: World, wanted: Wanted) -> Pool | None:
+    """Return what some people's visible plays teach; None if nobody has enough."""
 
     def make() -> Pool | None:
-        seen = [s for s in world.visible(fold) if whose in (ALL, s[0].half)]
-        return _pool(world, seen, f"{whose}-{fold}-{to_measure}", to_measure=to_measure)
+        whose = wanted.whose
+        seen = [s for s in world.visible(wanted.fold) if whose in (ALL, s[0].half)]
+        return _pool(world, seen, wanted)
 
-    pool: Pool | None = world.once(("pool", whose, fold, to_measure), make)
+    pool: Pool | None = world.once(wanted, make)
     return pool
 
 
@@ -86,7 +94,7 @@ def too_few(world: World, people: Sequence[Person], method: str) -> str | None:
     fewest = min(
         sum(whose in (ALL, p.half) and len(played) >= n_plays for p, played, _ in visible)
         for visible in map(world.visible, range(world.n_folds))
-        for whose in {whose for person in people for whose in pools_of(person, method)}
+        for whose in {w for person in people for w in pools_of(world, person.user_id, method)}
     )
     if fewest >= n_needed:
         return None
@@ -97,9 +105,16 @@ def too_few(world: World, people: Sequence[Person], method: str) -> str | None:
     )
 
 
-def pools_of(person: Person, method: str) -> tuple[str, ...]:
-    """Return whom the pool is learned of that a method takes for a person, if it takes one."""
-    return {"pooled": (ALL,), "prior": (OTHER_HALF[person.half],)}.get(method, ())
+def pools_of(world: World, user_id: str, method: str) -> tuple[str, ...]:
+    """Return of whom the pool is learned that a method takes for a person, if it takes one.
+
+    A prior is of public ratings, which she is not in: of the half of the crowd that she is not
+    in, or of everybody, if nobody of the crowd is measured.
+    """
+    if method == "prior":
+        public = world.public or world
+        return (OTHER_HALF[half_of(user_id)] if public.is_measured_on_crowd else ALL,)
+    return (ALL,) if method == "pooled" else ()
 
 
 def _scores(world: World, case: Case, tasks: str, pool: Pool | None) -> Scores:
@@ -142,23 +157,53 @@ def _places(order: Ints) -> Floats:
 
 
 def _pool(
-    world: World, visible: Sequence[tuple[Person, Ints, Bools]], name: str, *, to_measure: bool
+    world: World, visible: Sequence[tuple[Person, Ints, Bools]], wanted: Wanted
 ) -> Pool | None:
-    ids = world.catalogue.movie_ids
-    histories = [whole_history(p.user_id, played, liked, ids) for p, played, liked in visible]
-    if not any(len(h.played) >= FEWEST_PLAYS for h in histories):
+    catalogue = world.catalogue
+    histories = [whole_history(p.user_id, *seen, catalogue.movie_ids) for p, *seen in visible]
+    enough = [h for h in histories if len(h.played) >= _NEEDED[wanted.method][1]]
+    if not enough:
         return None
-    members = [Member(h.user_id, h.played, h.liked) for h in histories]
-    crowds = crowds_of(members, world.catalogue.n_movies)
+    name = f"{wanted.method}-{wanted.whose}-{wanted.fold}-{wanted.to_measure}"
     seed = LearnOptions().random_state
+    if wanted.method == "prior":
+        return _prior(world, histories, enough, name, seed)
+    members = [Member(h.user_id, h.played, h.liked) for h in enough]
+    crowds = crowds_of(members, catalogue.n_movies)
 
-    def learn_anew() -> Pool:
-        return learn_pool(world.catalogue, crowds, histories, seed, to_measure=to_measure)
+    def learn_anew() -> tuple[PooledModel, tuple[PooledModel, ...]]:
+        pool = learn_pool(catalogue, crowds, enough, seed, to_measure=wanted.to_measure)
+        return pool.model, pool.without_group
 
     # The trees take two minutes, and are small: all processes share what one has grown.
-    model, without_group = world.kept(f"pool-{name}", lambda: _trees_of(learn_anew()))
+    model, without_group = world.kept(name, learn_anew)
     return Pool(model, crowds, without_group)
 
 
-def _trees_of(pool: Pool) -> tuple[PooledModel, tuple[PooledModel, ...]]:
-    return pool.model, pool.without_group
+def _prior(
+    world: World, everybody: Sequence[History], enough: Sequence[History], name: str, seed: int
+) -> Pool | None:
+    """Return what `jfdask pretrain` learns of these people, as somebody else is scored by it."""
+    catalogue = world.catalogue
+    played = np.concatenate([h.played for h in everybody])
+    is_kept = np.bincount(played, minlength=catalogue.n_movies) >= pretrain.FEWEST_RATINGS
+    kept = [(h, is_kept[h.played]) for h in everybody]
+    members = [Member(h.user_id, h.played[k], h.liked[k]) for h, k in kept if k.any()]
+    if not members:
+        return None
+
+    def learn_anew() -> PooledModel:
+        crowds = crowds_of(members, catalogue.n_movies)
+        first = np.argsort(stable_fractions("people", [h.user_id for h in enough]), kind="stable")
+        rows = [
+            of_any_household(
+                training_rows_of(
+                    catalogue, crowds.of(h.user_id), h.thinned(catalogue.movie_ids), seed
+                )
+            )
+            for h in (enough[i] for i in first[: pretrain.MOST_TRAINED])
+        ]
+        return PooledModel(random_state=seed).fit(rows)
+
+    model = world.kept(name, learn_anew)
+    return Pool(model, Crowds((crowd_of(members, catalogue.n_movies),)))

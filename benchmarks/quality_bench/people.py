@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -99,13 +99,9 @@ def with_hearts(person: Person, percent: float, movie_ids: Texts) -> Person:
     return replace(person, liked=person.liked & (drawn < percent / 100))
 
 
-def person_of(ratings: Ratings, movie_of_item: Mapping[str, str], movie_ids: Texts) -> Person:
-    """Return a person's plays: rated is played; a favourite if any copy has stars enough."""
-    liked: dict[str, bool] = {}
-    for item_id, stars, _ in ratings.ratings:
-        movie_id = movie_of_item.get(item_id)
-        if movie_id is not None:
-            liked[movie_id] = liked.get(movie_id, False) or stars >= FAVORITE_STARS
+def person_of(ratings: Ratings, movie_ids: Texts) -> Person:
+    """Return a person's plays: rated is played; a favourite if it has stars enough."""
+    liked = {movie_id: stars >= FAVORITE_STARS for movie_id, stars in ratings.stars}
     ids = sorted(liked)
     likes = np.array([liked[i] for i in ids], dtype=np.bool_)
     positions = np.searchsorted(movie_ids, np.array(ids, dtype=np.str_)).astype(np.int64)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import lzma
+import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,13 +24,13 @@ from jfdask.tables import CREDITS, ITEMS
 #: From so many stars on, a rating stands for a favourite; any rating stands for a play.
 FAVORITE_STARS = 4.0
 
-Rating = tuple[str, float, float]  # item id, stars, time
-Stars = tuple[str, float]  # item id, stars
+Rating = tuple[str, float, float]  # movie, stars, time
+Stars = tuple[str, float]  # movie, stars
 
 
 @dataclass(frozen=True, eq=False)
 class Ratings:
-    """What one person rated, as the file tells it."""
+    """What one person rated, each movie once."""
 
     user_id: str
     ratings: frozenset[Rating]
@@ -37,7 +38,7 @@ class Ratings:
     @cached_property
     def stars(self) -> frozenset[Stars]:
         """The ratings without their times."""
-        return frozenset((item_id, stars) for item_id, stars, _ in self.ratings)
+        return frozenset((movie_id, stars) for movie_id, stars, _ in self.ratings)
 
 
 def find(folder: Path, name: str) -> Path:
@@ -72,10 +73,27 @@ def read_movies(folder: Path) -> tuple[pd.DataFrame, dict[str, str]]:
     return movies_of(items, credits, collections, "measured"), movie_of_items(items)
 
 
-def read_people(path: Path) -> list[Ratings]:
-    """Return the people of a file: a list of {Id, Name, ratings: [[item id, stars, time], …]}."""
+def read_people(path: Path, movie_of_item: Mapping[str, str]) -> list[Ratings]:
+    """Return the people of a file: a list of {Id, Name, ratings: [[item id, stars, time], …]}.
+
+    Of several ratings of a movie, or of its copies, the last one counts. What is no item of the
+    catalogue is left out; how many those are is said.
+    """
+    n_unknown = n_all = 0
+    people = []
     with _told(path, "a list of people, {Id, ratings: [[item id, stars, time], …]}"):
-        return [_person(raw) for raw in json.loads(_text(path))]
+        for raw in json.loads(_text(path)):
+            given = [(str(i), float(stars), float(when)) for i, stars, when in raw["ratings"]]
+            given.sort(key=lambda rating: (rating[2], rating[1]))
+            known = [(movie_of_item[i], *told) for i, *told in given if i in movie_of_item]
+            last = {movie: (movie, *told) for movie, *told in known}
+            people.append(Ratings(str(raw["Id"]), frozenset(last.values())))
+            n_all += len(given)
+            n_unknown += len(given) - len(known)
+    if n_unknown:
+        told = f"{n_unknown} of {n_all} ratings are of no movie of the data"
+        print(f"{path}: {told}.", file=sys.stderr)
+    return people
 
 
 def digest_of(paths: Iterable[Path]) -> str:
@@ -84,11 +102,6 @@ def digest_of(paths: Iterable[Path]) -> str:
     for path in paths:
         total.update(blake2b(path.read_bytes()).digest())
     return total.hexdigest()
-
-
-def _person(raw: Any) -> Ratings:
-    ratings = frozenset((str(i), float(stars), float(when)) for i, stars, when in raw["ratings"])
-    return Ratings(str(raw["Id"]), ratings)
 
 
 def _parsed(line: str, number: int) -> Any:

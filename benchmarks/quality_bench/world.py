@@ -6,7 +6,7 @@ import os
 import pickle
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -63,6 +63,12 @@ class World:
     _made: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     @cached_property
+    def is_measured_on_crowd(self) -> bool:
+        """Whether somebody who is measured is one of those to learn from."""
+        evaluated = {id(p) for p in self.evaluated}  # numbers of another file prove nothing
+        return any(id(p) in evaluated for p in self.crowd)
+
+    @cached_property
     def catalogue(self) -> Catalogue:
         """What the models derive of the features."""
         return catalogue_of(self.matrix)
@@ -117,9 +123,9 @@ def make_world(data: Path, people: Path | None, crowd: Path | None, cache: Path)
     """
     movies, movie_of_item = read_movies(data)
     movie_ids = movies["movie_id"].to_numpy(dtype=str)
-    measured = _once_each([], people or find(data, "users.json"))
-    others = measured if crowd is None else _once_each(measured, crowd)
-    made = {r: person_of(r, movie_of_item, movie_ids) for r in {*measured, *others}}
+    measured = _once_each([], people or find(data, "users.json"), movie_of_item)
+    others = measured if crowd is None else _once_each(measured, crowd, movie_of_item)
+    made = {r: person_of(r, movie_ids) for r in {*measured, *others}}
     evaluated = [made[r] for r in measured if made[r].is_evaluated]
     repeated = [i for i, n in Counter(p.user_id for p in evaluated).items() if n > 1]
     if repeated:
@@ -127,9 +133,11 @@ def make_world(data: Path, people: Path | None, crowd: Path | None, cache: Path)
     return world_of(movies, evaluated, [made[r] for r in others], cache)
 
 
-def _once_each(known: Sequence[Ratings], path: Path) -> list[Ratings]:
+def _once_each(
+    known: Sequence[Ratings], path: Path, movie_of_item: Mapping[str, str]
+) -> list[Ratings]:
     """Return the people of a file, each once; say how many of them there were before."""
-    given = read_people(path)
+    given = read_people(path, movie_of_item)
     found = distinct(known, given)
     n_same = len(set(given) - set(found))
     if n_same:

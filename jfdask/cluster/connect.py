@@ -5,18 +5,22 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import dask
 from dask.system import CPU_COUNT
 from dask.utils import parse_bytes
-from distributed import Client, LocalCluster, Security
+from distributed import Client, LocalCluster, Security, WorkerPlugin
 
 from jfdask.cluster.forkserver import ENVIRONMENT, deaf_children, start_method
 from jfdask.cluster.kubernetes import KUBERNETES, kubernetes_cluster
 from jfdask.cluster.remote import SCHEMES, connect_remote
 from jfdask.errors import ClusterError, SettingsError
+from jfdask.logs import begin_logging
 from jfdask.settings import ClusterSettings
 
 LOOPBACK = "127.0.0.1"
@@ -65,6 +69,9 @@ def connect(settings: ClusterSettings, *, is_profiled: bool = False) -> Iterator
                 cluster = _started(settings)
             # What tasks return need not pass through the scheduler: the workers are at hand.
             with _closing(cluster), Client(cluster, direct_to_workers=True) as client:
+                level = logging.getLogger().level
+                if level < logging.WARNING:
+                    client.register_plugin(_Logging(level))
                 yield client
         elif address.startswith(SCHEMES):
             with connect_remote(settings) as client:
@@ -103,8 +110,44 @@ def _started(settings: ClusterSettings) -> LocalCluster:
         ) from None
 
 
+class _Logging(WorkerPlugin):
+    """Has workers log as much as the process that was asked to."""
+
+    name = "jfdask-logging"
+
+    def __init__(self, level: int) -> None:
+        self._level = level
+
+    def setup(self, worker: object) -> None:  # noqa: ARG002
+        begin_logging(self._level)
+
+
+def _own_folder() -> str:
+    """Return a folder for workers' files that nobody else of this machine could have made.
+
+    Dask's own has one name for everybody, and is taken whoever made it: what a worker reads from
+    it, texts, models and pickles, could be another one's.
+
+    Raises
+    ------
+    ClusterError
+        What bears its name is somebody else's, or open to others.
+    """
+    base = dask.config.get("temporary-directory", None) or tempfile.gettempdir()
+    path = Path(base, f"jfdask-{os.getuid()}")
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = path.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
+        raise ClusterError(
+            f"{path} is no folder of yours alone, and workers' files cannot lie there. Remove it, "
+            "or name another place in DASK_TEMPORARY_DIRECTORY."
+        )
+    return str(path)
+
+
 def _local(settings: ClusterSettings) -> LocalCluster:
     return LocalCluster(
+        local_directory=_own_folder(),
         n_workers=n_local_workers(settings),
         threads_per_worker=1,
         processes=True,

@@ -101,6 +101,21 @@ class Crowd:
             {name: factors.at(positions) for name, factors in self.factors.items()},
         )
 
+    def unaware_of(self, unknown: Bools) -> Crowd:
+        """Return the crowd as if it had not heard of some movies, shape (n_movies,): no counts.
+
+        That nobody played a movie says something of it; that the crowd is older, or has had no
+        time for it, does not.
+        """
+        if not unknown.any():
+            return self
+        known = self.at(np.where(unknown, -1, np.arange(len(unknown))))
+        return replace(
+            known,
+            n_plays=np.where(unknown, np.nan, known.n_plays),
+            n_likes=np.where(unknown, np.nan, known.n_likes),
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Member:
@@ -142,7 +157,9 @@ def crowds_of(members: Sequence[Member], n_movies: int, n_groups: int = N_GROUPS
     found = []
     for g in range(n_groups):
         outside = [m for m, own in zip(members, group, strict=True) if own != g]
-        found.append(crowd_of(outside, n_movies) if outside and len(members) >= FEWEST else None)
+        # Should most people be of one group, those outside of it are none.
+        are_enough = min(len(members), 2 * len(outside)) >= FEWEST
+        found.append(crowd_of(outside, n_movies) if are_enough else None)
     return Crowds(tuple(found))
 
 

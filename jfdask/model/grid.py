@@ -105,6 +105,10 @@ def validate_grid(grid: Grid, estimator: Any) -> None:
             problems.append(f"train.search.{name}: expected a list of one value or more.")
         else:
             problems += [p for value in values if (p := _refusal(estimator, name, value))]
+            numbers = [value for value in values if isinstance(value, int | float)]
+            if len(set(numbers)) < len({(type(number), number) for number in numbers}):
+                # To dask-ml they are one candidate; to a forest one column, and all of them.
+                problems.append(f"train.search.{name}: 1 and 1.0, say, cannot be in one search.")
     n_candidates = prod(len(values) for values in grid.values())
     if not problems and n_candidates > _MOST_CANDIDATES:
         problems.append(

@@ -71,7 +71,8 @@ def learn_pool(
         Whether models of P(favourite) without each group are fitted, too.
     """
     enough = sorted(
-        (h for h in histories if len(h.played) >= FEWEST_PLAYS), key=lambda h: h.user_id
+        (h.thinned(catalogue.movie_ids) for h in histories if len(h.played) >= FEWEST_PLAYS),
+        key=lambda h: h.user_id,
     )
     rows = [training_rows_of(catalogue, crowds.of(h.user_id), h, random_state) for h in enough]
     unfitted = PooledModel(random_state=random_state)

@@ -34,6 +34,10 @@ from jfdask.model.rows import INNER_FOLDS, contrast_rows, inner_folds, row_colum
 MOST_ROWS = 400_000
 #: Plays from which on a person's rows are learned from.
 FEWEST_PLAYS = 10
+#: Share of the movies that the crowd is made not to know where a person's rows are learned from:
+#: new ones will be so, and trees that were never shown one take it for one that nobody wants.
+HIDDEN = 0.1
+GENRE_FLAG = "tokens__genre:"  # how columns of a household's own genres begin
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +92,9 @@ def training_rows_of(
         Hers. Held-out plays must be among those not played.
     """
     positions, liked = history.played, history.liked
+    if crowd is not None:
+        drawn = stable_fractions(f"unknown to {history.user_id}", catalogue.movie_ids)
+        crowd = crowd.unaware_of(drawn < HIDDEN)
     seed = stable_seed(f"pooled rows of {history.user_id}", random_state)
     negatives, negative_folds = sampled_negatives(catalogue, history.left, len(positions), seed)
     folds = inner_folds(catalogue, positions, 0, seed)
@@ -111,6 +118,12 @@ def training_rows_of(
         np.r_[weight, taste.weight],
         np.r_[np.ones(len(query), dtype=np.bool_), np.zeros(n_labels, dtype=np.bool_)],
     )
+
+
+def of_any_household(rows: PooledRows) -> PooledRows:
+    """Leave out the flags of genres: households call them by their own names."""
+    kept = [i for i, name in enumerate(rows.columns) if not name.startswith(GENRE_FLAG)]
+    return replace(rows, X=rows.X[:, kept], columns=tuple(rows.columns[i] for i in kept))
 
 
 def _rows_of_labels(
@@ -329,6 +342,6 @@ def aligned_columns(
     for i, name in enumerate(wanted):
         if name in where:
             aligned[:, i] = X[:, where[name]]
-        elif name.startswith("tokens__genre:"):
+        elif name.startswith(GENRE_FLAG):
             aligned[:, i] = 0.0
     return aligned

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 
 from jfdask.cluster.connect import connect as connect_cluster
 from jfdask.cluster.connect import memory_limit_of, n_local_workers
@@ -15,15 +18,17 @@ from jfdask.cluster.remote import SCHEMES, security_of
 from jfdask.errors import DamagedArtifact, JfdaskError, SettingsError, StoreError
 from jfdask.jellyfin.connection import connect, server_of
 from jfdask.jellyfin.reading import read_plays_page, read_users
-from jfdask.settings import Household, Settings
+from jfdask.settings import Household, Settings, at_home
 from jfdask.stages import train
 from jfdask.stages.featurize.text_model import read_model_file
 from jfdask.stages.fetch.reading import chosen_people, missing_people
 from jfdask.stages.workers import look_at_workers
 from jfdask.store.filesystem import address_of, open_store
-from jfdask.store.runs import latest_run
+from jfdask.store.runs import latest_run, list_runs
 from jfdask.store.verify import verify_run
 
+#: A night that is older was not started since, or has failed.
+LATE = timedelta(days=2)
 _ADDRESS = re.compile(r"local|kubernetes|(tcp|tls)://\S+")
 
 
@@ -47,7 +52,10 @@ def findings(settings: Settings, *, artifacts: bool = False) -> Iterator[Finding
     yield _look("settings", lambda: _settings(settings))
     for household in settings.households:
         yield from _household(settings, household)
-    yield _look(f"store {settings.store.url}", lambda: _store(settings))
+    found = _look(f"store {settings.store.url}", lambda: _store(settings))
+    yield found
+    if found.is_good:
+        yield _look("last night", lambda: _last_night(settings))
     if artifacts:
         yield _look("artifacts", lambda: _artifacts(settings))
     yield from _cluster(settings)
@@ -65,19 +73,29 @@ def refuse_bad_settings(settings: Settings) -> None:
         Names all that is wrong: no household, a grid that cannot be searched, a key or a
         certificate that is not there, a cluster that is none, a folder that cannot be written.
     """
-    looks: list[Callable[[], object]] = [
-        partial(_settings, settings),
-        partial(_local_store, settings),
+    keys = [partial(_key, household, settings) for household in settings.households]
+    _all_of(*_looks_at(settings), partial(_local_store, settings), *keys)
+
+
+def _looks_at(settings: Settings) -> list[Callable[[], object]]:
+    """Return what looks at the settings alone."""
+    return [
+        partial(train.check, settings),
+        partial(_some_household, settings),
+        partial(address_of, settings.store),
         partial(_cluster_address, settings),
         partial(memory_limit_of, settings.cluster),
     ]
-    looks += [partial(_key, household, settings) for household in settings.households]
-    problems = []
+
+
+def _all_of(*looks: Callable[[], object]) -> None:
+    """Look at several things; raise SettingsError with all that is wrong, each once."""
+    problems: dict[str, None] = {}
     for look in looks:
         try:
             look()
         except JfdaskError as error:
-            problems.append(str(error))
+            problems[str(error)] = None
     if problems:
         raise SettingsError("\n".join(problems))
 
@@ -116,10 +134,13 @@ def _look(what: str, look: Callable[[], str]) -> Finding:
 
 
 def _settings(settings: Settings) -> str:
-    train.check(settings)
+    _all_of(*_looks_at(settings))
+    return ", ".join(h.name for h in settings.households)
+
+
+def _some_household(settings: Settings) -> None:
     if not settings.households:
         raise JfdaskError("no household: add [[households]] with name and url, or set JFDASK_URL.")
-    return ", ".join(h.name for h in settings.households)
 
 
 def _household(settings: Settings, household: Household) -> Iterator[Finding]:
@@ -130,6 +151,9 @@ def _household(settings: Settings, household: Household) -> Iterator[Finding]:
     except JfdaskError as error:
         yield Finding(f"{what}: key", False, str(error))
         return
+    if household.api_key_file and _is_for_everybody(household.api_key_file):
+        told = f"anybody on this machine can read {household.api_key_file}: chmod 600."
+        yield Finding(f"{what}: key", False, told)
     with client:
         try:
             server = client.wait_until_ready(0)
@@ -148,10 +172,31 @@ def _household(settings: Settings, household: Household) -> Iterator[Finding]:
         yield Finding(f"{what}: users", not missing, "; ".join([told, *missing]))
 
 
+def _is_for_everybody(path: Path) -> bool:
+    """Tell whether anybody on this machine may read a file; a container's secrets are its own."""
+    place = at_home(path)
+    return "/run/secrets" not in str(place) and bool(place.stat().st_mode & stat.S_IROTH)
+
+
 def _store(settings: Settings) -> str:
     store = open_store(address_of(settings.store))
     store.check()
     return "reads, writes, creates exclusively"
+
+
+def _last_night(settings: Settings) -> str:
+    store = open_store(address_of(settings.store))
+    ended = [run for run in list_runs(store) if run.is_finished]
+    if not ended:
+        return "none has ended yet"
+    run = ended[0]
+    told = f"run {run.run_id}, {run.status}"
+    age = datetime.now(UTC) - run.started
+    if age > LATE:
+        raise JfdaskError(f"{told}, {age.days} days ago. See jfdask runs, and what the job logs.")
+    if problems := run.summary.get("problems"):
+        raise JfdaskError(f"{told}: {problems[0]}")
+    return told
 
 
 def _local_cluster(settings: Settings) -> str:
@@ -190,7 +235,7 @@ def _cluster(settings: Settings) -> Iterator[Finding]:
         return
     try:
         with connect_cluster(settings.cluster) as client:
-            n = len(client.scheduler_info(n_workers=-1)["workers"])
+            n = len(client.nthreads())
             yield Finding(what, True, f"{n} worker{'' if n == 1 else 's'}")
             store = open_store(address_of(settings.store))
             servers = [server_of(one, settings.fetch) for one in settings.households]

@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from distributed import Client
-
 from jfdask.errors import DamagedArtifact, JfdaskError, MissingArtifact
 from jfdask.stages.files import FETCH, USER
 from jfdask.stages.places import Place
@@ -109,9 +107,8 @@ def _as_before(place: Place, stage: str, user_id: str, problem: str) -> PersonRe
     return replace(carried, problem=f"{problem.rstrip('.')}. That of the night before stays.")
 
 
-def shared_out(user_ids: Sequence[str], client: Client, most: int) -> list[Sequence[str]]:
+def shared_out(user_ids: Sequence[str], n_workers: int, most: int) -> list[Sequence[str]]:
     """Return a household's people in chunks, several a worker, of at most ``most``."""
-    n_workers = max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
     size = -(-len(user_ids) // (n_workers * TASKS_PER_WORKER))
     size = max(1, min(size, most))
     return [user_ids[i : i + size] for i in range(0, len(user_ids), size)]

@@ -135,10 +135,7 @@ def newly_there(movies: pd.DataFrame) -> Bools:
 
 
 def crowd_at(crowd: Crowd, rows: Ints, new: Bools | None = None) -> Crowd:
-    """Return a crowd over a library, of float64; movies it has not heard of have no counts.
-
-    That nobody played a movie says something of it; that the crowd is older, or has had no time
-    for it, does not.
+    """Return a crowd over a library, of float64.
 
     Parameters
     ----------
@@ -152,15 +149,10 @@ def crowd_at(crowd: Crowd, rows: Ints, new: Bools | None = None) -> Crowd:
     unknown = rows == UNKNOWN
     if new is not None and new.any() and not unknown.all():
         unknown |= new & (found.n_plays < found.n_plays[~unknown].mean())
-    return replace(
-        found,
-        n_plays=np.where(unknown, np.nan, found.n_plays),
-        n_likes=np.where(unknown, np.nan, found.n_likes),
-        factors={
-            name: replace(f, vectors=f.vectors.astype(np.float64))
-            for name, f in found.factors.items()
-        },
-    )
+    of_float64 = {
+        name: replace(f, vectors=f.vectors.astype(np.float64)) for name, f in found.factors.items()
+    }
+    return replace(found, factors=of_float64).unaware_of(unknown)
 
 
 def write_pool(store: Store, prefix: str, pool: StoredPool) -> Receipt:

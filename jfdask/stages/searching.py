@@ -1,30 +1,31 @@
-"""A search by dask-ml, begun by a task: searches go side by side with all else.
+"""A search by dask-ml, over the cluster, beside all else.
 
 dask-ml puts X, y and the estimator into the task graph. Here X is row numbers, y is not given,
 and the estimator and the scorer find the rows in their worker's cache: nobody's history
 travels.
+
+Its ``fit`` waits for the cluster. So it is called twice: for the graph, which the night computes
+like all else of it, and with what came of it. A night that is stopped leaves no fits behind.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from distributed import get_worker, worker_client
+from dask.base import tokenize
+from dask.delayed import Delayed
+from distributed import get_worker
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import BaseCrossValidator
 
-from jfdask.errors import DataError
+from jfdask.errors import DataError, JfdaskError
 from jfdask.model.search import score_people
 from jfdask.stages.units import Night
-from jfdask.stages.window import Call, Work
+from jfdask.stages.window import Compute, Work, together
 
-logger = logging.getLogger(__name__)
-
-#: A candidate that fails gets this score; no AUC is that low. With "raise", dask-ml would try
-#: a failing fit again without end.
+#: A candidate that fails gets this score; no AUC is that low.
 FAILED = -1.0
 
 
@@ -36,8 +37,8 @@ def cross_validated(
     topic: str,
     *,
     drawn: tuple[int, int] | None = None,
-) -> dict[str, Any]:
-    """Return dask-ml's results; leaves the task's thread to the fits, which are tasks, too.
+) -> Work[dict[str, Any]]:
+    """Return dask-ml's results.
 
     Parameters
     ----------
@@ -55,40 +56,63 @@ def cross_validated(
     import dask.array as da
     from dask_ml.model_selection import GridSearchCV, RandomizedSearchCV
 
-    with worker_client() as client:
-        common = {
-            "estimator": estimator,
-            "cv": cv,
-            "refit": False,
-            "iid": False,
-            "return_train_score": False,
-            "cache_cv": False,
-            "error_score": FAILED,
-            "scheduler": client,
-            "scoring": _Score(topic),
-        }
-        if drawn is None:
-            search = GridSearchCV(param_grid=dict(grid), **common)
-        else:
-            n_iter, seed = drawn
-            search = RandomizedSearchCV(
-                param_distributions=dict(grid), n_iter=n_iter, random_state=seed, **common
-            )
-        try:
-            search.fit(da.arange(n_rows, chunks=n_rows))
-        except Exception as error:
-            # Of a night that is stopped the fits are taken from it: nothing has failed.
-            if client.status == "running":
-                logger.exception("A search failed")
-            raise DataError(f"The search failed with {type(error).__name__}") from None
+    common = {
+        "estimator": estimator,
+        "cv": cv,
+        "refit": False,
+        "iid": False,
+        "return_train_score": False,
+        "cache_cv": False,
+        "error_score": FAILED,
+        "scoring": _Score(topic),
+    }
+    if drawn is None:
+        search = GridSearchCV(param_grid=dict(grid), **common)
+    else:
+        n_iter, seed = drawn
+        search = RandomizedSearchCV(
+            param_distributions=dict(grid), n_iter=n_iter, random_state=seed, **common
+        )
+    X = da.arange(n_rows, chunks=n_rows)
+    graph, keys = _asked(search, X)
+    name = f"search-{tokenize(keys)}"
+    scores = Delayed(name, {**graph, name: (list, keys)})
+    [answer] = yield [Compute(scores, what="a search")]
+    if isinstance(answer, JfdaskError):
+        raise DataError(f"The search failed: {answer}")
+    search.set_params(scheduler=lambda *_, **__: answer).fit(X)
     results: dict[str, Any] = search.cv_results_
     return results
 
 
+def _asked(search: Any, X: Any) -> tuple[dict[Any, Any], list[Any]]:
+    """Return the graph that a search wants computed, and the keys of its results."""
+
+    def ask(graph: dict[Any, Any], keys: list[Any], **_: Any) -> None:
+        raise _Asked(graph, keys)
+
+    try:
+        search.set_params(scheduler=ask).fit(X)
+    except _Asked as asked:
+        graph, keys = asked.args
+        return dict(graph), list(keys)
+    raise RuntimeError("dask-ml's search asked for nothing to be computed.")
+
+
+class _Asked(Exception):
+    """A graph, and the keys of what is wanted of it."""
+
+
 def fits_told(
-    night: Night, calls: Sequence[Call], topic: str, told: Callable[[int], None]
+    night: Night, searches: Sequence[Work[Any]], topic: str, told: Callable[[int], None]
 ) -> Work[list[Any]]:
-    """Begin searches, and tell how many of their fits are done; return the calls' answers."""
+    """Do searches side by side, and tell how many of their fits are done.
+
+    Returns
+    -------
+    list
+        What each found, or the `JfdaskError` that ended it.
+    """
     n_done = 0
 
     def tell(_: object) -> None:
@@ -96,14 +120,14 @@ def fits_told(
         n_done += 1
         told(n_done)
 
-    if not calls:
+    if not searches:
         return []
     night.client.subscribe_topic(topic, tell)
     try:
-        answers = yield calls
+        return (yield from together(searches))
     finally:
-        night.client.unsubscribe_topic(topic)
-    return answers
+        if night.client.status == "running":
+            night.client.unsubscribe_topic(topic)
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,9 @@ from jfdask.store.manifests import Listing, save_listing
 T = TypeVar("T")
 
 #: Households that are computed side by side: while one has little to do, another one has more.
-FEWEST_AT_ONCE, WORKERS_PER_HOUSEHOLD = 2, 8
+FEWEST_AT_ONCE, WORKERS_PER_HOUSEHOLD = 2, 2
+#: Questions to servers that a worker has under way at most, each in a thread of its own.
+MOST_ASKED = 64
 
 
 class Progress(Protocol):
@@ -69,6 +71,13 @@ class Night:
     selection: Selection = Selection()
     forerunner: str | None = None  # a run that was broken off, whose work is taken over
     watch: Watch = unwatched  # asked again and again: raises if the night is to stop
+
+    @property
+    def n_workers(self) -> int:
+        """Workers there are, or will be: a cluster of Kubernetes grows with what there is to do."""
+        cluster = self.settings.cluster
+        most = cluster.kubernetes_maximum if cluster.address == "kubernetes" else 1
+        return max(most, len(self.client.nthreads()))
 
     def drive(
         self,
@@ -122,7 +131,7 @@ def run_units(
     windows
         Household → what it shares its bound with; None: every household has its own.
     waits
-        Its tasks wait for servers rather than compute, so all households go side by side.
+        Its tasks wait for servers rather than compute, so many households go side by side.
         Otherwise few do: a worker keeps the tables and features of two only.
     """
     works = {
@@ -130,10 +139,9 @@ def run_units(
         for name, report in earlier.items()
         if report.status != "failed"
     }
-    at_once = None
-    if not waits:
-        n_workers = len(night.client.scheduler_info(n_workers=-1)["workers"])
-        at_once = max(FEWEST_AT_ONCE, n_workers // WORKERS_PER_HOUSEHOLD)
+    at_once = max(FEWEST_AT_ONCE, night.n_workers // WORKERS_PER_HOUSEHOLD)
+    if waits:
+        at_once = max(FEWEST_AT_ONCE, night.n_workers * MOST_ASKED // in_flight)
     outcomes = night.drive(works, in_flight, windows, at_once)
     reports = {
         name: outcome

@@ -42,7 +42,7 @@ class Call:
     args: tuple[Any, ...]
     kind: str = ""  # what the progress counts: pages, movies, people, …; "": nothing
     n: int = 1  # how many of them
-    n_tasks: int = 1  # how many the scheduler gets, with those that the task itself submits
+    n_tasks: int = 1  # how many the scheduler gets
     #: A second task, done with what the function returns, on the same worker as a rule. It is
     #: not counted in the window: a server need not wait while its answer is looked through.
     then: Callable[[Any], Any] | None = None
@@ -59,6 +59,7 @@ class Compute:
     collection: Any
     kind: str = ""
     n: int = 1
+    what: str = "a computation"  # in the words of an error
 
     @property
     def n_tasks(self) -> int:
@@ -240,8 +241,7 @@ class _Drive(Generic[T]):
     def close(self) -> None:
         # With the connection to the scheduler its tasks are gone, too.
         if self._client.status == "running":
-            for future in [*self._live, *self._asking]:
-                future.cancel()
+            self._client.cancel([*self._live, *self._asking])
         for household in self._running.values():
             household.work.close()
 
@@ -363,7 +363,7 @@ def _result(future: Future[Any], call: Call | Compute, seconds: float) -> Any:
     if future.status == "cancelled":
         return dropped
     error = future.exception()
-    what = getattr(getattr(call, "function", None), "__name__", "a computation")
+    what = call.what if isinstance(call, Compute) else call.function.__name__
     if error is not None:
         return _ours(error, what)
     try:

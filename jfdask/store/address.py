@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,9 @@ from urllib.parse import unquote, urlsplit
 
 from jfdask.errors import SettingsError
 from jfdask.settings import StoreSettings, at_home
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_LOOKS_LIKE_A_KEY = re.compile(r"[A-Za-z0-9]{16,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,14 @@ def address_of(settings: StoreSettings) -> StoreAddress:
         timeout_seconds=settings.timeout_seconds,
         single_writer=settings.single_writer,
     )
+    for name in ("key_env", "secret_env"):
+        variable = getattr(address, name) or "X"
+        if not _VARIABLE.fullmatch(variable) or _LOOKS_LIKE_A_KEY.fullmatch(variable):
+            # Not quoted: it is what it should name.
+            raise SettingsError(
+                f"store.{name} must be the name of an environment variable, not the key itself; "
+                "a name of 16 letters or more needs an underscore."
+            )
     if bool(address.key_env) != bool(address.secret_env):
         raise SettingsError(
             "store: key_env and secret_env belong together: set both, or neither to use the "

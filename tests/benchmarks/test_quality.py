@@ -21,6 +21,7 @@ from quality_bench.reading import Ratings, find, read_movies, read_people
 from quality_bench.world import make_world
 
 from jfdask.errors import DataError, SettingsError
+from jfdask.model import crowd, pooled
 from jfdask.model.calibration import Reliability
 from jfdask.model.labels import STATED, UNKNOWN
 
@@ -148,11 +149,25 @@ def test_what_is_planted_is_found(whole):
     assert better["mean"] == pytest.approx(gain)
 
 
+@pytest.fixture
+def crowded(tmp_path, monkeypatch):
+    """Return a world of people enough for crowds, also of a half of them; its trees are few."""
+    monkeypatch.setattr(crowd, "FEWEST", 8)
+    for settings in (pooled._FAVORITE_TREES, pooled._PLAYED_TREES):
+        monkeypatch.setitem(settings, "max_iter", 12)
+    return make_world(write_data(tmp_path / "crowded", 24), None, None, tmp_path / "cache")
+
+
 @pytest.mark.parametrize("name", ["popularity", "als", "pooled", "prior"])
-def test_a_hidden_fold_of_anybody_changes_nothing(world, name):
+def test_a_hidden_fold_of_anybody_changes_nothing(crowded, name):
+    world = crowded
     if name == "als":
         pytest.importorskip("implicit")
-    for person in world.crowd[:2]:
+    if name in ("pooled", "prior"):
+        for whose in ours.pools_of(world, world.evaluated[0].user_id, name):
+            pool = ours.pool_of(world, ours.Wanted(name, whose, 1))
+            assert None not in pool.crowds.of_group
+    for person in [p for p in world.crowd if p.half == "choose"][:1]:
         changed = flipped(world, person, fold=1)
         for asked in world.evaluated[:2]:
             case = case_of(asked, 1, world.catalogue.movie_ids)
@@ -160,12 +175,25 @@ def test_a_hidden_fold_of_anybody_changes_nothing(world, name):
             assert np.array_equal(before["A"], after["A"])
             assert np.array_equal(before["B"], after["B"])
         # In another fold the same plays are seen: the test can fail.
-        cases = [case_of(asked, 2, world.catalogue.movie_ids) for asked in world.evaluated]
+        cases = [case_of(asked, 2, world.catalogue.movie_ids) for asked in world.evaluated[:8]]
         before, after = (
             [methods.METHODS[name].scores(w, case, "B")["B"] for case in cases]
             for w in (world, changed)
         )
         assert any(not np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+def test_a_prior_is_what_everybody_else_taught(crowded):
+    """Of the half that she is not in; of all of the crowd, if nobody of it is measured."""
+    asked = crowded.evaluated[0].user_id
+    [whose] = ours.pools_of(crowded, asked, "prior")
+    assert whose == ours.OTHER_HALF[people.half_of(asked)]
+    pool = ours.pool_of(crowded, ours.Wanted("prior", whose, 0))
+    n_half = sum(p.half == whose for p in crowded.crowd)
+    assert [c.n_people for c in pool.crowds.of_group] == [n_half]
+    assert not any(name.startswith(pooled.GENRE_FLAG) for name in pool.model.columns_)
+    strangers = replace(crowded, crowd=tuple(replace(p) for p in crowded.crowd), _made={})
+    assert ours.pools_of(strangers, asked, "prior") == (ours.ALL,)
 
 
 def test_popularity_counts_the_visible_plays_of_everybody_once(world):
@@ -245,13 +273,15 @@ def test_compressed_files_are_read_as_plain_ones(data, tmp_path):
     assert movies.equals(plain)
     assert len(movie_of_item) == len(movies) == N_MOVIES
     users = find(packed, "users.json")
-    assert [p.ratings for p in read_people(users)] == [
-        p.ratings for p in read_people(data / "users.json")
-    ]
+    assert ratings_of(users, movie_of_item) == ratings_of(data / "users.json", movie_of_item)
     with pytest.raises(DataError, match="an entry has no 'ratings'"):
-        read_people(data / "boxsets.json")
+        read_people(data / "boxsets.json", movie_of_item)
     with pytest.raises(DataError, match=r"users\.json"):
         find(tmp_path, "users.json")
+
+
+def ratings_of(path, movie_of_item):
+    return [p.ratings for p in read_people(path, movie_of_item)]
 
 
 @pytest.mark.parametrize(
@@ -269,7 +299,7 @@ def test_what_is_wrong_with_a_file_of_people_is_a_sentence(tmp_path, content, wh
     path = tmp_path / "people.json"
     path.write_bytes(content)
     with pytest.raises(DataError, match=rf"people\.json cannot be read as a list.*{why}"):
-        read_people(path)
+        read_people(path, {})
 
 
 def test_a_file_that_is_missing_a_folder_or_cut_is_a_sentence(data, tmp_path, capsys):
@@ -311,11 +341,20 @@ def test_marks_and_odd_ends_of_lines_are_read(data, tmp_path):
         ("users.json", (data / "users.json").read_text(encoding="utf-8")),
     ):
         (tmp_path / name).write_bytes(text.encode("utf-8-sig"))
-    movies, _ = read_movies(tmp_path)
+    movies, movie_of_item = read_movies(tmp_path)
     assert len(movies) == N_MOVIES
-    assert [p.ratings for p in read_people(tmp_path / "users.json")] == [
-        p.ratings for p in read_people(data / "users.json")
-    ]
+    marked = ratings_of(tmp_path / "users.json", movie_of_item)
+    assert marked == ratings_of(data / "users.json", movie_of_item)
+
+
+def test_a_movie_that_was_rated_twice_is_what_was_said_last(tmp_path, capsys):
+    """Also in two copies; what the data do not know is left out, and told."""
+    path = tmp_path / "people.json"
+    ratings = [["a", 5.0, 2], ["a", 1.0, 3], ["a copy", 4.0, 1], ["b", 3.0, 1], ["x", 3.0, 1]]
+    path.write_text(json.dumps([{"Id": "anna", "ratings": ratings}]))
+    [anna] = read_people(path, {"a": "m", "a copy": "m", "b": "n"})
+    assert anna.ratings == {("m", 1.0, 3.0), ("n", 3.0, 1.0)}
+    assert capsys.readouterr().err == f"{path}: 1 of 5 ratings are of no movie of the data.\n"
 
 
 def test_methods_that_learn_of_nobody_score_nothing(data, tmp_path, capsys):
@@ -529,6 +568,22 @@ def test_several_processes_find_the_same(data, tmp_path, capsys):
     assert found[0] == found[1]
 
 
+def test_what_cannot_be_measured_is_said_before_it_is_begun(data, tmp_path, capsys):
+    (tmp_path / "folder.json").mkdir()
+    assert run(data, tmp_path / "folder.json") == SettingsError.exit_code
+    assert "is a folder" in capsys.readouterr().err
+    assert run(data, tmp_path / "r.json", "--methods", ",") == SettingsError.exit_code
+    assert "--methods names none" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        run(data, tmp_path / "r.json", "--limit", "0")
+    assert "'0' is no whole number above 0" in capsys.readouterr().err
+
+
+def test_a_log_tells_how_far_it_is(data, tmp_path, capsys):
+    assert run(data, tmp_path / "r.json", "--methods", CHEAP) == 0
+    assert "people x methods: 16 of 16" in capsys.readouterr().err
+
+
 def test_a_method_that_does_not_exist_is_named(data, tmp_path, capsys):
     assert run(data, tmp_path / "x.json", "--methods", "als,magic") == SettingsError.exit_code
     assert "No method 'magic'" in capsys.readouterr().err
@@ -558,6 +613,8 @@ def test_figures_of_known_rankings():
     figures = list_figures([hits], [candidates], [-candidates.astype(float)])
     assert figures["ndcg@20"] == pytest.approx(1 / (1 + 1 / np.log2(3)))
     assert (figures["recall@20"], figures["recall@50"], figures["hit@10"]) == (0.5, 1.0, 1.0)
+    with pytest.raises(DataError, match="no number"):
+        list_figures([hits], [candidates], [np.full(60, np.nan)])
     y = np.array([True, True, False, False])
     score = np.array([0.9, 0.4, 0.3, 0.1])
     figures = favorite_figures([y, y], [score, score], is_probability=True)

@@ -57,6 +57,7 @@ def test_off_and_own():
         ({"n_estimators": [0]}, "n_estimators: 0 is refused"),
         ({"min_samples_leaf": [True]}, "min_samples_leaf: True"),
         ({"min_samples_leaf": [0.0]}, "min_samples_leaf: 0.0 is refused"),
+        ({"max_features": [1, 0.5, 1.0]}, "max_features: 1 and 1.0, say, cannot be in one"),
         ({"max_depht": [3]}, "max_depht: unknown parameter; there are n_estimators, max_depth"),
         ({"features": [3]}, "features: unknown parameter"),
         ({"random_state": [3]}, "random_state: unknown parameter"),

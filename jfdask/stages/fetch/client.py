@@ -113,6 +113,7 @@ class _Waiting:
             logger.warning("%s Waiting for it.", why)
 
 
-@lru_cache(maxsize=32)
+# As many servers as a worker may ask at once.
+@lru_cache(maxsize=64)
 def _client(server: Server) -> JellyfinClient:
     return connect(server)

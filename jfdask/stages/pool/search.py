@@ -53,8 +53,8 @@ def searched(night: Night, making: Making, names: Sequence[str]) -> Work[Mapping
     def told(n_done: int) -> None:
         night.progress.advance("all households", "fits of candidates", n_done, n_fits)
 
-    calls = [Call(search, (making, sizes, settings, topic), "", n_tasks=n_fits)]
-    [found] = values((yield from fits_told(night, calls, topic, told)))
+    searches = [search(making, sizes, settings, topic)]
+    [found] = values((yield from fits_told(night, searches, topic, told)))
     return {"search": found}
 
 
@@ -92,7 +92,7 @@ def _by_person(rows: PooledRows) -> Iterator[tuple[int, Bools]]:
 
 def search(
     making: Making, sizes: tuple[int, ...], settings: TrainSettings, topic: str
-) -> dict[str, Any]:
+) -> Work[dict[str, Any]]:
     """Return what was tried, how good it was, and what is best; of a broken off night, if there.
 
     If it fails, or a candidate does, nothing is chosen, and that stands there (``failed``).
@@ -104,7 +104,7 @@ def search(
     tried = pooled_candidates(settings.pool_candidates, seed)
     failed = {"n_plays": sum(sizes), "candidates": [], "auc": [], "chosen": {}, "failed": True}
     try:
-        results = cross_validated(
+        results = yield from cross_validated(
             PooledClassifier(SampleSource(making), random_state=seed),
             {"favorite_params": tried},
             GroupFolds(sizes),

@@ -155,7 +155,7 @@ def _make(job: _Job) -> Mapping[str, Any]:
 def _drive(job: _Job) -> Mapping[str, Any]:
     name = job.dump.name
     with connect(job.settings.cluster) as client, _alike(job, client):
-        n_workers = max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
+        n_workers = max(1, len(client.nthreads()))
         outcome = drive(
             client,
             {name: _learn(job)},

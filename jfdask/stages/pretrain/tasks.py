@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -14,9 +14,8 @@ from jfdask.errors import DumpError
 from jfdask.model.catalogue import Catalogue, catalogue_of
 from jfdask.model.crowd import N_GROUPS, Crowd, Member, crowd_of, group_of
 from jfdask.model.history import History
-from jfdask.model.holdout import stable_fractions
 from jfdask.model.inputs import Ints
-from jfdask.model.pooled import PooledModel, PooledRows, training_rows_of
+from jfdask.model.pooled import PooledModel, of_any_household, training_rows_of
 from jfdask.model.sampling import PeopleSample, SampledPeople
 from jfdask.ratings.chunks import Chunk
 from jfdask.ratings.rows import Layout, parse_ratings
@@ -61,8 +60,6 @@ FEWEST_RATINGS = 2
 MOST_TRAINED, FEWEST_PLAYS = 400, 20
 #: People without whom nothing is learned.
 FEWEST_PEOPLE = 50
-#: Share of a person's films that the crowd is made not to know: newer ones will be so.
-HIDDEN = 0.1
 
 
 @dataclass(frozen=True)
@@ -146,14 +143,12 @@ def make_rows(
         return
     people, _ = _people(work)
     catalogue, in_crowd = catalogue_of(features(place)), _rows_of_library(work, place)
-    crowd = _crowd(work, group)
+    crowd = crowd_at(_crowd(work, group), in_crowd)
     made = []
     for number in numbers:
         member = people.member(number)
         history = _history(member, in_crowd, catalogue)
-        hidden = stable_fractions(f"unknown to {member.user_id}", catalogue.movie_ids) < HIDDEN
-        known = crowd_at(crowd, np.where(hidden, UNKNOWN, in_crowd))
-        made.append(_of_any_household(training_rows_of(catalogue, known, history, seed)))
+        made.append(of_any_household(training_rows_of(catalogue, crowd, history, seed)))
     work.write(rows_file(index), encode_rows(beneath(made)))
 
 
@@ -217,9 +212,3 @@ def _history(member: Member, in_crowd: Ints, catalogue: Catalogue) -> History:
     ids = catalogue.movie_ids[visible]
     history = History(member.user_id, played, liked, visible, ids, none, none)
     return history.thinned(catalogue.movie_ids)
-
-
-def _of_any_household(rows: PooledRows) -> PooledRows:
-    """Leave out the flags of genres: households call them by their own names."""
-    kept = [i for i, name in enumerate(rows.columns) if not name.startswith("tokens__genre:")]
-    return replace(rows, X=rows.X[:, kept], columns=tuple(rows.columns[i] for i in kept))

@@ -49,10 +49,11 @@ def _work(place: Place, _: Plan, *, night: Night) -> Work[Draft]:
     learned, people = values((yield asked))
 
     def call(chunk: Sequence[str]) -> Call:
-        given = (place, chunk, people.chosen, night.settings.recommend)
+        chosen = [user_id for user_id in chunk if user_id in people.chosen]
+        given = (place, chunk, chosen, night.settings.recommend)
         return Call(tasks.recommend_to, given, "people", len(chunk))
 
-    chunks = shared_out(learned, night.client, PEOPLE_PER_TASK)
+    chunks = shared_out(learned, night.n_workers, PEOPLE_PER_TASK)
     reports = yield from in_chunks(place, NAME, chunks, call)
     summary = {
         "people": {r.user_id: dict(r.summary) for r in reports if r.receipt},

@@ -62,10 +62,11 @@ def _work(place: Place, _: Plan, *, night: Night, pooled: Mapping[str, UnitRepor
         searched = Parameters({}, {"searched": 0})
 
     def call(chunk: Sequence[str]) -> Call:
-        given = (place, chunk, people.chosen, options_of(settings), searched.of(chunk))
+        chosen = [user_id for user_id in chunk if user_id in people.chosen]
+        given = (place, chunk, chosen, options_of(settings), searched.of(chunk))
         return Call(tasks.learn_people, given, "people", len(chunk))
 
-    chunks = shared_out(people.user_ids, night.client, settings.people_per_task)
+    chunks = shared_out(people.user_ids, night.n_workers, settings.people_per_task)
     reports = yield from in_chunks(place, NAME, chunks, call)
     summary: dict[str, Any] = {
         "method": settings.method,

@@ -94,15 +94,12 @@ def _searched(
     """Search for some people each, side by side; the progress counts all fits together."""
     settings = night.settings.train
     n_fits = planned.n_candidates * settings.folds
-    topic = f"jfdask-search-{place.household}"
+    topic = f"jfdask-search-{place.run_id}-{place.household}"
 
     def told(n_done: int) -> None:
         total = len(wanted) * n_fits
         night.progress.advance(place.household, "fits of candidates", n_done, total)
 
-    calls = [
-        Call(search, (source, n_rows, planned, settings, topic), "", n_tasks=n_fits)
-        for source, n_rows in wanted
-    ]
-    answers = yield from fits_told(night, calls, topic, told)
+    searches = [search(source, n_rows, planned, settings, topic) for source, n_rows in wanted]
+    answers = yield from fits_told(night, searches, topic, told)
     return {source: answer for (source, _), answer in zip(wanted, answers, strict=True)}

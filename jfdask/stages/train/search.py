@@ -13,6 +13,7 @@ from jfdask.model.search import HouseholdClassifier, RowFolds
 from jfdask.settings import TrainSettings
 from jfdask.stages.household import RowsSource
 from jfdask.stages.searching import FAILED, cross_validated
+from jfdask.stages.window import Work
 
 #: The best candidate, and its score: the mean over people of the AUC.
 Found = tuple[dict[str, Any], float]
@@ -31,8 +32,8 @@ def options_of(settings: TrainSettings) -> LearnOptions:
 
 def search(
     source: RowsSource, n_rows: int, planned: SearchPlan, settings: TrainSettings, topic: str
-) -> Found:
-    """Return the best candidate; a task that leaves its thread to the fits, which are tasks, too.
+) -> Work[Found]:
+    """Return the best candidate.
 
     Parameters
     ----------
@@ -49,7 +50,7 @@ def search(
     n_trees = {} if "n_estimators" not in planned.grid else {"max_trees": None}
     drawn = None if planned.is_exhaustive else (planned.n_candidates, settings.random_state)
     try:
-        results = cross_validated(
+        results = yield from cross_validated(
             HouseholdClassifier(source, inner, **n_trees),
             planned.prefixed("inner__"),
             RowFolds(settings.folds),

@@ -12,6 +12,7 @@ from jfdask.stages.pool import search as module
 from jfdask.stages.pool.making import Making, files_of_rows
 from jfdask.stages.pool.search import SampleSource, sample_plays, search
 from jfdask.stages.pooled_rows import beneath
+from jfdask.stages.window import drive
 from jfdask.store.filesystem import address_of
 
 COLUMNS = ("a", "b")
@@ -73,6 +74,18 @@ def test_households_may_have_other_columns(making):
     assert np.isnan(rows.X[len(rows.X) // 2 :, 1]).all()
 
 
+def driven(client, work):
+    [found] = drive(client, {"pool": work}, 9, lambda *_: None).values()
+    return found
+
+
+def end_of(work):
+    """Return what a work that asks for nothing returns."""
+    with pytest.raises(StopIteration) as end:
+        next(work)
+    return end.value.value
+
+
 @pytest.mark.cluster
 def test_any_number_of_workers_finds_the_same(making, client):
     other = replace(making, prefix="pools/y")
@@ -82,9 +95,9 @@ def test_any_number_of_workers_finds_the_same(making, client):
         given = (one, sizes, SETTINGS, "topic")
         if workers is None:
             with connect(ClusterSettings(workers=1, dashboard_port=0)) as single:
-                found.append(single.submit(search, *given).result())
+                found.append(driven(single, search(*given)))
         else:
-            found.append(workers.submit(search, *given).result())
+            found.append(driven(workers, search(*given)))
     assert found[0] == found[1]
     assert found[0]["candidates"][0] == {}
     assert found[0]["chosen"]["min_samples_leaf"] == 20
@@ -94,19 +107,20 @@ def test_any_number_of_workers_finds_the_same(making, client):
 
 def test_what_was_found_is_not_searched_for_again(making):
     making.store.write(making.key("search.json"), json.dumps({"chosen": {"a": 1}}).encode())
-    assert search(making, (10, 10), SETTINGS, "topic") == {"chosen": {"a": 1}}
+    assert end_of(search(making, (10, 10), SETTINGS, "topic")) == {"chosen": {"a": 1}}
 
 
 @pytest.mark.parametrize("how", ["raises", "a candidate"])
 def test_a_search_that_fails_says_so_and_chooses_nothing(making, monkeypatch, how):
     def fails(*_):
+        yield from ()
         if how == "raises":
             raise DataError("no room")
         scores = {f"split{i}_test_score": np.array([0.7, module.FAILED]) for i in range(2)}
         return {"mean_test_score": np.array([0.7, 0.0]), **scores}
 
     monkeypatch.setattr(module, "cross_validated", fails)
-    found = search(making, (10, 10), SETTINGS, "topic")
+    found = end_of(search(making, (10, 10), SETTINGS, "topic"))
     assert found["failed"]
     assert found["chosen"] == {}
     assert "search.json" not in making.names()
