@@ -86,8 +86,7 @@ def _no_flag(value: object) -> object:
     return value
 
 
-Whole = Annotated[int, BeforeValidator(_no_flag)]
-Number = Annotated[float, BeforeValidator(_no_flag)]
+_NUMBER = BeforeValidator(_no_flag)
 Name = Annotated[
     str,
     StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"),
@@ -96,9 +95,9 @@ Name = Annotated[
 LocalPath = Annotated[Path, AfterValidator(at_home)]
 SecretPath = Annotated[LocalPath, BeforeValidator(_a_path)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
-Fraction = Annotated[Number, Field(ge=0, lt=1)]
-Positive = Annotated[Whole, Field(ge=1)]
-Seconds = Annotated[Number, Field(gt=0)]
+Fraction = Annotated[float, Field(ge=0, lt=1), _NUMBER]
+Positive = Annotated[int, Field(ge=1), _NUMBER]
+Seconds = Annotated[float, Field(gt=0), _NUMBER]
 GridValue = bool | int | float | str | None
 Search = Annotated[
     Literal["small", "seed", "off"] | dict[str, tuple[GridValue, ...]],
@@ -181,13 +180,13 @@ class ClusterSettings(_Section):
         "local",
         description='"local", "kubernetes", or tcp://host:port or tls://host:port of a scheduler.',
     )
-    workers: Annotated[Whole, Field(ge=0)] = Field(
+    workers: Annotated[int, Field(ge=0), _NUMBER] = Field(
         0, description="Worker processes of a local cluster; 0: as many as cores."
     )
     memory_limit: str = Field(
         "auto", description="Memory limit of a local worker, such as 2GiB; auto: its share."
     )
-    dashboard_port: Annotated[Whole, Field(ge=0, le=65535)] = Field(
+    dashboard_port: Annotated[int, Field(ge=0, le=65535), _NUMBER] = Field(
         8787, description="Port of the local dashboard; another one if it is taken."
     )
     stall_seconds: Seconds = Field(
@@ -232,21 +231,23 @@ class ClusterSettings(_Section):
 class FetchSettings(_Section):
     """How a server is read."""
 
-    page_size: Annotated[Whole, Field(ge=2, le=500)] = Field(500, description="Movies a page.")
-    people_per_call: Annotated[Whole, Field(ge=1, le=100)] = Field(
+    page_size: Annotated[int, Field(ge=2, le=500), _NUMBER] = Field(
+        500, description="Movies a page."
+    )
+    people_per_call: Annotated[int, Field(ge=1, le=100), _NUMBER] = Field(
         100, description="Movies a call for people."
     )
-    requests_in_flight: Annotated[Whole, Field(ge=1, le=16)] = Field(
+    requests_in_flight: Annotated[int, Field(ge=1, le=16), _NUMBER] = Field(
         2, description="Requests under way at once to one server."
     )
     timeout_seconds: Seconds = Field(60.0, description="Longest wait for one answer.")
     attempts: Positive = Field(6, description="Tries of one request before it has failed.")
-    startup_seconds: Annotated[Number, Field(ge=0)] = Field(
+    startup_seconds: Annotated[float, Field(ge=0), _NUMBER] = Field(
         300.0,
         description="Longest wait for a server that says it is starting; where nobody "
         "listens it is 60 s at most.",
     )
-    largest_loss: Annotated[Number, Field(gt=0, le=1)] = Field(
+    largest_loss: Annotated[float, Field(gt=0, le=1), _NUMBER] = Field(
         0.3,
         description="Share of movies or plays that may be missing since last night before "
         "the household keeps yesterday's result.",
@@ -256,7 +257,7 @@ class FetchSettings(_Section):
 class FeatureSettings(_Section):
     """How movies become numbers."""
 
-    movies_per_partition: Annotated[Whole, Field(ge=1)] = Field(
+    movies_per_partition: Annotated[int, Field(ge=1), _NUMBER] = Field(
         2500, description="Movies a task, at most."
     )
     text_model: str | None = Field(
@@ -264,10 +265,10 @@ class FeatureSettings(_Section):
         description="A FastText .bin or .ftz file on the workers; none: trained on the "
         "household's own texts.",
     )
-    text_dimensions: Annotated[Whole, Field(ge=2, le=300)] = Field(
+    text_dimensions: Annotated[int, Field(ge=2, le=300), _NUMBER] = Field(
         64, description="Dimensions of the text vectors when trained here."
     )
-    n_components: Annotated[Whole, Field(ge=1, le=2000)] | None = Field(
+    n_components: Annotated[int, Field(ge=1, le=2000), _NUMBER] | None = Field(
         None,
         description="Components of the TruncatedSVD; none: 10, or, for the method seed, as many "
         "as the person with the longest history has plays.",
@@ -296,22 +297,24 @@ class TrainSettings(_Section):
         description="Learn from what all people of all households have in common, from 20 people "
         "on, or from the prior of jfdask pretrain; false: of each person alone.",
     )
-    pool_candidates: Annotated[Whole, Field(ge=0, le=100)] = Field(
+    pool_candidates: Annotated[int, Field(ge=0, le=100), _NUMBER] = Field(
         0,
         description="Settings of the trees that are tried whenever a pool of your own people is "
         "made, the defaults among them; 0: no search.",
     )
-    folds: Annotated[Whole, Field(ge=2, le=20)] = Field(5, description="Folds of a person's plays.")
-    min_favorites: Annotated[Number, Field(ge=0)] = Field(
+    folds: Annotated[int, Field(ge=2, le=20), _NUMBER] = Field(
+        5, description="Folds of a person's plays."
+    )
+    min_favorites: Annotated[float, Field(ge=0), _NUMBER] = Field(
         10.0,
         description="So many liked movies, and others, weigh as much in a list as the public's "
         "ratings; a search takes its examples from people who have them. 0: ratings have no say.",
     )
     held_out: Fraction = Field(0.2, description="Share of plays that no search sees.")
-    random_state: Annotated[Whole, Field(ge=0, lt=2**32)] = Field(
+    random_state: Annotated[int, Field(ge=0, lt=2**32), _NUMBER] = Field(
         42, description="Seed of everything random."
     )
-    people_per_task: Annotated[Whole, Field(ge=1, le=50)] = Field(
+    people_per_task: Annotated[int, Field(ge=1, le=50), _NUMBER] = Field(
         50, description="People a task at most."
     )
 
@@ -327,13 +330,15 @@ class RecommendSettings(_Section):
         description="How much a movie's being unlike those before it counts beside its score; "
         "0: the order is the score's alone.",
     )
-    reasons: Annotated[Whole, Field(ge=1, le=3)] = Field(3, description="Reasons a movie at most.")
+    reasons: Annotated[int, Field(ge=1, le=3), _NUMBER] = Field(
+        3, description="Reasons a movie at most."
+    )
 
 
 class RunSettings(_Section):
     """The night as a whole."""
 
-    resume_hours: Annotated[Number, Field(ge=0, le=87_600)] = Field(
+    resume_hours: Annotated[float, Field(ge=0, le=87_600), _NUMBER] = Field(
         12.0, description="A run broken off less long ago is gone on with."
     )
 

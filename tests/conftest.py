@@ -96,6 +96,7 @@ class Nights:
 def write_key(demo: Demo, folder: Path) -> Path:
     path = folder / f"key-{demo.pid}"
     path.write_text(demo.api_key, encoding="ascii")
+    path.chmod(0o600)
     return path
 
 

@@ -140,6 +140,8 @@ def test_an_address_that_is_none(config, url):
         ('[[households]]\nuser = ["a"]', "user: unknown key; is users meant?"),
         ("[store]\nkeeep = 3", "store.keeep: unknown key; is keep meant?"),
         ('[store]\nsingle_writer = "x"', "store.single_writer: expected true or false"),
+        ("[store]\nkeep = true", "store.keep: expected a number, not true or false."),
+        ("[train]\nmin_favorites = false", "train.min_favorites: expected a number, not true"),
         ("[household]", "household: unknown key; is households meant?"),
     ],
 )

@@ -52,6 +52,7 @@ __all__ = [
     "read_item_page",
     "read_items",
     "read_members",
+    "read_plays",
     "read_plays_page",
     "read_users",
 ]
@@ -213,7 +214,8 @@ def read_items(
 
     Ids that are not there are left out. What is broken is added to ``broken``.
     """
-    return _by_ids(client, item_ids, ITEM_FIELDS, parse_item, ITEMS, broken)
+    params = {"fields": ITEM_FIELDS, **LEAN}
+    return _by_ids(client, item_ids, params, parse_item, ITEMS, broken)
 
 
 def read_credits(
@@ -223,7 +225,17 @@ def read_credits(
 
     Ids that are not there are left out. What is broken is added to ``broken``.
     """
-    return _by_ids(client, item_ids, "People,Etag", parse_credits, CREDITS, broken)
+    params = {"fields": "People,Etag", **LEAN}
+    return _by_ids(client, item_ids, params, parse_credits, CREDITS, broken)
+
+
+def read_plays(client: JellyfinClient, user_id: str, item_ids: Sequence[str]) -> pd.DataFrame:
+    """Return what a person has to do with movies by their ids, at most `MAX_IDS`, as ITEM_PLAYS.
+
+    Ids that are not there, or that she may not see, are left out.
+    """
+    params = {**PERSONAL, "userId": checked_id(user_id)}
+    return _by_ids(client, item_ids, params, parse_plays, ITEM_PLAYS, None)
 
 
 def read_collections(
@@ -287,7 +299,7 @@ def _asked(
 def _by_ids(
     client: JellyfinClient,
     item_ids: Sequence[str],
-    fields: str,
+    params: Mapping[str, Param],
     parse: Parse,
     table: Table,
     broken: Counter[str] | None,
@@ -297,7 +309,7 @@ def _by_ids(
     if not item_ids:
         return table.frame([])
     wanted = sorted({checked_id(i) for i in item_ids})
-    items, _, _ = ask_items(client, {"ids": wanted, "fields": fields, **LEAN})
+    items, _, _ = ask_items(client, {"ids": wanted, **params})
     where = f"{client.url}{ITEMS_PATH}"
     check_type(items, "Movie", where)
     frame = rows_of(items, parse, table, Counter() if broken is None else broken)

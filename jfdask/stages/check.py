@@ -24,7 +24,7 @@ from jfdask.stages.featurize.text_model import read_model_file
 from jfdask.stages.fetch.reading import chosen_people, missing_people
 from jfdask.stages.workers import look_at_workers
 from jfdask.store.filesystem import address_of, open_store
-from jfdask.store.runs import latest_run, list_runs
+from jfdask.store.runs import latest_run, list_runs, started_at
 from jfdask.store.verify import verify_run
 
 #: A night that is older was not started since, or has failed.
@@ -191,7 +191,7 @@ def _last_night(settings: Settings) -> str:
         return "none has ended yet"
     run = ended[0]
     told = f"run {run.run_id}, {run.status}"
-    age = datetime.now(UTC) - run.started
+    age = datetime.now(UTC) - started_at(run.run_id)
     if age > LATE:
         raise JfdaskError(f"{told}, {age.days} days ago. See jfdask runs, and what the job logs.")
     if problems := run.summary.get("problems"):

@@ -15,15 +15,26 @@ from jfdask.errors import (
     StoreTimeout,
 )
 from jfdask.settings import Settings
-from jfdask.stages.files import USER
+from jfdask.stages.files import FETCH, USER
 from jfdask.stages.lists import matches
 from jfdask.stages.pool.making import remove_unfinished
 from jfdask.stages.pools import prune_pools
 from jfdask.store.documents import read_json, write_json
 from jfdask.store.filesystem import Store, address_of, open_store
 from jfdask.store.forget import Forgotten, forget
-from jfdask.store.keys import FORGETTING, LOCK, PEOPLE, RUNS, STATE, check_key
+from jfdask.store.keys import (
+    FORGETTING,
+    LOCK,
+    PEOPLE,
+    RUNS,
+    STATE,
+    check_key,
+    person,
+    run_key,
+    state_key,
+)
 from jfdask.store.lock import Lock, hold_lock
+from jfdask.store.runs import run_ids
 
 _log = logging.getLogger(__name__)
 
@@ -51,9 +62,9 @@ def forget_user(settings: Settings, user: str, households: tuple[str, ...]) -> F
         people = _people(store, households)
         ids = {user_id for user_id, name in people if matches(user, user_id, name)}
         if len(ids) > 1:
-            raise SettingsError(
-                f"Several people are named {user!r}: {', '.join(sorted(ids))}. Give the id."
-            )
+            them = sorted(f"{i} ({name})" for i, name in people if i in ids and name)
+            told = f"Several people are named {user!r}: {', '.join(them)}."
+            raise SettingsError(f"{told} Give the id.")
         if ids:
             [user_id] = ids
             names = {name for found, name in people if found == user_id and name}
@@ -61,6 +72,19 @@ def forget_user(settings: Settings, user: str, households: tuple[str, ...]) -> F
         if begun and any(matches(user, begun[0].user_id, name) for name in ("", *begun[0].names)):
             return begun[1]
         raise SettingsError(_nothing_of(user, store, people))
+
+
+def forget_who_is_gone(store: Store) -> None:
+    """Delete from the state what was learned of people whom no run has any more."""
+    runs = run_ids(store)
+    for household in store.children(STATE):
+        known = set(store.children(state_key(household, PEOPLE)))
+        if not known:
+            continue
+        for run_id in runs:
+            known -= set(store.children(run_key(run_id, FETCH, household, PEOPLE)))
+        for user_id in sorted(known):
+            store.delete_all(state_key(household, person(user_id)))
 
 
 def finish_forgetting(store: Store, lock: Lock) -> tuple[_Whom, Forgotten] | None:

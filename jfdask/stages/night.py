@@ -18,7 +18,7 @@ from jfdask.errors import JfdaskError, LockHeld, SettingsError, StoreError, Stor
 from jfdask.jellyfin.connection import server_of
 from jfdask.settings import Settings
 from jfdask.stages import featurize, fetch, pool, recommend, train
-from jfdask.stages.forget import finish_forgetting
+from jfdask.stages.forget import finish_forgetting, forget_who_is_gone
 from jfdask.stages.people import People, who_is_there
 from jfdask.stages.taking_up import choose_run, release
 from jfdask.stages.unit_tasks import UnitReport, check_up_to_date, inherit
@@ -185,6 +185,7 @@ def _prune(store: Store, settings: Settings, summary: Summary) -> None:
     try:
         store.sweep()
         pool.prune(store)
+        forget_who_is_gone(store)
     except StoreError as error:
         summary.not_removed.append(f"Old pools could not be removed: {error}")
 

@@ -2,8 +2,10 @@ import json
 import logging
 import os
 import socket
+import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import dask
 import psutil
@@ -16,6 +18,8 @@ from jfdask.errors import ClusterError, SettingsError
 from jfdask.settings import ClusterSettings
 
 pytestmark = pytest.mark.cluster
+ROOT = Path(__file__).parents[2]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
 def test_a_local_cluster_is_processes_of_one_thread_and_ends(client):
@@ -49,6 +53,52 @@ def test_a_cluster_that_cannot_be_started_is_a_sentence(tmp_path):
         connect(ClusterSettings(workers=1, dashboard_port=0)),
     ):
         pass
+
+
+def test_workers_files_lie_in_a_folder_that_nobody_else_has_made(tmp_path):
+    ours = tmp_path / f"jfdask-{os.getuid()}"
+    with dask.config.set(temporary_directory=str(tmp_path)):
+        with connect(ClusterSettings(workers=1, dashboard_port=0)) as own:
+            [folder] = own.run(lambda dask_worker: dask_worker.local_directory).values()
+            assert Path(folder).is_relative_to(ours)
+            assert stat.S_IMODE(ours.stat().st_mode) == 0o700
+        ours.chmod(0o777)
+        with (
+            pytest.raises(ClusterError, match="is no folder of yours alone"),
+            connect(ClusterSettings(workers=1, dashboard_port=0)),
+        ):
+            pass
+
+
+def log_something():
+    logging.getLogger("jfdask.x").info("of use")
+    logging.getLogger("httpx").info("of no use")
+
+
+def test_workers_log_as_much_as_was_asked_for(tmp_path):
+    """In a process of its own, whose workers write to its stderr."""
+    script = (
+        "import logging\n"
+        "from jfdask.logs import begin_logging\n"
+        "from jfdask.cluster.connect import connect\n"
+        "from jfdask.settings import ClusterSettings\n"
+        "from tests.cluster.test_connect import log_something\n"
+        "if __name__ == '__main__':\n"
+        "    begin_logging({})\n"
+        "    with connect(ClusterSettings(workers=1, dashboard_port=0)) as client:\n"
+        "        client.submit(log_something).result()\n"
+    )
+    said = {}
+    for level in ("logging.INFO", "logging.WARNING"):
+        path = tmp_path / "night.py"
+        path.write_text(script.format(level))
+        done = subprocess.run(
+            [sys.executable, path], capture_output=True, text=True, check=True, env=ENVIRONMENT
+        )
+        said[level] = done.stderr
+    assert "INFO jfdask.x: of use" in said["logging.INFO"]
+    assert "of no use" not in said["logging.INFO"]
+    assert "of use" not in said["logging.WARNING"]
 
 
 def limit_of(dask_worker):

@@ -9,12 +9,14 @@ import subprocess
 import sys
 import time
 import tomllib
+from datetime import timedelta
 from pathlib import Path
 
 import click
 import pytest
 
 from jfdask.store.lock import hold_lock
+from jfdask.store.runs import started_at
 from jobs.__main__ import COMMANDS, _main, jfdask
 
 pytestmark = [pytest.mark.cluster, pytest.mark.server]
@@ -148,7 +150,46 @@ def test_check_when_all_is_well(run):
     assert "BAD" not in out
     assert "Jellyfin 12.0" in out
     assert "ingrid sees" in out
-    assert len(out.splitlines()) == 6
+    assert re.search(r"^good  last night: run \S+, done$", out, re.MULTILINE)
+    assert len(out.splitlines()) == 7
+
+
+def test_check_and_show_tell_of_nights_that_do_not_end(run, monkeypatch):
+    a_week = timedelta(days=7)
+    for module in ("jfdask.stages.check", "jobs.show"):
+        monkeypatch.setattr(f"{module}.started_at", lambda run_id: started_at(run_id) - a_week)
+    code, out, _ = run("check")
+    assert code == 1
+    assert "BAD   last night: run" in out
+    assert "7 days ago" in out
+    code, _, err = run("show", "lea")
+    assert code == 0
+    assert "The last night that ended was 7 days ago" in err
+
+
+def test_check_names_a_key_that_anybody_can_read(run, config):
+    key = Path(tomllib.loads(config.read_text())["households"][0]["api_key_file"])
+    key.chmod(0o644)
+    try:
+        code, out, _ = run("check")
+    finally:
+        key.chmod(0o600)
+    assert code == 1
+    assert "BAD   household home: key: anybody on this machine can read" in out
+
+
+def test_an_empty_store_is_no_other_one(run):
+    for argv in (["forget", "lea", "--yes"], ["show", "lea"], ["runs"]):
+        code, _, err = run(*argv, "--store", "")
+        assert code == 2
+        assert "store.url is empty" in err
+
+
+def test_an_address_with_a_password_is_not_repeated(run):
+    code, out, err = run("check", "--store", "s3://key:hush@bucket/x")
+    assert code == 2
+    assert "expected a plain address" in out
+    assert "hush" not in out + err
 
 
 def test_a_list_of_somebody_left_out_since_is_told_to_be_older(run, config):

@@ -43,6 +43,15 @@ def store(settings):
     return store
 
 
+def test_what_was_learned_of_somebody_goes_with_her_last_run(store):
+    """Who is excluded, or deleted on the server, is in no new run."""
+    store.write("state/home/people/c3/parameters.json", b"{}")
+    store.write("state/other/people/a1/parameters.json", b"{}")
+    module.forget_who_is_gone(store)
+    left = [key for key in store.list("state") if "/people/" in key]
+    assert left == [f"state/home/people/{user_id}/hits.json" for user_id in NAMES]
+
+
 @pytest.mark.parametrize("damage", [b"", b"{", b"[]", b"null", b"\xff"])
 def test_an_unreadable_name_saves_nobody_else(settings, store, caplog, damage):
     store.write(fetched("b2") + "user.json", damage)
@@ -83,7 +92,8 @@ def test_an_unreadable_manifest_stops_nothing(settings, store, caplog, of, damag
 
 def test_a_household_that_is_named_like_a_folder(settings, store):
     store.write(fetched("a9", "people") + "user.json", b'{"name": "anna"}')
-    with pytest.raises(SettingsError, match=r"Several people are named 'anna': a1, a9\. Give"):
+    both = r"Several people are named 'anna': a1 \(anna\), a9 \(anna\)\. Give"
+    with pytest.raises(SettingsError, match=both):
         forget_user(settings, "anna", ())
     assert forget_user(settings, "anna", ("people",)).n_files == 1
 

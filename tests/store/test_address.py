@@ -66,14 +66,18 @@ def test_a_prefix_that_stands_for_others_is_refused(url: str) -> None:
     ("options", "message"),
     [
         ({"url": "s3://b", "key_env": "K"}, "belong together"),
+        ({"url": "s3://b", "key_env": "AKIAIOSFODNN7EXAMPLE"}, "key_env must be the name"),
+        ({"url": "s3://b", "secret_env": "wJalrXUtnFEMI/K7MDENG"}, "secret_env must be the name"),
         ({"url": "s3://b", "secret_env": "K"}, "belong together"),
         ({"url": "x", "endpoint_url": "http://h"}, "endpoint_url belongs to s3"),
         ({"url": "x", "region": "eu"}, "region belongs to s3"),
     ],
 )
 def test_settings_that_do_not_go_together(options: dict[str, str], message: str) -> None:
-    with pytest.raises(SettingsError, match=message):
+    with pytest.raises(SettingsError, match=message) as caught:
         address_of(StoreSettings.model_validate(options))
+    assert "AKIA" not in str(caught.value)
+    assert "wJalr" not in str(caught.value)
 
 
 def test_secrets_are_read_when_needed_and_are_not_in_the_address(

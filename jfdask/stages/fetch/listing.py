@@ -15,6 +15,8 @@ from jfdask.store.filesystem import sha256_of
 from jfdask.store.keys import person
 from jfdask.tables import ITEM_IDS, ITEM_PLAYS, ITEMS, Table
 
+#: What she has been told of, or has rated before: no filter tells what she thinks of it now.
+TOLD = "told"
 #: Where what was read lies until the tables are made of it.
 READING = "reading"
 STATE_ITEMS, STATE_CREDITS, STATE_READING = "items.parquet", "credits.parquet", "reading.json"
@@ -28,7 +30,7 @@ class Listing:
     name: str  # items, ids, changed, or plays
     user_id: str | None = None  # whose, of plays
     changed_since: datetime | None = None  # of changed
-    only: str | None = None  # of plays: a filter of the server's; none: all that she may see
+    only: str | None = None  # of plays: a filter of the server's, or TOLD; none: all she may see
 
     @property
     def table(self) -> Table:

@@ -16,7 +16,7 @@ from jfdask.jellyfin.reading import MARKS, User
 from jfdask.settings import FetchSettings, Household
 from jfdask.stages.fetch import making, tasks
 from jfdask.stages.fetch.choosing import chosen_people, missing_people, widest
-from jfdask.stages.fetch.listing import Listing, Pages, in_chunks
+from jfdask.stages.fetch.listing import TOLD, Listing, Pages, in_chunks
 from jfdask.stages.fetch.losses import told_losses
 from jfdask.stages.fetch.pages import ListRead, first_part, read_list
 from jfdask.stages.files import FETCH
@@ -210,9 +210,13 @@ def _read_history(
     if not sees_all:
         return [(yield from read_list(place, server, Listing("plays", user_id), size))]
     marked = [Listing("plays", user_id, only=mark) for mark in MARKS]
+    told = Listing("plays", user_id, only=TOLD)
     part, length = first_part(size), max(2, size)
     wanted = (place, part, server, tuple(marked), length)
-    [firsts] = yield [Call(tasks.read_first_pages, wanted, "pages", len(marked))]
+    firsts, was_told = yield [
+        Call(tasks.read_first_pages, wanted, "pages", len(marked)),
+        Call(tasks.read_told, (place, part, server, told), "pages"),
+    ]
     lists: list[ListRead] = []
     for listing, first in zip(marked, or_raise(firsts), strict=True):
         # As a rule a list is one page. The first pages of those behind a longer one were read
@@ -220,7 +224,8 @@ def _read_history(
         is_in_order = all(one.parts == (part,) for one in lists)
         given = first if is_in_order else None
         lists.append((yield from read_list(place, server, listing, size, given)))
-    return lists[::-1]
+    lists.reverse()
+    return [*lists, ListRead(told, (part,))] if or_raise(was_told) else lists
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,12 @@ from functools import partial
 import pandas as pd
 from distributed import get_worker, secede
 
-from jfdask.errors import JellyfinError, NotFound, ServerFault, UnexpectedAnswer
+from jfdask.errors import JellyfinError, JfdaskError, NotFound, ServerFault, UnexpectedAnswer
 from jfdask.jellyfin.client import JellyfinClient
 from jfdask.jellyfin.connection import Server
 from jfdask.jellyfin.paging import Receipt as PageReceipt
 from jfdask.jellyfin.reading import (
+    MAX_IDS,
     GivenPage,
     User,
     ask_id_page,
@@ -32,6 +33,7 @@ from jfdask.jellyfin.reading import (
     read_credits,
     read_item_page,
     read_items,
+    read_plays,
     read_users,
 )
 from jfdask.jellyfin.reading import read_members as read_members_of
@@ -48,12 +50,15 @@ from jfdask.stages.fetch.listing import (
     read_by_id_key,
 )
 from jfdask.stages.fetch.losses import NOT_GIVEN, PEOPLE_NOT_GIVEN
-from jfdask.stages.files import FETCH
+from jfdask.stages.files import FETCH, PLAYS_TABLE, RECOMMEND, RECOMMENDATIONS_TABLE
 from jfdask.stages.places import Place
+from jfdask.stages.unit_tasks import earlier_units
 from jfdask.store.documents import read_json, write_json
+from jfdask.store.keys import person
 from jfdask.store.state import recall_state
 from jfdask.store.tables import write_table
-from jfdask.tables import CREDITS, ITEMS
+from jfdask.store.units import UnitReader
+from jfdask.tables import CREDITS, ITEM_PLAYS, ITEMS, PLAYS, RECOMMENDATIONS, Table
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +68,8 @@ COLLECTIONS_PER_TASK = 20
 MARGIN = timedelta(minutes=10)
 #: Movies saved while pages were read that are looked for among their seams.
 MOST_SAVED = 500
+#: Films of a person's last list of which it is asked what she has said of them.
+MOST_TOLD = 100
 #: People whose movies one task counts, one after the other.
 PEOPLE_PER_TASK = 50
 
@@ -143,6 +150,43 @@ def _read_page(
 ) -> PageReceipt:
     given = asked(server, lambda client: _ask_for_page(client, listing, start, limit))
     return keep_page(given, place, listing, part)
+
+
+def read_told(place: Place, part: str, server: Server, listing: Listing) -> bool:
+    """Read what a person has to do with what she was told last, and with what she has rated.
+
+    A thumb down for a film that she never began is in no list of the server's that is not of all
+    films. False: there is nothing to ask for, or it cannot be read; then her other lists do.
+    """
+    leave_the_thread()
+    user_id = str(listing.user_id)
+    try:
+        frames = [
+            asked(server, partial(read_plays, user_id=user_id, item_ids=some))
+            for some in in_chunks(_told(place, user_id), MAX_IDS)
+        ]
+    except JfdaskError as error:
+        logger.warning("What she was told last was not asked for: %s", error)
+        return False
+    if frames:
+        write_table(place.store, listing.key(place, part), ITEM_PLAYS, joined(frames, ITEM_PLAYS))
+    return bool(frames)
+
+
+def _told(place: Place, user_id: str) -> list[str]:
+    """Return the first films of a person's last list, and those that she rated but did not play."""
+    name = person(user_id, RECOMMENDATIONS_TABLE)
+    listed = _of_last_night(place, RECOMMEND, name, RECOMMENDATIONS)
+    plays = _of_last_night(place, FETCH, person(user_id, PLAYS_TABLE), PLAYS)
+    rated = plays[plays["rating"].notna() & ~plays["played"]]
+    return list(dict.fromkeys([*listed["item_id"][:MOST_TOLD], *rated["item_id"]]))
+
+
+def _of_last_night(place: Place, stage: str, name: str, table: Table) -> pd.DataFrame:
+    unit = next(earlier_units(place, stage), None)
+    if unit is None or name not in unit.files:
+        return table.frame([])
+    return UnitReader(place.store, unit).table(name, table)
 
 
 def keep_page(given: GivenPage, place: Place, listing: Listing, part: str) -> PageReceipt:

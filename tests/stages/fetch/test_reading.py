@@ -26,7 +26,7 @@ from jfdask.stages.fetch.reading import read_household
 from jfdask.store.keys import person
 from jfdask.store.tables import read_table
 from jfdask.store.units import UnitWriter
-from jfdask.tables import MOVIES
+from jfdask.tables import MOVIES, PLAYS, RECOMMENDATIONS
 
 pytestmark = pytest.mark.server
 
@@ -137,14 +137,49 @@ def test_somebody_who_cannot_be_read_is_left_out_and_everybody_is_not(read):
         read(partial(instead, broken), users=("lea",))
 
 
+def close(place, stage, receipts, summary=None):
+    now = datetime(2026, 8, 1, tzinfo=UTC)
+    UnitWriter(place.store, place.run_id, stage, "home").close(
+        receipts=receipts, inputs={}, settings={}, code_version="", started=now,
+        finished=now, summary=summary or {},
+    )  # fmt: skip
+
+
+def test_a_thumb_down_is_read_of_what_she_was_told_or_had_rated(read, place, demo):
+    """No filter of the server's tells what she thinks of a film that she never began."""
+    before = read(users=("lea",))
+    [lea] = before.summary["people"]
+
+    def plays(at):
+        return read_table(at.store, at.key("fetch", person(lea, "plays.parquet")), PLAYS)
+
+    left = plays(place).query("not played and not is_favorite and position_fraction == 0")
+    told, not_told = left.iloc[5], left.iloc[6]
+    for film in (told, not_told):
+        demo.order("plays", user=lea, item=film["item_id"], rating=1)
+    names = [column.name for column in RECOMMENDATIONS.columns]
+    row = {name: [] if name.startswith("reason") else None for name in names}
+    row |= {"rank": 1, "movie_id": told["movie_id"], "item_id": told["item_id"]}
+    writer = UnitWriter(place.store, place.run_id, "recommend", "home")
+    frame = RECOMMENDATIONS.frame([row])
+    receipt = writer.table(person(lea, "recommendations.parquet"), RECOMMENDATIONS, frame)
+    close(place, "fetch", before.receipts, before.summary)
+    close(place, "recommend", [receipt])
+
+    for night in (2, 3):  # it is in the list no more
+        tonight = replace(place, run_id=f"2026080{night}T030000Z-0a1b2c", previous=place.run_id)
+        draft = read(users=("lea",), at=tonight)
+        assert draft.problems == ()
+        found = plays(tonight).set_index("movie_id")["rating"]
+        assert found[told["movie_id"]] == 1
+        assert found.notna().sum() == plays(place)["rating"].notna().sum() + (night == 2)
+        close(tonight, "fetch", draft.receipts, draft.summary)
+        place = tonight
+
+
 def test_somebody_who_cannot_be_read_stays_as_on_the_night_before(read, place):
     before = read()
-    writer = UnitWriter(place.store, place.run_id, "fetch", "home")
-    now = datetime(2026, 8, 1, tzinfo=UTC)
-    writer.close(
-        receipts=before.receipts, inputs={}, settings={}, code_version="", started=now,
-        finished=now, summary=before.summary,
-    )  # fmt: skip
+    close(place, "fetch", before.receipts, before.summary)
     [lea] = read(users=("lea",)).summary["people"]
 
     def of_lea(call):
