@@ -1,13 +1,17 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.special import logit
 from sklearn.base import clone
 
-from jfdask.model.crowd import N_GROUPS, group_of
+from jfdask.model.crowd import N_GROUPS, Crowds, group_of
 from jfdask.model.forest import AffinityClassifier
 from jfdask.model.inputs import InMemory
 from jfdask.model.metrics import area_under_curve
 from jfdask.model.others import Others, learn_pool
+from jfdask.model.personal import LearnOptions, fit
+from jfdask.model.personal_list import score_movies
 from jfdask.model.played import PlayedClassifier
 from jfdask.model.pooled_classifiers import OWN_FAVORITE, PooledFavorite, PooledPlayed
 
@@ -43,6 +47,24 @@ def test_planted_tastes_of_all_are_found(histories, crowds, library):
     for score in (favorite.predict_proba(query)[:, 1], favorite.predict_listed(query)):
         assert area_under_curve(loved, score) > 0.9
     assert played.predict_proba(query).shape == (len(query), 2)
+
+
+def test_what_a_crowd_has_not_heard_of_is_not_what_nobody_wants(histories, crowds, library):
+    """Trees that were never shown a new film list it half as often as her own model does."""
+    catalogue = library.catalogue
+    new = np.arange(catalogue.n_movies) % 10 == 3
+    seen = [h.without(new[h.played]) for h in histories]
+    learned_of = crowds(seen)
+    unaware = Crowds(tuple(crowd.unaware_of(new) for crowd in learned_of.of_group))
+    pool = replace(learn_pool(catalogue, learned_of, seen, 42), crowds=unaware)
+
+    def n_new(history, pool):
+        learned = fit(history, library.features, LearnOptions(), pool=pool)
+        scores = score_movies(learned, catalogue, history.unplayed)
+        return new[history.unplayed[np.argsort(-scores)[:40]]].sum()
+
+    with_pool, alone = (sum(n_new(h, p) for h in seen[:8]) for p in (pool, None))
+    assert 0.7 < with_pool / alone < 1.3
 
 
 def test_random_labels_teach_nothing(histories, crowds, library):
