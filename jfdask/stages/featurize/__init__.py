@@ -1,4 +1,8 @@
-"""Stage featurize: movies become one sparse matrix of named columns, and its TruncatedSVD."""
+"""Stage featurize: movies become one sparse matrix of named columns, and a TruncatedSVD of blocks.
+
+The method seed learns from the SVD of all of its blocks; affinity from the matrix itself, beside
+which the SVD of the texts' vectors is stored, and not used yet.
+"""
 
 from __future__ import annotations
 
