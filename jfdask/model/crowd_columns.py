@@ -31,7 +31,12 @@ _OPINION_WEIGHT = 10.0  # of the product of two movies' biases in the kernel
 
 
 def crowd_columns(
-    catalogue: Catalogue, crowd: Crowd | None, query: Ints, group: Ints, references: References
+    catalogue: Catalogue,
+    crowd: Crowd | None,
+    query: Ints,
+    group: Ints,
+    references: References,
+    unknown: Bools | None = None,
 ) -> Floats:
     """Return the columns of query rows, shape (n_query, len(CROWD_COLUMNS)).
 
@@ -41,25 +46,34 @@ def crowd_columns(
         Positions and each one's group, shape (n_query,).
     references
         The person's plays and the groups' reference sets.
+    unknown
+        Which rows, shape (n_query,), are as those of a movie that the crowd has not heard of. It
+        still knows that movie where it is one of her plays.
     """
     if crowd is None:
         return np.full((len(query), len(CROWD_COLUMNS)), np.nan)
+    known = np.ones(len(query)) if unknown is None else (~unknown).astype(np.float64)
+    n_plays, n_likes = crowd.n_plays[query], crowd.n_likes[query]
+    n_plays, n_likes = (np.where(known > 0, counts, np.nan) for counts in (n_plays, n_likes))
+    bias = crowd.bias[query] * known
     opinions = [
-        np.log((crowd.n_plays[query] + 0.5) / crowd.n_people),
-        np.log((crowd.n_likes[query] + 0.5) / crowd.n_people),
-        (crowd.n_likes[query] + 1.0) / (crowd.n_plays[query] + 2.0),
-        crowd.bias[query],
+        np.log((n_plays + 0.5) / crowd.n_people),
+        np.log((n_likes + 0.5) / crowd.n_people),
+        (n_likes + 1.0) / (n_plays + 2.0),
+        bias,
     ]
     picked = np.empty((len(query), 3))
     for code, inside in enumerate(references.members.T):
         rows = np.flatnonzero(group == code)
         if len(rows):
-            picked[rows] = _picked(crowd, query[rows], inside, references)
-    taste = _taste(catalogue, crowd, query, group, references)
+            picked[rows] = _picked(crowd, query[rows], known[rows], inside, references)
+    taste = _taste(catalogue, crowd, query, group, references, bias)
     return np.column_stack([*opinions, picked, taste])
 
 
-def _picked(crowd: Crowd, query: Ints, inside: Bools, references: References) -> Floats:
+def _picked(
+    crowd: Crowd, query: Ints, known: Floats, inside: Bools, references: References
+) -> Floats:
     positions, liked = references.positions[inside], references.liked[inside]
     weights = np.where(liked, FAVORITE_WEIGHT, 1.0)
     together = crowd.factors["together"].scores(positions, weights)
@@ -67,12 +81,18 @@ def _picked(crowd: Crowd, query: Ints, inside: Bools, references: References) ->
     # Her own plays would widen the scale: they score high for being hers.
     others = np.delete(together, positions)
     deviation = float(others.std()) if len(others) else 0.0
-    scaled = (together - (others.mean() if len(others) else 0.0)) / (deviation or 1.0)
-    return np.column_stack([together[query], scaled[query], loved[query]])
+    score = together[query] * known
+    scaled = (score - (others.mean() if len(others) else 0.0)) / (deviation or 1.0)
+    return np.column_stack([score, scaled, loved[query] * known])
 
 
 def _taste(
-    catalogue: Catalogue, crowd: Crowd, query: Ints, group: Ints, references: References
+    catalogue: Catalogue,
+    crowd: Crowd,
+    query: Ints,
+    group: Ints,
+    references: References,
+    bias: Floats,
 ) -> Floats:
     """Return the crowd's opinion, and how far this person's differs from it by her plays.
 
@@ -91,4 +111,4 @@ def _taste(
     slope = 1.0 + _OPINION_WEIGHT * (opinion * weights).sum(axis=0)
     score = similarity_product(catalogue, query, positions, weights)
     own = score[np.arange(len(query)), group]
-    return np.asarray(own + slope[group] * crowd.bias[query], dtype=np.float64)
+    return np.asarray(own + slope[group] * bias, dtype=np.float64)

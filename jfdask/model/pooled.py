@@ -25,7 +25,7 @@ from jfdask.model.forest import clipped
 from jfdask.model.history import History
 from jfdask.model.holdout import stable_fractions, stable_seed
 from jfdask.model.inputs import Bools, Floats, Ints
-from jfdask.model.labels import Labels, within_classes
+from jfdask.model.labels import within_classes
 from jfdask.model.person_columns import PERSON_COLUMNS, person_columns
 from jfdask.model.played import sampled_negatives
 from jfdask.model.rows import INNER_FOLDS, contrast_rows, inner_folds, row_columns, scoring_rows
@@ -34,8 +34,8 @@ from jfdask.model.rows import INNER_FOLDS, contrast_rows, inner_folds, row_colum
 MOST_ROWS = 400_000
 #: Plays from which on a person's rows are learned from.
 FEWEST_PLAYS = 10
-#: Share of the movies that the crowd is made not to know where a person's rows are learned from:
-#: new ones will be so, and trees that were never shown one take it for one that nobody wants.
+#: Share of a person's movies whose rows are learned from as if the crowd had not heard of them: of
+#: new ones it has not, and trees that were never shown one take it for one that nobody wants.
 HIDDEN = 0.1
 GENRE_FLAG = "tokens__genre:"  # how columns of a household's own genres begin
 
@@ -92,16 +92,14 @@ def training_rows_of(
         Hers. Held-out plays must be among those not played.
     """
     positions, liked = history.played, history.liked
-    if crowd is not None:
-        drawn = stable_fractions(f"unknown to {history.user_id}", catalogue.movie_ids)
-        crowd = crowd.unaware_of(drawn < HIDDEN)
     seed = stable_seed(f"pooled rows of {history.user_id}", random_state)
     negatives, negative_folds = sampled_negatives(catalogue, history.left, len(positions), seed)
     folds = inner_folds(catalogue, positions, 0, seed)
     base = contrast_rows(catalogue, positions, liked, folds, negatives, negative_folds)
     references = outside_folds(positions, liked, folds, INNER_FOLDS)
     query, group = np.r_[positions, negatives], np.r_[folds, negative_folds]
-    X = _beside(base, catalogue, crowd, query, group, references)
+    unknown = _unknown(history.user_id, catalogue, query)
+    X = _beside(base, catalogue, crowd, query, group, references, unknown)
     is_played = np.arange(len(query)) < len(positions)
     is_liked = np.zeros(len(query), dtype=np.bool_)
     is_liked[: len(positions)] = liked
@@ -111,7 +109,7 @@ def training_rows_of(
         return PooledRows(X, pooled_columns(catalogue), is_played, is_liked, weight)
     n_labels = len(taste.positions)
     return PooledRows(
-        np.concatenate([X, _rows_of_labels(catalogue, crowd, taste, seed)]),
+        np.concatenate([X, _rows_of_labels(catalogue, crowd, history, seed)]),
         pooled_columns(catalogue),
         np.r_[is_played, np.ones(n_labels, dtype=np.bool_)],
         np.r_[is_liked, taste.liked],
@@ -127,14 +125,22 @@ def of_any_household(rows: PooledRows) -> PooledRows:
 
 
 def _rows_of_labels(
-    catalogue: Catalogue, crowd: Crowd | None, taste: Labels, seed: int
+    catalogue: Catalogue, crowd: Crowd | None, history: History, seed: int
 ) -> np.ndarray[Any, np.dtype[np.float32]]:
     """Return a row of each label, compared with those of other folds."""
-    positions, nothing = taste.positions, np.empty(0, dtype=np.int64)
+    taste, nothing = history.taste, np.empty(0, dtype=np.int64)
+    positions = taste.positions
     folds = inner_folds(catalogue, positions, 0, seed)
     base = contrast_rows(catalogue, positions, taste.liked, folds, nothing, nothing)
     references = outside_folds(positions, taste.liked, folds, INNER_FOLDS)
-    return _beside(base, catalogue, crowd, positions, folds, references)
+    unknown = _unknown(history.user_id, catalogue, positions)
+    return _beside(base, catalogue, crowd, positions, folds, references, unknown)
+
+
+def _unknown(user_id: str, catalogue: Catalogue, query: Ints) -> Bools:
+    """Tell for which movies a person's rows are made as if the crowd had not heard of them."""
+    drawn = stable_fractions(f"unknown to {user_id}", catalogue.movie_ids[query])
+    return np.asarray(drawn < HIDDEN)
 
 
 def scoring_rows_of(
@@ -164,9 +170,10 @@ def _beside(
     query: Ints,
     group: Ints,
     references: References,
+    unknown: Bools | None = None,
 ) -> np.ndarray[Any, np.dtype[np.float32]]:
     person = person_columns(catalogue, group, references)
-    others = crowd_columns(catalogue, crowd, query, group, references)
+    others = crowd_columns(catalogue, crowd, query, group, references, unknown)
     return np.hstack([base, person, others]).astype(np.float32)
 
 

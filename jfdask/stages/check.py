@@ -175,7 +175,10 @@ def _household(settings: Settings, household: Household) -> Iterator[Finding]:
 def _is_for_everybody(path: Path) -> bool:
     """Tell whether anybody on this machine may read a file; a container's secrets are its own."""
     place = at_home(path)
-    return "/run/secrets" not in str(place) and bool(place.stat().st_mode & stat.S_IROTH)
+    mode = place.stat().st_mode
+    # Where all files can be executed modes mean nothing: Windows' disks.
+    has_mode = not mode & stat.S_IXUSR and "/run/secrets" not in str(place)
+    return has_mode and bool(mode & stat.S_IROTH)
 
 
 def _store(settings: Settings) -> str:
@@ -186,16 +189,16 @@ def _store(settings: Settings) -> str:
 
 def _last_night(settings: Settings) -> str:
     store = open_store(address_of(settings.store))
-    ended = [run for run in list_runs(store) if run.is_finished]
-    if not ended:
-        return "none has ended yet"
-    run = ended[0]
-    told = f"run {run.run_id}, {run.status}"
+    runs = list_runs(store)
+    if not runs:
+        return "there was none yet"
+    run = next((run for run in runs if run.is_finished), runs[-1])
+    told = f"run {run.run_id}, {run.status or 'not ended'}"
     age = datetime.now(UTC) - started_at(run.run_id)
     if age > LATE:
         raise JfdaskError(f"{told}, {age.days} days ago. See jfdask runs, and what the job logs.")
-    if problems := run.summary.get("problems"):
-        raise JfdaskError(f"{told}: {problems[0]}")
+    if run.status == "part":
+        raise JfdaskError(f"{told}: {next(iter(run.summary.get('problems', [])), 'see its log')}")
     return told
 
 

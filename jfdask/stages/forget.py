@@ -37,6 +37,7 @@ from jfdask.store.lock import Lock, hold_lock
 from jfdask.store.runs import run_ids
 
 _log = logging.getLogger(__name__)
+_OF_A_PERSON = 5  # parts of state/<household>/people/<user>/<file>
 
 
 def forget_user(settings: Settings, user: str, households: tuple[str, ...]) -> Forgotten:
@@ -76,15 +77,23 @@ def forget_user(settings: Settings, user: str, households: tuple[str, ...]) -> F
 
 def forget_who_is_gone(store: Store) -> None:
     """Delete from the state what was learned of people whom no run has any more."""
-    runs = run_ids(store)
-    for household in store.children(STATE):
-        known = set(store.children(state_key(household, PEOPLE)))
-        if not known:
-            continue
-        for run_id in runs:
-            known -= set(store.children(run_key(run_id, FETCH, household, PEOPLE)))
-        for user_id in sorted(known):
-            store.delete_all(state_key(household, person(user_id)))
+    parts = [key.split("/") for key in store.list(STATE) if _is_key(key)]
+    known = {(own[1], own[3]) for own in parts if len(own) == _OF_A_PERSON and own[2] == PEOPLE}
+    for household in {household for household, _ in known}:
+        for run_id in run_ids(store):
+            there = store.children(run_key(run_id, FETCH, household, PEOPLE))
+            known -= {(household, user_id) for user_id in there}
+    for household, user_id in sorted(known):
+        store.delete_all(state_key(household, person(user_id)))
+
+
+def _is_key(name: str) -> bool:
+    """Tell whether a file is ours: network disks have folders of their own in every folder."""
+    try:
+        check_key(name)
+    except ValueError:
+        return False
+    return True
 
 
 def finish_forgetting(store: Store, lock: Lock) -> tuple[_Whom, Forgotten] | None:

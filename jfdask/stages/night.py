@@ -187,7 +187,7 @@ def _prune(store: Store, settings: Settings, summary: Summary) -> None:
         pool.prune(store)
         forget_who_is_gone(store)
     except StoreError as error:
-        summary.not_removed.append(f"Old pools could not be removed: {error}")
+        summary.not_removed.append(f"What is old could not be removed: {error}")
 
 
 def _prune_runs(

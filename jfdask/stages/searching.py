@@ -10,6 +10,7 @@ like all else of it, and with what came of it. A night that is stopped leaves no
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,8 +26,18 @@ from jfdask.model.search import score_people
 from jfdask.stages.units import Night
 from jfdask.stages.window import Compute, Work, together
 
+logger = logging.getLogger(__name__)
+
 #: A candidate that fails gets this score; no AUC is that low.
 FAILED = -1.0
+
+
+@dataclass(frozen=True)
+class Topic:
+    """Where fits are told of: a scheduler keeps a topic for ever, so each night has the same."""
+
+    name: str
+    run_id: str
 
 
 def cross_validated(
@@ -34,7 +45,7 @@ def cross_validated(
     grid: Mapping[str, Sequence[Any]],
     cv: BaseCrossValidator,
     n_rows: int,
-    topic: str,
+    topic: Topic,
     *,
     drawn: tuple[int, int] | None = None,
 ) -> Work[dict[str, Any]]:
@@ -74,29 +85,34 @@ def cross_validated(
             param_distributions=dict(grid), n_iter=n_iter, random_state=seed, **common
         )
     X = da.arange(n_rows, chunks=n_rows)
-    graph, keys = _asked(search, X)
+    graph, keys = _fitted(search, X)
     name = f"search-{tokenize(keys)}"
     scores = Delayed(name, {**graph, name: (list, keys)})
     [answer] = yield [Compute(scores, what="a search")]
     if isinstance(answer, JfdaskError):
         raise DataError(f"The search failed: {answer}")
-    search.set_params(scheduler=lambda *_, **__: answer).fit(X)
+    _fitted(search, X, answer)
     results: dict[str, Any] = search.cv_results_
     return results
 
 
-def _asked(search: Any, X: Any) -> tuple[dict[Any, Any], list[Any]]:
-    """Return the graph that a search wants computed, and the keys of its results."""
+def _fitted(search: Any, X: Any, answer: Any = None) -> tuple[dict[Any, Any], list[Any]]:
+    """Fit a search with what came of its graph; without, return the graph and its results' keys."""
 
-    def ask(graph: dict[Any, Any], keys: list[Any], **_: Any) -> None:
-        raise _Asked(graph, keys)
+    def compute(graph: dict[Any, Any], keys: list[Any], **_: Any) -> Any:
+        if answer is None:
+            raise _Asked(graph, keys)
+        return answer
 
     try:
-        search.set_params(scheduler=ask).fit(X)
+        search.set_params(scheduler=compute).fit(X)
     except _Asked as asked:
         graph, keys = asked.args
         return dict(graph), list(keys)
-    raise RuntimeError("dask-ml's search asked for nothing to be computed.")
+    except Exception as error:
+        logger.exception("A search failed")
+        raise DataError(f"The search failed with {type(error).__name__}") from None
+    return {}, []
 
 
 class _Asked(Exception):
@@ -104,7 +120,7 @@ class _Asked(Exception):
 
 
 def fits_told(
-    night: Night, searches: Sequence[Work[Any]], topic: str, told: Callable[[int], None]
+    night: Night, searches: Sequence[Work[Any]], topic: Topic, told: Callable[[int], None]
 ) -> Work[list[Any]]:
     """Do searches side by side, and tell how many of their fits are done.
 
@@ -115,28 +131,29 @@ def fits_told(
     """
     n_done = 0
 
-    def tell(_: object) -> None:
+    def tell(event: tuple[float, str]) -> None:
         nonlocal n_done
-        n_done += 1
-        told(n_done)
+        if event[1] == topic.run_id:
+            n_done += 1
+            told(n_done)
 
     if not searches:
         return []
-    night.client.subscribe_topic(topic, tell)
+    night.client.subscribe_topic(topic.name, tell)
     try:
         return (yield from together(searches))
     finally:
         if night.client.status == "running":
-            night.client.unsubscribe_topic(topic)
+            night.client.unsubscribe_topic(topic.name)
 
 
 @dataclass(frozen=True)
 class _Score:
     """``score_people`` that says when it is done."""
 
-    topic: str
+    topic: Topic
 
     def __call__(self, estimator: Any, X: Any, y: object = None) -> float:
         score = score_people(estimator, X, y)
-        get_worker().log_event(self.topic, "fit")
+        get_worker().log_event(self.topic.name, self.topic.run_id)
         return score

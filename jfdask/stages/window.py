@@ -3,7 +3,8 @@
 What is done for a household is a generator: it yields lists of calls and is sent their
 results, so that its logic reads from top to bottom. `drive` runs many of them side by side.
 The window is held here, by the client that submits, so that no worker waits behind a slow
-server and no scheduler holds more than `MAX_LIVE` tasks.
+server and no scheduler holds more than `MAX_LIVE` tasks, but for one computation that has more by
+itself, and then is there alone.
 """
 
 from __future__ import annotations
@@ -203,7 +204,7 @@ class _Drive(Generic[T]):
     def run(self) -> None:
         self._start()
         while self._live or self._asking:
-            future = next(self._completed)
+            future = self._next()
             if self._has_stalled:
                 raise ClusterError(_STALLED)
             self._watch()
@@ -232,6 +233,15 @@ class _Drive(Generic[T]):
                 del self._held[window]
                 self._fill(window)
             self._start()
+
+    def _next(self) -> Future[Any]:
+        """Return the next task that is done; whether the night is to stop is asked meanwhile."""
+        completed = self._completed
+        while not completed.has_ready() and not completed.is_empty():
+            self._watch()
+            with completed.thread_condition:
+                completed.thread_condition.wait(timeout=0.1)
+        return next(completed)
 
     def give_up(self) -> None:
         """End what is under way; from another thread."""

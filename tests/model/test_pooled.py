@@ -7,6 +7,8 @@ import pytest
 
 from jfdask.errors import NotEnoughPlays
 from jfdask.model import pooled as module
+from jfdask.model.affinity import everything
+from jfdask.model.crowd_columns import CROWD_COLUMNS, crowd_columns
 from jfdask.model.holdout import stable_seed
 from jfdask.model.labels import Labels
 from jfdask.model.metrics import area_under_curve
@@ -165,8 +167,36 @@ def test_plays_are_worth_what_their_labels_are(histories, library):
     assert set(rows.weight[rows.played & ~rows.liked]) == {0.5}
 
 
-def test_labels_that_are_not_the_plays_have_rows_as_they_are_asked_for(histories, library, crowds):
+def test_a_tenth_of_the_rows_is_of_what_the_crowd_has_not_heard_of(histories, library, crowds):
+    """They are those that are asked for when it has not; her plays are known all the same."""
+    one, catalogue = histories[0], library.catalogue
+    crowd = crowds(histories).of(one.user_id)
+    rows = training_rows_of(catalogue, crowd, one, 42)
+    unknown = np.isnan(rows.X[:, rows.columns.index("crowd__plays")])
+    assert 0.04 < unknown.mean() < 0.2
+    assert unknown[rows.played].sum() > 0
+    left = one.left
+    is_new = np.zeros(catalogue.n_movies, dtype=bool)
+    is_new[left[:3]] = True
+    asked = scoring_rows_of(catalogue, crowd.unaware_of(is_new), one.played, one.liked, left)
+    new = np.isnan(asked.X[:, asked.columns.index("crowd__plays")])
+    assert new.sum() == is_new.sum()
+    columns = crowd_columns(
+        catalogue, crowd, left, np.zeros(len(left), int), everything(one.played, one.liked), new
+    )
+    difference = np.nan_to_num(asked.X[:, -len(CROWD_COLUMNS) :] - columns)
+    # By all movies, three of which are unknown here and known there.
+    assert (
+        np.abs(np.delete(difference, CROWD_COLUMNS.index("crowd__together_scaled"), 1)).max() < 1e-5
+    )
+    assert np.abs(difference).max() < 0.05
+
+
+def test_labels_that_are_not_the_plays_have_rows_as_they_are_asked_for(
+    histories, library, crowds, monkeypatch
+):
     """Half of the plays tell nothing, and something was given up."""
+    monkeypatch.setattr(module, "HIDDEN", 0.0)
     one, catalogue = histories[0], library.catalogue
     given_up = one.unplayed[:6]
     known = np.sort(np.r_[one.played[::2], given_up])

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -47,8 +48,12 @@ def test_what_was_learned_of_somebody_goes_with_her_last_run(store):
     """Who is excluded, or deleted on the server, is in no new run."""
     store.write("state/home/people/c3/parameters.json", b"{}")
     store.write("state/other/people/a1/parameters.json", b"{}")
+    for name in ("@eaDir/x", "home/people/@eaDir/x", "desktop.ini"):  # a network disk's own
+        path = Path(store.url, "state", name)
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"")
     module.forget_who_is_gone(store)
-    left = [key for key in store.list("state") if "/people/" in key]
+    left = [key for key in store.list("state") if "/people/" in key and "@" not in key]
     assert left == [f"state/home/people/{user_id}/hits.json" for user_id in NAMES]
 
 

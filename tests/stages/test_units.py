@@ -48,6 +48,8 @@ def done(work):
 
 
 class HereAndNow(Night):
+    n_workers = 1
+
     def drive(self, works, *_, **__):
         return {name: done(work) for name, work in works.items()}
 
@@ -181,6 +183,14 @@ def told(n_movies=1000, n_visible=1000, n_played=90):
     return {"n_movies": n_movies, "people": people}
 
 
+def test_if_nobody_sees_anything_any_more_it_is_a_loss(store, monkeypatch):
+    before, nothing = told(), {"n_visible": 0, "n_played": 0}
+    monkeypatch.setattr(making, "earlier_units", lambda *_: iter([SimpleNamespace(summary=before)]))
+    tonight = {"n_movies": 1000, "people": {"ann": nothing, "kid": nothing}}
+    with pytest.raises(LibraryShrunk, match="0 plays, 100 last night"):
+        making._refuse_loss(night_on(store).place("b"), tonight, 0.3)
+
+
 @pytest.mark.parametrize(
     ("tonight", "is_loss"),
     [
@@ -218,5 +228,5 @@ def test_old_runs_that_cannot_be_removed_fail_no_night(store, monkeypatch):
     assert summary.exit_code == IN_PART
     assert summary.problems == [
         f"Old runs could not be removed: runs/{R1}: permission denied.",
-        "Old pools could not be removed: pools/1: permission denied.",
+        "What is old could not be removed: pools/1: permission denied.",
     ]

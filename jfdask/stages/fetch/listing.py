@@ -45,8 +45,9 @@ class Listing:
         return place.key(FETCH, READING, f"{self.name}-{part}")
 
 
-#: Lists that were read, with the names of their pages.
-Pages = tuple[tuple[Listing, tuple[str, ...]], ...]
+#: Lists that were read, each with the names of its pages.
+PagesOfOne = tuple[Listing, tuple[str, ...]]
+Pages = tuple[PagesOfOne, ...]
 
 
 def in_chunks(values: Sequence[Any], size: int) -> list[list[Any]]:

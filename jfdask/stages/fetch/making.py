@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -23,8 +23,10 @@ from jfdask.stages.fetch.listing import (
     STATE_CREDITS,
     STATE_ITEMS,
     STATE_READING,
+    TOLD,
     VERSION,
     Pages,
+    PagesOfOne,
     chunks_key,
     in_chunks,
     joined,
@@ -250,7 +252,8 @@ def _refuse_loss(place: Place, summary: Mapping[str, Any], largest_loss: float) 
 
     both = before["people"].keys() & summary["people"].keys()
     people = [(before["people"][user_id], summary["people"][user_id]) for user_id in both]
-    people = [(then, now) for then, now in people if not may_see_less(then, now)]
+    # Of everybody it is no matter of permissions.
+    people = [(then, now) for then, now in people if not may_see_less(then, now)] or people
     counts = [
         ("movies", before["n_movies"], summary["n_movies"]),
         ("plays", sum(p["n_played"] for p, _ in people), sum(p["n_played"] for _, p in people)),
@@ -274,7 +277,7 @@ def _etags(frame: pd.DataFrame) -> dict[str, str]:
     return dict(zip(frame["item_id"], frame["etag"].fillna(""), strict=True))
 
 
-def _pages(place: Place, pages: Pages, *names: str, table: Table) -> pd.DataFrame:
+def _pages(place: Place, pages: Iterable[PagesOfOne], *names: str, table: Table) -> pd.DataFrame:
     """Return the rows of some lists that were read."""
     frames = [
         read_table(place.store, listing.key(place, part), table)
@@ -288,11 +291,16 @@ def _pages(place: Place, pages: Pages, *names: str, table: Table) -> pd.DataFram
 def _item_plays(place: Place, pages: Pages, untouched: pd.DataFrame) -> pd.DataFrame:
     """Return a row for every copy that a person may see, of whose lists these are the pages.
 
-    Was only read what she has to do with, she sees all: the others are untouched.
+    Was only read what she has to do with, she sees all: the others are untouched. That a film
+    was in her last list does not say that it is there: a server tells of what it lists no more.
     """
-    read = _pages(place, pages, "plays", table=ITEM_PLAYS)
-    sees_all = any(listing.only for listing, _ in pages)
-    return joined([read, untouched], ITEM_PLAYS) if sees_all else read
+    told = [page for page in pages if page[0].only == TOLD]
+    read = _pages(place, [page for page in pages if page not in told], "plays", table=ITEM_PLAYS)
+    if not any(listing.only for listing, _ in pages):
+        return read
+    asked = _pages(place, told, "plays", table=ITEM_PLAYS)
+    asked = asked[asked["item_id"].isin(untouched["item_id"])]
+    return joined([read, asked, untouched], ITEM_PLAYS)
 
 
 def _untouched(item_ids: pd.Series[str]) -> pd.DataFrame:

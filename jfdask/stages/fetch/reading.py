@@ -67,7 +67,7 @@ def read_household(
     by_id, histories = yield from together(
         [
             _read_by_id(place, server, catalogue_pages, per_call),
-            _read_histories(place, server, people, counts, read[0].total, settings.page_size),
+            _read_histories(place, server, people, counts, read[0].total, settings),
         ]
     )
     asked: list[ById] = [or_raise(by_id)]
@@ -178,7 +178,7 @@ def _read_histories(
     people: Sequence[User],
     counts: Mapping[str, int],
     n_movies: int,
-    size: int,
+    settings: FetchSettings,
 ) -> Work[list[list[ListRead] | JfdaskError]]:
     """Read what each person has to do with the movies, or why that cannot be read."""
     return (
@@ -190,7 +190,7 @@ def _read_histories(
                     user.user_id,
                     # By both: the library may change between its list and her count.
                     user.sees_everything and counts.get(user.user_id) == n_movies,
-                    size,
+                    settings,
                 )
                 for user in people
             ]
@@ -199,7 +199,7 @@ def _read_histories(
 
 
 def _read_history(
-    place: Place, server: Server, user_id: str, sees_all: bool, size: int
+    place: Place, server: Server, user_id: str, sees_all: bool, settings: FetchSettings
 ) -> Work[list[ListRead]]:
     """Read what a person may see, and has to do with it.
 
@@ -207,15 +207,16 @@ def _read_history(
     has begun, marked or played, which is a small part of a large library. They are read in this
     order, so that one that she plays meanwhile is in one of the lists.
     """
+    size = settings.page_size
     if not sees_all:
         return [(yield from read_list(place, server, Listing("plays", user_id), size))]
     marked = [Listing("plays", user_id, only=mark) for mark in MARKS]
     told = Listing("plays", user_id, only=TOLD)
     part, length = first_part(size), max(2, size)
     wanted = (place, part, server, tuple(marked), length)
-    firsts, was_told = yield [
+    firsts, of_told = yield [
         Call(tasks.read_first_pages, wanted, "pages", len(marked)),
-        Call(tasks.read_told, (place, part, server, told), "pages"),
+        Call(tasks.read_told, (place, part, server, told, settings.people_per_call), "pages"),
     ]
     lists: list[ListRead] = []
     for listing, first in zip(marked, or_raise(firsts), strict=True):
@@ -225,7 +226,8 @@ def _read_history(
         given = first if is_in_order else None
         lists.append((yield from read_list(place, server, listing, size, given)))
     lists.reverse()
-    return [*lists, ListRead(told, (part,))] if or_raise(was_told) else lists
+    is_there, problems = or_raise(of_told)
+    return [*lists, ListRead(told, (part,), problems=problems)] if is_there else lists
 
 
 @dataclass(frozen=True)

@@ -13,16 +13,24 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 import pandas as pd
 from distributed import get_worker, secede
 
-from jfdask.errors import JellyfinError, JfdaskError, NotFound, ServerFault, UnexpectedAnswer
+from jfdask.errors import (
+    DamagedArtifact,
+    JellyfinError,
+    MissingArtifact,
+    NotFound,
+    ServerFault,
+    TableError,
+    UnexpectedAnswer,
+)
 from jfdask.jellyfin.client import JellyfinClient
 from jfdask.jellyfin.connection import Server
 from jfdask.jellyfin.paging import Receipt as PageReceipt
 from jfdask.jellyfin.reading import (
-    MAX_IDS,
     GivenPage,
     User,
     ask_id_page,
@@ -38,6 +46,7 @@ from jfdask.jellyfin.reading import (
 )
 from jfdask.jellyfin.reading import read_members as read_members_of
 from jfdask.jellyfin.startup import ServerInfo
+from jfdask.model.labels import LIKED_RATING
 from jfdask.stages.fetch.client import asked, ready
 from jfdask.stages.fetch.listing import (
     READING,
@@ -64,6 +73,8 @@ logger = logging.getLogger(__name__)
 
 #: Collections whose members one task asks for, one after the other.
 COLLECTIONS_PER_TASK = 20
+#: So many of them refused, and none given: the others are not asked for.
+ENOUGH_REFUSALS = 3
 #: A reading asks for what changed since the one before began, and a little earlier.
 MARGIN = timedelta(minutes=10)
 #: Movies saved while pages were read that are looked for among their seams.
@@ -152,41 +163,54 @@ def _read_page(
     return keep_page(given, place, listing, part)
 
 
-def read_told(place: Place, part: str, server: Server, listing: Listing) -> bool:
-    """Read what a person has to do with what she was told last, and with what she has rated.
+def read_told(
+    place: Place, part: str, server: Server, listing: Listing, size: int
+) -> tuple[bool, tuple[str, ...]]:
+    """Read what a person has to do with what she was told last, and with what she rated down.
 
     A thumb down for a film that she never began is in no list of the server's that is not of all
-    films. False: there is nothing to ask for, or it cannot be read; then her other lists do.
+    films. What cannot be read stays as it was.
+
+    Returns
+    -------
+    bool, tuple of str
+        Whether there is anything of it, and a sentence for what could not be read.
     """
     leave_the_thread()
     user_id = str(listing.user_id)
-    try:
-        frames = [
-            asked(server, partial(read_plays, user_id=user_id, item_ids=some))
-            for some in in_chunks(_told(place, user_id), MAX_IDS)
-        ]
-    except JfdaskError as error:
-        logger.warning("What she was told last was not asked for: %s", error)
-        return False
-    if frames:
-        write_table(place.store, listing.key(place, part), ITEM_PLAYS, joined(frames, ITEM_PLAYS))
-    return bool(frames)
+    listed, down = _told(place, user_id)
+    ids = list(dict.fromkeys([*listed, *down["item_id"]]))
+    frames, problems = [], []
+    for some in in_chunks(ids, size):
+        try:
+            frames.append(asked(server, partial(read_plays, user_id=user_id, item_ids=some)))
+        except JellyfinError as error:
+            problems.append(f"What somebody thinks of her last list could not be read: {error}")
+    if ids:
+        rows = joined([*frames, down], ITEM_PLAYS)
+        write_table(place.store, listing.key(place, part), ITEM_PLAYS, rows)
+    return bool(ids), tuple(problems[:1])
 
 
-def _told(place: Place, user_id: str) -> list[str]:
-    """Return the first films of a person's last list, and those that she rated but did not play."""
+def _told(place: Place, user_id: str) -> tuple[list[str], pd.DataFrame]:
+    """Return the first films of a person's last list, and what she rated down without a play."""
     name = person(user_id, RECOMMENDATIONS_TABLE)
     listed = _of_last_night(place, RECOMMEND, name, RECOMMENDATIONS)
     plays = _of_last_night(place, FETCH, person(user_id, PLAYS_TABLE), PLAYS)
-    rated = plays[plays["rating"].notna() & ~plays["played"]]
-    return list(dict.fromkeys([*listed["item_id"][:MOST_TOLD], *rated["item_id"]]))
+    down = plays[(plays["rating"] < LIKED_RATING) & ~plays["played"]]
+    columns = [column.name for column in ITEM_PLAYS.columns]
+    return list(listed["item_id"][:MOST_TOLD]), down[columns].reset_index(drop=True)
 
 
 def _of_last_night(place: Place, stage: str, name: str, table: Table) -> pd.DataFrame:
     unit = next(earlier_units(place, stage), None)
     if unit is None or name not in unit.files:
         return table.frame([])
-    return UnitReader(place.store, unit).table(name, table)
+    try:
+        return UnitReader(place.store, unit).table(name, table)
+    except (MissingArtifact, DamagedArtifact, TableError) as error:
+        logger.warning("What somebody was told last is not known: %s", error)
+        return table.frame([])
 
 
 def keep_page(given: GivenPage, place: Place, listing: Listing, part: str) -> PageReceipt:
@@ -238,7 +262,8 @@ def read_members(place: Place, server: Server, user_id: str, chunk: int) -> list
     """Read which movies some collections hold; return a sentence for each that is left out."""
     leave_the_thread()
     wanted = read_json(place.store, place.key(FETCH, READING, "collections.json"))[chunk]
-    members, problems = [], []
+    members: list[dict[str, Any]] = []
+    problems: list[str] = []
     for i, name in wanted:
         try:
             items = asked(server, _members_of(user_id, i))
@@ -246,6 +271,8 @@ def read_members(place: Place, server: Server, user_id: str, chunk: int) -> list
             logger.info("Collection %r was removed meanwhile.", name)
         except (ServerFault, UnexpectedAnswer) as error:
             problems.append(f"The collection {name!r} could not be read: {error}")
+            if len(problems) == ENOUGH_REFUSALS and not members:
+                raise  # it is not for these
         else:
             members.append({"id": i, "name": name, "items": sorted(items)})
     write_json(place.store, place.key(FETCH, READING, f"members-{chunk}.json"), members)

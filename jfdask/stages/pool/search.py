@@ -24,7 +24,7 @@ from jfdask.model.pooled_search import (
 from jfdask.settings import TrainSettings
 from jfdask.stages.pool.making import Making, group_of_file, of_plays
 from jfdask.stages.pooled_rows import beneath
-from jfdask.stages.searching import FAILED, cross_validated, fits_told
+from jfdask.stages.searching import FAILED, Topic, cross_validated, fits_told
 from jfdask.stages.units import Night
 from jfdask.stages.window import Call, Work, values
 from jfdask.store.documents import decode_json, encode_json
@@ -47,7 +47,7 @@ def searched(night: Night, making: Making, names: Sequence[str]) -> Work[Mapping
     [sizes] = values((yield calls))
     if len(sizes) < _FEWEST_FOLDS:
         return {}
-    topic = f"jfdask-search-{making.prefix.replace('/', '-')}"
+    topic = Topic("jfdask-search-of-the-pool", night.run_id)
     n_fits = n_candidates * len(sizes)
 
     def told(n_done: int) -> None:
@@ -91,7 +91,7 @@ def _by_person(rows: PooledRows) -> Iterator[tuple[int, Bools]]:
 
 
 def search(
-    making: Making, sizes: tuple[int, ...], settings: TrainSettings, topic: str
+    making: Making, sizes: tuple[int, ...], settings: TrainSettings, topic: Topic
 ) -> Work[dict[str, Any]]:
     """Return what was tried, how good it was, and what is best; of a broken off night, if there.
 

@@ -12,7 +12,7 @@ from jfdask.errors import JfdaskError
 from jfdask.model.grid import SearchPlan, plan_search
 from jfdask.stages.household import RowsSource
 from jfdask.stages.places import Place
-from jfdask.stages.searching import fits_told
+from jfdask.stages.searching import Topic, fits_told
 from jfdask.stages.train import tasks
 from jfdask.stages.train.search import Found, search
 from jfdask.stages.units import Night
@@ -94,7 +94,7 @@ def _searched(
     """Search for some people each, side by side; the progress counts all fits together."""
     settings = night.settings.train
     n_fits = planned.n_candidates * settings.folds
-    topic = f"jfdask-search-{place.run_id}-{place.household}"
+    topic = Topic(f"jfdask-search-{place.household}", place.run_id)
 
     def told(n_done: int) -> None:
         total = len(wanted) * n_fits

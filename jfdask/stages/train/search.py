@@ -12,7 +12,7 @@ from jfdask.model.personal import LearnOptions, new_classifier
 from jfdask.model.search import HouseholdClassifier, RowFolds
 from jfdask.settings import TrainSettings
 from jfdask.stages.household import RowsSource
-from jfdask.stages.searching import FAILED, cross_validated
+from jfdask.stages.searching import FAILED, Topic, cross_validated
 from jfdask.stages.window import Work
 
 #: The best candidate, and its score: the mean over people of the AUC.
@@ -31,7 +31,7 @@ def options_of(settings: TrainSettings) -> LearnOptions:
 
 
 def search(
-    source: RowsSource, n_rows: int, planned: SearchPlan, settings: TrainSettings, topic: str
+    source: RowsSource, n_rows: int, planned: SearchPlan, settings: TrainSettings, topic: Topic
 ) -> Work[Found]:
     """Return the best candidate.
 

@@ -18,7 +18,7 @@ from jfdask.errors import (
     UnexpectedAnswer,
 )
 from jfdask.jellyfin.connection import server_of
-from jfdask.jellyfin.reading import MARKS
+from jfdask.jellyfin.reading import MARKS, read_plays_page
 from jfdask.settings import FetchSettings, Household
 from jfdask.stages.fetch import making, tasks
 from jfdask.stages.fetch.losses import NOT_GIVEN
@@ -26,7 +26,7 @@ from jfdask.stages.fetch.reading import read_household
 from jfdask.store.keys import person
 from jfdask.store.tables import read_table
 from jfdask.store.units import UnitWriter
-from jfdask.tables import MOVIES, PLAYS, RECOMMENDATIONS
+from jfdask.tables import ITEM_PLAYS, MOVIES, PLAYS, RECOMMENDATIONS
 
 pytestmark = pytest.mark.server
 
@@ -145,7 +145,7 @@ def close(place, stage, receipts, summary=None):
     )  # fmt: skip
 
 
-def test_a_thumb_down_is_read_of_what_she_was_told_or_had_rated(read, place, demo):
+def test_a_thumb_down_is_read_of_what_she_was_told_or_had_rated(read, place, demo, monkeypatch):
     """No filter of the server's tells what she thinks of a film that she never began."""
     before = read(users=("lea",))
     [lea] = before.summary["people"]
@@ -175,6 +175,34 @@ def test_a_thumb_down_is_read_of_what_she_was_told_or_had_rated(read, place, dem
         assert found.notna().sum() == plays(place)["rating"].notna().sum() + (night == 2)
         close(tonight, "fetch", draft.receipts, draft.summary)
         place = tonight
+
+    # What cannot be asked for stays as it was, and is told.
+    monkeypatch.setattr(tasks, "read_plays", refused)
+    tonight = replace(place, run_id="20260804T030000Z-0a1b2c", previous=place.run_id)
+    draft = read(users=("lea",), at=tonight)
+    assert draft.problems == ("What somebody thinks of her last list could not be read: 500",)
+    assert plays(tonight).equals(plays(place))
+
+
+def refused(*_, **__):
+    raise ServerFault("500")
+
+
+def test_what_is_listed_no_more_is_no_movie_for_having_been_told(read, monkeypatch):
+    draft = read(users=("lea",))
+
+    def told(*_):
+        return ["f" * 32], ITEM_PLAYS.frame([])
+
+    def answered(client, user_id, item_ids):
+        some = read_plays_page(client, user_id, 0, 1).frame
+        return some.assign(item_id=item_ids)
+
+    monkeypatch.setattr(tasks, "_told", told)
+    monkeypatch.setattr(tasks, "read_plays", answered)
+    again = read(users=("lea",))
+    assert again.problems == ()
+    assert again.summary == draft.summary
 
 
 def test_somebody_who_cannot_be_read_stays_as_on_the_night_before(read, place):
@@ -259,6 +287,19 @@ def test_collections_are_seen_through_who_sees_most(read, place):
         return movies_of(place)["in_collection"].sum()
 
     assert n_in_collections("tom", "marco") == n_in_collections("marco") > n_in_collections("tom")
+
+
+def test_collections_that_are_all_refused_are_not_all_asked_for(read, monkeypatch):
+    asked = []
+
+    def refuse(_client, _user_id, collection_id):
+        asked.append(collection_id)
+        raise ServerFault("500")
+
+    monkeypatch.setattr(tasks, "read_members_of", refuse)
+    problems = read().problems
+    assert len(asked) == tasks.ENOUGH_REFUSALS * len(problems)
+    assert all(re.match(r"\d+ of the collections could not be read: 500", p) for p in problems)
 
 
 @pytest.mark.parametrize(

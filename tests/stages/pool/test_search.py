@@ -12,12 +12,14 @@ from jfdask.stages.pool import search as module
 from jfdask.stages.pool.making import Making, files_of_rows
 from jfdask.stages.pool.search import SampleSource, sample_plays, search
 from jfdask.stages.pooled_rows import beneath
+from jfdask.stages.searching import Topic
 from jfdask.stages.window import drive
 from jfdask.store.filesystem import address_of
 
 COLUMNS = ("a", "b")
 N_BANDS = 6
 SETTINGS = TrainSettings(pool_candidates=4, random_state=3)
+TOPIC = Topic("topic", "run")
 
 
 def person(seed, columns=COLUMNS, n=30):
@@ -92,7 +94,7 @@ def test_any_number_of_workers_finds_the_same(making, client):
     found = []
     for one, workers in ((making, client), (other, None)):
         sizes = sample_plays(one, write(one), 42)
-        given = (one, sizes, SETTINGS, "topic")
+        given = (one, sizes, SETTINGS, TOPIC)
         if workers is None:
             with connect(ClusterSettings(workers=1, dashboard_port=0)) as single:
                 found.append(driven(single, search(*given)))
@@ -107,7 +109,7 @@ def test_any_number_of_workers_finds_the_same(making, client):
 
 def test_what_was_found_is_not_searched_for_again(making):
     making.store.write(making.key("search.json"), json.dumps({"chosen": {"a": 1}}).encode())
-    assert end_of(search(making, (10, 10), SETTINGS, "topic")) == {"chosen": {"a": 1}}
+    assert end_of(search(making, (10, 10), SETTINGS, TOPIC)) == {"chosen": {"a": 1}}
 
 
 @pytest.mark.parametrize("how", ["raises", "a candidate"])
@@ -120,7 +122,7 @@ def test_a_search_that_fails_says_so_and_chooses_nothing(making, monkeypatch, ho
         return {"mean_test_score": np.array([0.7, 0.0]), **scores}
 
     monkeypatch.setattr(module, "cross_validated", fails)
-    found = end_of(search(making, (10, 10), SETTINGS, "topic"))
+    found = end_of(search(making, (10, 10), SETTINGS, TOPIC))
     assert found["failed"]
     assert found["chosen"] == {}
     assert "search.json" not in making.names()
