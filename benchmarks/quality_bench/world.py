@@ -30,7 +30,6 @@ from jfdask.model.facts import Facts, facts_of
 from jfdask.model.inputs import Bools, Floats, Ints
 from jfdask.model.memo import digest
 from jfdask.settings import Settings
-from jfdask.stages.featurize import TEXT_COMPONENTS
 from jfdask.stages.featurize.svd import N_POWER_ITER
 from jfdask.stages.featurize.text_model import TextModelRequest, train
 from jfdask.store.filesystem import sha256_of
@@ -55,7 +54,6 @@ class World:
     evaluated: tuple[Person, ...]  # in a fixed order
     crowd: tuple[Person, ...]  # whom to learn from: sorted by id, each once
     seed_vectors: Callable[[], Floats]  # U·S of the seed's blocks, (n_movies, n_components)
-    text_vectors: Callable[[], Floats]  # U·S of the text block, (n_movies, TEXT_COMPONENTS)
     cache: Path | None = None  # where what takes long is kept; None: nowhere
     made_of: str = ""  # digest of code and data: what was kept of others is not taken
     n_folds: int = N_FOLDS  # how many of the folds are measured on
@@ -179,7 +177,6 @@ def world_of(
         tuple(in_fixed_order(evaluated)),
         tuple(sorted(crowd, key=lambda p: p.user_id)),
         lambda: reduced(SEED_BLOCKS, min(longest, MOST_COMPONENTS)),
-        lambda: reduced(("text",), TEXT_COMPONENTS),
         cache,
     )
 
