@@ -85,34 +85,40 @@ def cross_validated(
             param_distributions=dict(grid), n_iter=n_iter, random_state=seed, **common
         )
     X = da.arange(n_rows, chunks=n_rows)
-    graph, keys = _fitted(search, X)
+    graph, keys = _graph_of(search, X)
     name = f"search-{tokenize(keys)}"
     scores = Delayed(name, {**graph, name: (list, keys)})
     [answer] = yield [Compute(scores, what="a search")]
     if isinstance(answer, JfdaskError):
         raise DataError(f"The search failed: {answer}")
-    _fitted(search, X, answer)
+    _fit(search, X, lambda *_, **__: answer)
     results: dict[str, Any] = search.cv_results_
     return results
 
 
-def _fitted(search: Any, X: Any, answer: Any = None) -> tuple[dict[Any, Any], list[Any]]:
-    """Fit a search with what came of its graph; without, return the graph and its results' keys."""
+def _graph_of(search: Any, X: Any) -> tuple[dict[Any, Any], list[Any]]:
+    """Return the graph that a search wants computed, and the keys of its results."""
 
-    def compute(graph: dict[Any, Any], keys: list[Any], **_: Any) -> Any:
-        if answer is None:
-            raise _Asked(graph, keys)
-        return answer
+    def ask(graph: dict[Any, Any], keys: list[Any], **_: Any) -> None:
+        raise _Asked(graph, keys)
 
     try:
-        search.set_params(scheduler=compute).fit(X)
+        _fit(search, X, ask)
     except _Asked as asked:
         graph, keys = asked.args
         return dict(graph), list(keys)
+    raise RuntimeError("dask-ml's search asked for nothing to be computed.")
+
+
+def _fit(search: Any, X: Any, scheduler: Callable[..., Any]) -> None:
+    """Let a search have its graph computed by a function of graph and keys."""
+    try:
+        search.set_params(scheduler=scheduler).fit(X)
+    except _Asked:
+        raise
     except Exception as error:
         logger.exception("A search failed")
         raise DataError(f"The search failed with {type(error).__name__}") from None
-    return {}, []
 
 
 class _Asked(Exception):

@@ -297,7 +297,7 @@ def test_collections_that_are_all_refused_are_not_all_asked_for(read, monkeypatc
         raise ServerFault("500")
 
     monkeypatch.setattr(tasks, "read_members_of", refuse)
-    problems = read().problems
+    problems = read(users=("lea",)).problems
     assert len(asked) == tasks.ENOUGH_REFUSALS * len(problems)
     assert all(re.match(r"\d+ of the collections could not be read: 500", p) for p in problems)
 
@@ -307,7 +307,7 @@ def test_collections_that_are_all_refused_are_not_all_asked_for(read, monkeypatc
     [(ServerFault("500"), 1), (UnexpectedAnswer("a list"), 1), (NotFound("404"), 0)],
 )
 def test_an_odd_collection_costs_itself(read, place, monkeypatch, error, n_problems):
-    read()
+    read(users=("lea",))
     before = set(movies_of(place)["collection_id"].dropna())
     odd = sorted(before)[3]
     read_members = tasks.read_members_of
@@ -318,7 +318,7 @@ def test_an_odd_collection_costs_itself(read, place, monkeypatch, error, n_probl
         return read_members(client, user_id, collection_id)
 
     monkeypatch.setattr(tasks, "read_members_of", members)
-    problems = read().problems
+    problems = read(users=("lea",)).problems
     assert len(problems) == n_problems
     assert all(told.startswith("The collection ") for told in problems)
     assert set(movies_of(place)["collection_id"].dropna()) >= before - {odd}
