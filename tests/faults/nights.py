@@ -38,6 +38,7 @@ from jfdask.store.verify import verify_run
 PATIENCE_SECONDS = 300.0
 _LOOK_SECONDS = 0.02
 
+OPEN_NIGHT = Path(__file__).with_name("open_night.py")
 HOME = "home"
 TONIGHT = {"train.random_state": 42}
 #: Other text vectors, folds and forests: nothing of featurize and later is tonight's work.
@@ -125,13 +126,20 @@ class House:
         return path
 
     @contextmanager
-    def night(self, *command: str, prepare: Callable[[], None] = lambda: None) -> Iterator[Night]:
+    def night(
+        self,
+        *command: str,
+        prepare: Callable[[], None] = lambda: None,
+        is_open: bool = False,
+    ) -> Iterator[Night]:
         """Start a night (or another command); whatever is left of it is gone at the end.
 
         Parameters
         ----------
         prepare
             Called in the new process before the command begins.
+        is_open
+            Whether ``Night.cluster`` can speak to its workers; else nobody but the night can.
         """
 
         def begin() -> None:
@@ -139,7 +147,8 @@ class House:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             prepare()
 
-        argv = [sys.executable, "-m", "jobs", *(command or ("run",)), "--config", self.config()]
+        program = [str(OPEN_NIGHT)] if is_open else ["-m", "jobs"]
+        argv = [sys.executable, *program, *(command or ("run",)), "--config", self.config()]
         process = subprocess.Popen(
             argv,
             stderr=subprocess.PIPE,
@@ -147,7 +156,7 @@ class House:
             text=True,
             # In a group of its own, as a shell starts it: Ctrl-C reaches its workers, too.
             start_new_session=True,
-            env={**os.environ, **self.environ},
+            env={**os.environ, "PYTHONPATH": str(OPEN_NIGHT.parents[2]), **self.environ},
             preexec_fn=begin,
         )
         night = Night(process)
@@ -294,7 +303,7 @@ class Night:
 
     @contextmanager
     def cluster(self) -> Iterator[Client]:
-        """Yield a client of its scheduler."""
+        """Yield a client of the scheduler of a night that is open."""
         port = re.search(r":(\d+)/status", self.says("dashboard: "))
         assert port is not None
         with urllib.request.urlopen(f"http://127.0.0.1:{port[1]}/json/identity.json") as answer:

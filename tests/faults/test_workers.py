@@ -30,7 +30,7 @@ def test_a_killed_worker_costs_time_only(first_night, server, undisturbed, task)
         server.order("faults", latency_seconds=0.3)
     if task == "ensure_text_model":
         house = house.without_settings("features.text_model")
-    with house.night() as night:
+    with house.night(is_open=True) as night:
         night.kill_worker_doing(task)
         server.order("faults")
         assert night.end() == 0, night.told
