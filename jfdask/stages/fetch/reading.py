@@ -213,20 +213,17 @@ def _read_history(
     marked = [Listing("plays", user_id, only=mark) for mark in MARKS]
     told = Listing("plays", user_id, only=TOLD)
     part, length = first_part(size), max(2, size)
-    wanted = (place, part, server, tuple(marked), length)
-    firsts, of_told = yield [
-        Call(tasks.read_first_pages, wanted, "pages", len(marked)),
-        Call(tasks.read_told, (place, part, server, told, settings.people_per_call), "pages"),
-    ]
+    wanted = (place, part, server, tuple(marked), length, told, settings.people_per_call)
+    [read] = yield [Call(tasks.read_first_pages, wanted, "pages", len(marked))]
+    firsts, (is_there, problems) = or_raise(read)
     lists: list[ListRead] = []
-    for listing, first in zip(marked, or_raise(firsts), strict=True):
+    for listing, first in zip(marked, firsts, strict=True):
         # As a rule a list is one page. The first pages of those behind a longer one were read
         # too early: before its end.
         is_in_order = all(one.parts == (part,) for one in lists)
         given = first if is_in_order else None
         lists.append((yield from read_list(place, server, listing, size, given)))
     lists.reverse()
-    is_there, problems = or_raise(of_told)
     return [*lists, ListRead(told, (part,), problems=problems)] if is_there else lists
 
 

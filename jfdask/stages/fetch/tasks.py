@@ -136,15 +136,27 @@ def read_page(
     return _read_page(place, part, server, listing, start, limit)
 
 
+#: Whether there is anything of it, and a sentence for what could not be read.
+Told = tuple[bool, tuple[str, ...]]
+
+
 def read_first_pages(
-    place: Place, part: str, server: Server, listings: Sequence[Listing], limit: int
-) -> list[PageReceipt | ServerFault]:
-    """Read the first page of some lists into the store, one after the other.
+    place: Place,
+    part: str,
+    server: Server,
+    listings: Sequence[Listing],
+    limit: int,
+    told: Listing,
+    ids_per_call: int,
+) -> tuple[list[PageReceipt | ServerFault], Told]:
+    """Read the first page of some lists of a person into the store, one after the other.
+
+    And what she has to do with what she was told last.
 
     Returns
     -------
-    list
-        A receipt each, or why the server cannot give that page.
+    list, Told
+        A receipt each, or why the server cannot give that page; what came of the rest.
     """
     leave_the_thread()
     found: list[PageReceipt | ServerFault] = []
@@ -153,7 +165,7 @@ def read_first_pages(
             found.append(_read_page(place, part, server, listing, 0, limit))
         except ServerFault as fault:
             found.append(fault)
-    return found
+    return found, _read_told(place, part, server, told, ids_per_call)
 
 
 def _read_page(
@@ -163,20 +175,12 @@ def _read_page(
     return keep_page(given, place, listing, part)
 
 
-def read_told(
-    place: Place, part: str, server: Server, listing: Listing, size: int
-) -> tuple[bool, tuple[str, ...]]:
+def _read_told(place: Place, part: str, server: Server, listing: Listing, size: int) -> Told:
     """Read what a person has to do with what she was told last, and with what she rated down.
 
     A thumb down for a film that she never began is in no list of the server's that is not of all
     films. What cannot be read stays as it was.
-
-    Returns
-    -------
-    bool, tuple of str
-        Whether there is anything of it, and a sentence for what could not be read.
     """
-    leave_the_thread()
     user_id = str(listing.user_id)
     listed, down = _told(place, user_id)
     ids = list(dict.fromkeys([*listed, *down["item_id"]]))
@@ -195,19 +199,21 @@ def read_told(
 def _told(place: Place, user_id: str) -> tuple[list[str], pd.DataFrame]:
     """Return the first films of a person's last list, and what she rated down without a play."""
     name = person(user_id, RECOMMENDATIONS_TABLE)
-    listed = _of_last_night(place, RECOMMEND, name, RECOMMENDATIONS)
-    plays = _of_last_night(place, FETCH, person(user_id, PLAYS_TABLE), PLAYS)
-    down = plays[(plays["rating"] < LIKED_RATING) & ~plays["played"]]
+    listed = _of_last_night(place, RECOMMEND, name, RECOMMENDATIONS, ["item_id"])
     columns = [column.name for column in ITEM_PLAYS.columns]
+    plays = _of_last_night(place, FETCH, person(user_id, PLAYS_TABLE), PLAYS, columns)
+    down = plays[(plays["rating"] < LIKED_RATING) & ~plays["played"]]
     return list(listed["item_id"][:MOST_TOLD]), down[columns].reset_index(drop=True)
 
 
-def _of_last_night(place: Place, stage: str, name: str, table: Table) -> pd.DataFrame:
+def _of_last_night(
+    place: Place, stage: str, name: str, table: Table, columns: Sequence[str]
+) -> pd.DataFrame:
     unit = next(earlier_units(place, stage), None)
     if unit is None or name not in unit.files:
         return table.frame([])
     try:
-        return UnitReader(place.store, unit).table(name, table)
+        return UnitReader(place.store, unit).table(name, table, columns)
     except (MissingArtifact, DamagedArtifact, TableError) as error:
         logger.warning("What somebody was told last is not known: %s", error)
         return table.frame([])

@@ -253,7 +253,7 @@ def test_one_task_reads_a_persons_lists_if_each_is_one_page(read):
 
     # In short pages, the lists behind the first long one are read after its end.
     short = in_pages_of(20)
-    [(*_, listings, _)] = asked.pop(tasks.read_first_pages)
+    [(_, _, _, listings, *_)] = asked.pop(tasks.read_first_pages)
     pages = [(listing, start) for *_, listing, start, _ in asked[tasks.read_page]]
     read_anew = [listing for listing, start in pages if start == 0]
     long = next(listing for listing, start in pages if start > 0)
