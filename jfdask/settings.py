@@ -19,8 +19,10 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationError,
+    ValidationInfo,
     ValidatorFunctionWrapHandler,
     WrapValidator,
+    field_validator,
     model_validator,
 )
 
@@ -79,14 +81,6 @@ def _one_message(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
         raise ValueError('expected "small", "seed", "off" or a table of lists') from None
 
 
-def _no_flag(value: object) -> object:
-    # Python takes true for 1, and one night kept of seven is not what was meant.
-    if isinstance(value, bool):
-        raise ValueError("expected a number, not true or false")  # noqa: TRY004  (pydantic's)
-    return value
-
-
-_NUMBER = BeforeValidator(_no_flag)
 Name = Annotated[
     str,
     StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"),
@@ -95,9 +89,9 @@ Name = Annotated[
 LocalPath = Annotated[Path, AfterValidator(at_home)]
 SecretPath = Annotated[LocalPath, BeforeValidator(_a_path)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
-Fraction = Annotated[float, Field(ge=0, lt=1), _NUMBER]
-Positive = Annotated[int, Field(ge=1), _NUMBER]
-Seconds = Annotated[float, Field(gt=0), _NUMBER]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+Positive = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0)]
 GridValue = bool | int | float | str | None
 Search = Annotated[
     Literal["small", "seed", "off"] | dict[str, tuple[GridValue, ...]],
@@ -107,6 +101,15 @@ Search = Annotated[
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_flag_for_a_number(cls, value: object, info: ValidationInfo) -> object:
+        # Python takes true for 1, and one night kept of seven is not what was meant.
+        kind = cls.model_fields[str(info.field_name)].annotation
+        if isinstance(value, bool) and kind in (int, float, int | None):
+            raise ValueError("expected a number, not true or false")
+        return value
 
 
 class Household(_Section):
@@ -180,13 +183,13 @@ class ClusterSettings(_Section):
         "local",
         description='"local", "kubernetes", or tcp://host:port or tls://host:port of a scheduler.',
     )
-    workers: Annotated[int, Field(ge=0), _NUMBER] = Field(
+    workers: Annotated[int, Field(ge=0)] = Field(
         0, description="Worker processes of a local cluster; 0: as many as cores."
     )
     memory_limit: str = Field(
         "auto", description="Memory limit of a local worker, such as 2GiB; auto: its share."
     )
-    dashboard_port: Annotated[int, Field(ge=0, le=65535), _NUMBER] = Field(
+    dashboard_port: Annotated[int, Field(ge=0, le=65535)] = Field(
         8787, description="Port of the local dashboard; another one if it is taken."
     )
     stall_seconds: Seconds = Field(
@@ -231,23 +234,21 @@ class ClusterSettings(_Section):
 class FetchSettings(_Section):
     """How a server is read."""
 
-    page_size: Annotated[int, Field(ge=2, le=500), _NUMBER] = Field(
-        500, description="Movies a page."
-    )
-    people_per_call: Annotated[int, Field(ge=1, le=100), _NUMBER] = Field(
+    page_size: Annotated[int, Field(ge=2, le=500)] = Field(500, description="Movies a page.")
+    people_per_call: Annotated[int, Field(ge=1, le=100)] = Field(
         100, description="Movies a call for people."
     )
-    requests_in_flight: Annotated[int, Field(ge=1, le=16), _NUMBER] = Field(
+    requests_in_flight: Annotated[int, Field(ge=1, le=16)] = Field(
         2, description="Requests under way at once to one server."
     )
     timeout_seconds: Seconds = Field(60.0, description="Longest wait for one answer.")
     attempts: Positive = Field(6, description="Tries of one request before it has failed.")
-    startup_seconds: Annotated[float, Field(ge=0), _NUMBER] = Field(
+    startup_seconds: Annotated[float, Field(ge=0)] = Field(
         300.0,
         description="Longest wait for a server that says it is starting; where nobody "
         "listens it is 60 s at most.",
     )
-    largest_loss: Annotated[float, Field(gt=0, le=1), _NUMBER] = Field(
+    largest_loss: Annotated[float, Field(gt=0, le=1)] = Field(
         0.3,
         description="Share of movies or plays that may be missing since last night before "
         "the household keeps yesterday's result.",
@@ -257,7 +258,7 @@ class FetchSettings(_Section):
 class FeatureSettings(_Section):
     """How movies become numbers."""
 
-    movies_per_partition: Annotated[int, Field(ge=1), _NUMBER] = Field(
+    movies_per_partition: Annotated[int, Field(ge=1)] = Field(
         2500, description="Movies a task, at most."
     )
     text_model: str | None = Field(
@@ -265,10 +266,10 @@ class FeatureSettings(_Section):
         description="A FastText .bin or .ftz file on the workers; none: trained on the "
         "household's own texts.",
     )
-    text_dimensions: Annotated[int, Field(ge=2, le=300), _NUMBER] = Field(
+    text_dimensions: Annotated[int, Field(ge=2, le=300)] = Field(
         64, description="Dimensions of the text vectors when trained here."
     )
-    n_components: Annotated[int, Field(ge=1, le=2000), _NUMBER] | None = Field(
+    n_components: Annotated[int | None, Field(ge=1, le=2000)] = Field(
         None,
         description="Components of the TruncatedSVD; none: 10, or, for the method seed, as many "
         "as the person with the longest history has plays.",
@@ -297,24 +298,22 @@ class TrainSettings(_Section):
         description="Learn from what all people of all households have in common, from 20 people "
         "on, or from the prior of jfdask pretrain; false: of each person alone.",
     )
-    pool_candidates: Annotated[int, Field(ge=0, le=100), _NUMBER] = Field(
+    pool_candidates: Annotated[int, Field(ge=0, le=100)] = Field(
         0,
         description="Settings of the trees that are tried whenever a pool of your own people is "
         "made, the defaults among them; 0: no search.",
     )
-    folds: Annotated[int, Field(ge=2, le=20), _NUMBER] = Field(
-        5, description="Folds of a person's plays."
-    )
-    min_favorites: Annotated[float, Field(ge=0), _NUMBER] = Field(
+    folds: Annotated[int, Field(ge=2, le=20)] = Field(5, description="Folds of a person's plays.")
+    min_favorites: Annotated[float, Field(ge=0)] = Field(
         10.0,
         description="So many liked movies, and others, weigh as much in a list as the public's "
         "ratings; a search takes its examples from people who have them. 0: ratings have no say.",
     )
     held_out: Fraction = Field(0.2, description="Share of plays that no search sees.")
-    random_state: Annotated[int, Field(ge=0, lt=2**32), _NUMBER] = Field(
+    random_state: Annotated[int, Field(ge=0, lt=2**32)] = Field(
         42, description="Seed of everything random."
     )
-    people_per_task: Annotated[int, Field(ge=1, le=50), _NUMBER] = Field(
+    people_per_task: Annotated[int, Field(ge=1, le=50)] = Field(
         50, description="People a task at most."
     )
 
@@ -330,15 +329,13 @@ class RecommendSettings(_Section):
         description="How much a movie's being unlike those before it counts beside its score; "
         "0: the order is the score's alone.",
     )
-    reasons: Annotated[int, Field(ge=1, le=3), _NUMBER] = Field(
-        3, description="Reasons a movie at most."
-    )
+    reasons: Annotated[int, Field(ge=1, le=3)] = Field(3, description="Reasons a movie at most.")
 
 
 class RunSettings(_Section):
     """The night as a whole."""
 
-    resume_hours: Annotated[float, Field(ge=0, le=87_600), _NUMBER] = Field(
+    resume_hours: Annotated[float, Field(ge=0, le=87_600)] = Field(
         12.0, description="A run broken off less long ago is gone on with."
     )
 
