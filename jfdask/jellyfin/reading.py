@@ -232,7 +232,7 @@ def read_credits(
 def read_plays(client: JellyfinClient, user_id: str, item_ids: Sequence[str]) -> pd.DataFrame:
     """Return what a person has to do with movies by their ids, at most `MAX_IDS`, as ITEM_PLAYS.
 
-    Ids that are not there, or that she may not see, are left out.
+    Ids that are not there are left out; some that are in none of her lists may be answered.
     """
     params = {**PERSONAL, "userId": checked_id(user_id)}
     return _by_ids(client, item_ids, params, parse_plays, ITEM_PLAYS, None)
