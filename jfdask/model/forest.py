@@ -90,7 +90,7 @@ bootstrap, class_weight
         How many labels of the rarer class there are, so to speak; see ``evidence_of``.
     grown_evidence_ : float
         The same of the labels that the forests were grown on.
-    columns_ : tuple of str
+    columns_ : array of str, shape (n_columns,)
         Columns of the rows that the forests were grown on.
     trees_ : list of Trees
         One each repetition.
@@ -161,7 +161,7 @@ bootstrap, class_weight
         weight = within_classes(liked, weight)
         self.movie_ids_ = catalogue.movie_ids[positions]
         self.liked_ = liked
-        self.columns_ = row_columns(catalogue)
+        self.columns_ = np.array(row_columns(catalogue))  # a tuple is stored name by name
         self.trees_ = []
         for repetition in range(self.repetitions):
             rows = training_rows(catalogue, positions, liked, repetition, self.random_state)
@@ -205,7 +205,7 @@ bootstrap, class_weight
         """
         check_is_fitted(self, "trees_")
         catalogue = self._catalogue()
-        if self.columns_ != row_columns(catalogue):
+        if tuple(self.columns_) != row_columns(catalogue):
             raise StaleModel("The library has other columns than the forests were grown on.")
         model = copy.copy(self)
         positions, model.liked_, model.classes_ = labelled_positions(X, y, catalogue.n_movies)

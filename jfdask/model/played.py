@@ -93,7 +93,7 @@ class PlayedClassifier(LikelierClass, BaseEstimator):
         """
         catalogue = self._catalogue()
         positions, liked, left = _sorted(catalogue, X, y, others)
-        self.columns_ = _columns(catalogue)
+        self.columns_ = np.array(_columns(catalogue))  # a tuple is stored name by name
         self.classes_ = np.array([0, 1])
         negatives, negative_folds = sampled_negatives(
             catalogue, left, len(positions), self.random_state
@@ -126,7 +126,7 @@ class PlayedClassifier(LikelierClass, BaseEstimator):
         """
         check_is_fitted(self, "trees_")
         catalogue = self._catalogue()
-        if self.columns_ != _columns(catalogue):
+        if tuple(self.columns_) != _columns(catalogue):
             raise StaleModel("The library has other columns than the forest was grown on.")
         positions, liked, left = _sorted(catalogue, X, y, others)
         model = copy.copy(self)

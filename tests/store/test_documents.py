@@ -3,6 +3,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from jfdask.store.filesystem import Store
 _JSON = st.recursive(
     st.none()
     | st.booleans()
-    | st.integers()
+    | st.integers(-(2**63), 2**64 - 1)
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(),
     lambda child: st.lists(child) | st.dictionaries(st.text(), child),
@@ -45,6 +46,10 @@ def test_what_json_does_not_know() -> None:
         "nan": float("nan"),
         "inf": np.float64("inf"),
         "array": np.array([[1.0, np.nan]]),
+        "columns": np.array([[1, 2], [3, 4]]).T,
+        "texts": np.array(["b", "a"]),
+        "mapping": MappingProxyType({"x": 1}),
+        "iterator": iter([1]),
         "int": np.int64(3),
         "flag": np.bool_(True),
         "set": {"b", "a"},
@@ -58,6 +63,10 @@ def test_what_json_does_not_know() -> None:
         "nan": None,
         "inf": None,
         "array": [[1.0, None]],
+        "columns": [[1, 3], [2, 4]],
+        "texts": ["b", "a"],
+        "mapping": {"x": 1},
+        "iterator": [1],
         "int": 3,
         "flag": True,
         "set": ["a", "b"],
@@ -69,9 +78,10 @@ def test_what_json_does_not_know() -> None:
     }
 
 
-def test_what_has_no_form_is_refused() -> None:
+@pytest.mark.parametrize("value", [object(), 2**64, "\ud800", {"a": object()}])
+def test_what_has_no_form_is_refused(value: object) -> None:
     with pytest.raises(TypeError):
-        encode_json({"x": object()})
+        encode_json({"x": value})
 
 
 def test_in_the_store(store: Store) -> None:

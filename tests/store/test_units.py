@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.sparse import csr_matrix, identity
-from sklearn.tree import DecisionTreeClassifier
+from sklearn.linear_model import LogisticRegression
 
 from jfdask.errors import DamagedArtifact, MissingArtifact, NewerArtifact, StoreError
 from jfdask.store.documents import decode_json, encode_json
@@ -29,11 +29,11 @@ CLOSE = {
 def test_a_unit_of_every_kind_of_file(store: Store) -> None:
     unit = UnitWriter(store, "r1", "featurize", "home")
     frame = PLAYS.frame([])
-    tree = DecisionTreeClassifier().fit([[0.0], [1.0]], [0, 1])
+    model = LogisticRegression().fit([[0.0], [1.0]], [0, 1])
     X = csr_matrix(identity(2))
     unit.table("people/u1/plays.parquet", PLAYS, frame)
     unit.json("metrics.json", {"auc": float("nan")})
-    unit.model("tree.skops", tree)
+    unit.model("model.skops", model)
     unit.csr("rows.parquet", ["a", "b"], X)
     unit.array("vectors.parquet", ["a", "b"], np.eye(2))
     unit.bytes("text.bin", b"abc")
@@ -47,7 +47,7 @@ def test_a_unit_of_every_kind_of_file(store: Store) -> None:
     pd.testing.assert_frame_equal(reader.table("people/u1/plays.parquet", PLAYS), frame)
     assert list(reader.table("people/u1/plays.parquet", PLAYS, ["played"]).columns) == ["played"]
     assert reader.json("metrics.json") == {"auc": None}
-    assert reader.model("tree.skops").predict([[1.0]]) == [1]
+    assert reader.model("model.skops").predict([[1.0]]) == [1]
     assert (reader.csr("rows.parquet")[1] != X).nnz == 0
     assert reader.array("vectors.parquet")[1].tolist() == [[1.0, 0.0], [0.0, 1.0]]
     assert reader.bytes("text.bin") == b"abc"

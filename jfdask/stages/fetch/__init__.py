@@ -58,5 +58,12 @@ def _work(
     household = households[place.household]
     fetch = night.settings.fetch
     return (
-        yield from read_household(place, household, server_of(household, fetch), fetch, accept_loss)
+        yield from read_household(
+            place,
+            household,
+            server_of(household, fetch),
+            fetch,
+            n_workers=night.n_workers,
+            accept_loss=accept_loss,
+        )
     )

@@ -42,7 +42,13 @@ class ById:
 
 
 def read_household(
-    place: Place, household: Household, server: Server, settings: FetchSettings, accept_loss: bool
+    place: Place,
+    household: Household,
+    server: Server,
+    settings: FetchSettings,
+    *,
+    n_workers: int,
+    accept_loss: bool,
 ) -> Work[Draft]:
     """Read a household: who is there, its movies, everybody's plays, collections, people.
 
@@ -87,14 +93,14 @@ def read_household(
         largest_loss=1.0 if accept_loss else settings.largest_loss,
         began=min((time for one in read for time in one.times), default=None),
     )
-    made = yield from _make_tables(place, reading, readers)
+    made = yield from _make_tables(place, reading, readers, n_workers)
     if strangers := made.strangers:
         # A list that never settles, or that the server cannot give whole.
         asked.append(
             (yield from _read_by_id(place, server, catalogue_pages, per_call, 1, strangers))
         )
         reading = replace(reading, rounds=2)
-        made = yield from _make_tables(place, reading, readers)
+        made = yield from _make_tables(place, reading, readers, n_workers)
     failed |= made.failed
     problems = missing_people(opened.users, household)
     if len(failed) == len(people):
@@ -238,9 +244,11 @@ class Made:
 
 
 def _make_tables(
-    place: Place, reading: making.Reading, readers: Sequence[making.Reader]
+    place: Place, reading: making.Reading, readers: Sequence[making.Reader], n_workers: int
 ) -> Work[Made]:
-    chunks = in_chunks(readers, making.PEOPLE_PER_TASK)
+    # Each task looks up which movie a copy is: no more tasks than workers, if that will do.
+    a_worker = -(-len(readers) // n_workers)
+    chunks = in_chunks(readers, max(1, min(a_worker, making.PEOPLE_PER_TASK)))
     movies, *made = yield [
         Call(making.make_movies, (place, reading)),
         *(Call(making.make_plays, (place, reading, chunk)) for chunk in chunks),

@@ -36,8 +36,8 @@ from jfdask.store.filesystem import StoreAddress
 from jfdask.store.keys import person
 from jfdask.store.manifests import Manifest, load_unit
 from jfdask.store.runs import run_ids
-from jfdask.store.tables import decode_table
-from jfdask.tables import MOVIES, PLAYS, Table
+from jfdask.store.tables import decode_arrow, decode_table
+from jfdask.tables import PLAYS
 
 #: Share of a person's plays, or of the library, that may have changed.
 LARGEST_NEWS = 0.05
@@ -115,7 +115,8 @@ def share_changed(before: Mapping[str, Hashable], now: Mapping[str, Hashable]) -
 def _changed_plays(place: Place, user_id: str, before: str, now: str) -> float:
     name = person(user_id, PLAYS_TABLE)
     where = place.address, place.household
-    return share_changed(*(_touched(_fetched(*where, name, sha, PLAYS)) for sha in (before, now)))
+    tables = (decode_table(*_fetched(*where, name, sha256), PLAYS) for sha256 in (before, now))
+    return share_changed(*map(_touched, tables))
 
 
 def _touched(plays: pd.DataFrame) -> dict[str, Hashable]:
@@ -131,17 +132,17 @@ def _touched(plays: pd.DataFrame) -> dict[str, Hashable]:
 # Asked once for every person of a household.
 @lru_cache(maxsize=4)
 def _changed_movies(address: StoreAddress, household: str, before: str, now: str) -> float:
-    tables = (_fetched(address, household, MOVIES_TABLE, sha, MOVIES) for sha in (before, now))
-    return share_changed(*map(_rows, tables))
+    found = (_fetched(address, household, MOVIES_TABLE, sha256) for sha256 in (before, now))
+    return share_changed(*(_rows(decode_arrow(data, key)) for data, key in found))
 
 
-def _rows(movies: pd.DataFrame) -> dict[str, Hashable]:
+def _rows(movies: pa.Table) -> dict[str, Hashable]:
     """Return all that is known of each movie, as one text: by far the quickest to compare."""
-    texts = [_as_text(column) for column in MOVIES.to_arrow(movies).columns]
+    texts = map(_as_text, movies.columns)
     rows = pc.binary_join_element_wise(
         *texts, "\x1e", null_handling="replace", null_replacement="\x00"
     )
-    return dict(zip(movies["movie_id"], rows.to_pylist(), strict=True))
+    return dict(zip(movies["movie_id"].to_pylist(), rows.to_pylist(), strict=True))
 
 
 def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -150,10 +151,8 @@ def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return column.cast(pa.string())
 
 
-def _fetched(
-    address: StoreAddress, household: str, name: str, sha256: str, table: Table
-) -> pd.DataFrame:
-    """Return a table that was fetched, from the newest run that has it."""
+def _fetched(address: StoreAddress, household: str, name: str, sha256: str) -> tuple[bytes, str]:
+    """Return a table that was fetched, and its key, from the newest run that has it."""
     place = Place(address, "", household)
     for run_id in run_ids(place.store):
         try:
@@ -162,7 +161,7 @@ def _fetched(
             continue
         if name in unit.files and unit.files[name].sha256 == sha256:
             key = unit.key(name)
-            return decode_table(place.store.read_checked(key, sha256), key, table)
+            return place.store.read_checked(key, sha256), key
     raise MissingArtifact(f"No run has {name} of checksum {sha256} any more.")
 
 

@@ -47,7 +47,9 @@ def read(demo, place, by_hand, tmp_path):
 
     def reading(answer=None, fetch=FETCH, at=place, **changes):
         household = Household(name="home", url=demo.url, api_key_file=path, **changes)
-        work = read_household(at, household, server_of(household, fetch), fetch, False)
+        work = read_household(
+            at, household, server_of(household, fetch), fetch, n_workers=2, accept_loss=False
+        )
         return by_hand(work, answer) if answer else by_hand(work)
 
     return reading
