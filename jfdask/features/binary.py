@@ -6,15 +6,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
-from sklearn.base import BaseEstimator, TransformerMixin
 
 from jfdask.features.date import premiere_dates
 from jfdask.features.incidence import dense_rows
+from jfdask.features.stateless import Stateless
 
 _FLAGS = ("first_in_collection", "weekend", "in_collection")
 
 
-class BinaryFlags(BaseEstimator, TransformerMixin):
+class BinaryFlags(Stateless):
     """First of its collection, first shown on a weekend, in a collection; unknown is 0.
 
     Examples
@@ -28,10 +28,6 @@ class BinaryFlags(BaseEstimator, TransformerMixin):
     array([[1., 1., 1.],
            [0., 0., 0.]])
     """
-
-    def fit(self, movies: pd.DataFrame, y: object = None) -> BinaryFlags:  # noqa: ARG002
-        """Learn nothing."""
-        return self
 
     def transform(self, movies: pd.DataFrame) -> csr_matrix:
         """Return (n_movies, 3) float64."""

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
-from sklearn.base import BaseEstimator, TransformerMixin
 
 from jfdask.features.incidence import dense_rows
+from jfdask.features.stateless import Stateless
 
 #: The scale, from the one for everybody; NR, not rated, has no rank.
 LEVELS = ("G", "PG", "PG-13", "R", "NC-17", "NR")
@@ -35,7 +35,7 @@ _AGE = re.compile(r"[A-Z]*[-/:]?(\d{1,2})[A+]?")
 _YOUNGEST = ((18, "NC-17"), (15, "R"), (12, "PG-13"), (6, "PG"), (0, "G"))
 
 
-class Certificate(BaseEstimator, TransformerMixin):
+class Certificate(Stateless):
     """The rank, 0 (G) to 4 (NC-17) and NaN without, and the level one-hot, NR among them.
 
     Examples
@@ -46,15 +46,12 @@ class Certificate(BaseEstimator, TransformerMixin):
            [nan,  0.,  0.,  0.,  0.,  0.,  1.]])
     """
 
-    def fit(self, movies: pd.DataFrame, y: object = None) -> Certificate:  # noqa: ARG002
-        """Learn nothing."""
-        return self
-
     def transform(self, movies: pd.DataFrame) -> csr_matrix:
         """Return (n_movies, 7) float64 with NaN."""
         spellings = movies["official_rating"].astype(object)
+        # What is no text, NaN among it, equals nothing that was looked up.
         level_of = {spelling: certificate_level(spelling) for spelling in spellings.unique()}
-        codes = np.array([LEVELS.index(level_of[s]) for s in spellings], dtype=np.int64)
+        codes = np.array([LEVELS.index(level_of.get(s, "NR")) for s in spellings], dtype=np.int64)
         ranks = np.where(codes == LEVELS.index("NR"), np.nan, codes)
         return dense_rows([ranks, *(codes == i for i in range(len(LEVELS)))], len(movies))
 

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
-from sklearn.base import BaseEstimator, TransformerMixin
 
 from jfdask.features.incidence import dense_rows
+from jfdask.features.stateless import Stateless
 
 #: What stands for a missing number in the method `seed`.
 MISSING = -7.0
@@ -16,7 +16,7 @@ MISSING = -7.0
 _PARTS = ("year", "month", "day", "weekend", "week", "day_of_year")
 
 
-class PremiereDate(BaseEstimator, TransformerMixin):
+class PremiereDate(Stateless):
     """Year, month, day, weekend or not, week of the year (ISO 8601), day of the year.
 
     The parts keep their own scales, as in the original method, where years and days
@@ -28,10 +28,6 @@ class PremiereDate(BaseEstimator, TransformerMixin):
     >>> PremiereDate().fit(movies).transform(movies).toarray().tolist()
     [[2010.0, 5.0, 1.0, 1.0, 17.0, 121.0], [-7.0, -7.0, -7.0, -7.0, -7.0, -7.0]]
     """
-
-    def fit(self, movies: pd.DataFrame, y: object = None) -> PremiereDate:  # noqa: ARG002
-        """Learn nothing."""
-        return self
 
     def transform(self, movies: pd.DataFrame) -> csr_matrix:
         """Return (n_movies, 6) float64."""

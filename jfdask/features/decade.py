@@ -13,7 +13,7 @@ from jfdask.features.date import premiere_dates
 from jfdask.features.incidence import Entries, incidence, single_entries, vocabulary_of
 
 
-class Decade(BaseEstimator, TransformerMixin):
+class Decade(TransformerMixin, BaseEstimator):
     """One-hot decade of the year; without a year, or in a decade not fitted, an empty row.
 
     Attributes

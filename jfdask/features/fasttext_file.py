@@ -116,7 +116,7 @@ def text_dimensions(data: bytes) -> int:
             )
         if version > _NEWEST_VERSION or dimensions < 1:
             raise TextModelError(f"The text model is of an unknown FastText version ({version}).")
-        _check_matrices(data, _end_of_dictionary(data))
+        _check_matrices(data, _end_of_dictionary(data), dimensions)
     except (struct.error, IndexError):
         raise _cut_short(data) from None
     return int(dimensions)
@@ -133,11 +133,16 @@ def _end_of_dictionary(data: bytes) -> int:
     return at + 8 * max(n_pruned, 0)
 
 
-def _check_matrices(data: bytes, at: int) -> None:
+def _check_matrices(data: bytes, at: int, dimensions: int) -> None:
     if data[at]:  # compressed matrices, whose size is not told in front
         return
     for _ in ("input", "output"):
         n_rows, n_columns = _MATRIX.unpack_from(data, at + 1)
+        if n_columns != dimensions:
+            raise TextModelError(
+                f"The text model says that its vectors have {dimensions} dimensions, and they have "
+                f"{n_columns}: train or fetch it again."
+            )
         start, at = at + 1 + _MATRIX.size, at + 1 + _MATRIX.size + 4 * n_rows * n_columns
         if at > len(data):
             raise _cut_short(data)

@@ -24,7 +24,7 @@ from jfdask.features.incidence import (
 _MOST_GENRES = 20
 
 
-class GenrePairs(BaseEstimator, TransformerMixin):
+class GenrePairs(TransformerMixin, BaseEstimator):
     """Unordered pairs of a movie's genres (the first 20), idf-weighted, rows of length one.
 
     Attributes

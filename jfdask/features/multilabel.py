@@ -15,7 +15,7 @@ from jfdask.features.incidence import entries_of, incidence, vocabulary_of
 _KINDS = {"genre": ("genres", 5), "person": ("person_ids", 10), "studio": ("studio_ids", 5)}
 
 
-class MultiLabel(BaseEstimator, TransformerMixin):
+class MultiLabel(TransformerMixin, BaseEstimator):
     """The first 5 genres, 10 people and 5 studios; people and studios by id.
 
     Attributes

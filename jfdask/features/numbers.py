@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
-from sklearn.base import BaseEstimator, TransformerMixin
 
 from jfdask.features.date import premiere_dates
 from jfdask.features.decade import years
 from jfdask.features.incidence import dense_rows, entries_of
+from jfdask.features.stateless import Stateless
 
 _NAMES = (
     "community_rating",
@@ -27,7 +27,7 @@ _NAMES = (
 )
 
 
-class Numbers(BaseEstimator, TransformerMixin):
+class Numbers(Stateless):
     """Ratings (0..10, 0..100), year, length (hours), month, collection, completeness.
 
     Nothing is scaled. What is unknown is NaN, and stands in the sparse matrix as an entry of
@@ -45,10 +45,6 @@ class Numbers(BaseEstimator, TransformerMixin):
     >>> Numbers().fit(movies).transform(movies).toarray()[0, [0, 1, 2, 7, 8]].round(3)
     array([  nan, 0.   ,   nan, 0.   , 0.693])
     """
-
-    def fit(self, movies: pd.DataFrame, y: object = None) -> Numbers:  # noqa: ARG002
-        """Learn nothing."""
-        return self
 
     def transform(self, movies: pd.DataFrame) -> csr_matrix:
         """Return (n_movies, 11) float64 with NaN."""

@@ -16,7 +16,7 @@ _COLUMNS = {"official_rating": "rating", "collection_id": "collection"}
 _NONE = "none"
 
 
-class OneHot(BaseEstimator, TransformerMixin):
+class OneHot(TransformerMixin, BaseEstimator):
     """OfficialRating as the server spells it, and the collection, by id.
 
     A movie without one has the token ``none``, the same when fitting and transforming; a

@@ -6,14 +6,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
-from sklearn.base import BaseEstimator, TransformerMixin
 
 from jfdask.features.incidence import dense_rows
+from jfdask.features.stateless import Stateless
 
 _WITHOUT = -1.0
 
 
-class CollectionOrder(BaseEstimator, TransformerMixin):
+class CollectionOrder(Stateless):
     """1, 2, … by year within the collection; -1 without one.
 
     Examples
@@ -22,10 +22,6 @@ class CollectionOrder(BaseEstimator, TransformerMixin):
     >>> CollectionOrder().fit(movies).transform(movies).toarray().ravel()
     array([ 2., -1.])
     """
-
-    def fit(self, movies: pd.DataFrame, y: object = None) -> CollectionOrder:  # noqa: ARG002
-        """Learn nothing."""
-        return self
 
     def transform(self, movies: pd.DataFrame) -> csr_matrix:
         """Return (n_movies, 1) float64."""

@@ -6,15 +6,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
-from sklearn.base import BaseEstimator, TransformerMixin
 
 from jfdask.features.incidence import dense_rows, entries_of
+from jfdask.features.stateless import Stateless
 
 # Jellyfin's word for the trade → what it is called in a feature's name.
 _ROLES = {"Actor": "actors", "Director": "directors", "Writer": "writers", "Producer": "producers"}
 
 
-class RoleCounts(BaseEstimator, TransformerMixin):
+class RoleCounts(Stateless):
     """Counts of actors, directors, writers and producers; none is 0.
 
     Examples
@@ -24,10 +24,6 @@ class RoleCounts(BaseEstimator, TransformerMixin):
     array([[2., 1., 0., 0.],
            [0., 0., 0., 0.]])
     """
-
-    def fit(self, movies: pd.DataFrame, y: object = None) -> RoleCounts:  # noqa: ARG002
-        """Learn nothing."""
-        return self
 
     def transform(self, movies: pd.DataFrame) -> csr_matrix:
         """Return (n_movies, 4) float64 counts."""

@@ -23,7 +23,7 @@ _COLUMNS = (
 )
 
 
-class Scalars(BaseEstimator, TransformerMixin):
+class Scalars(TransformerMixin, BaseEstimator):
     """Ratings, length, year and the collection's numbers, min-max scaled; missing is -7.
 
     The -7 is put in after the scaling, so that it lies outside of the range of what is

@@ -58,7 +58,8 @@ def settle(
 
     Components below ``SMALLEST_SHARE`` of the first are dropped. The right vectors of equal
     singular values are turned, within the space they span, to those of a QR decomposition
-    with column pivoting. Signs are fixed.
+    with column pivoting. Signs are fixed. Which vectors there are of equal values that the number
+    of components cuts apart is still a matter of the computation.
 
     Parameters
     ----------

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
-from sklearn.base import BaseEstimator, TransformerMixin
 
 from jfdask.errors import TextModelError
 from jfdask.features.fasttext_file import TextModel
 from jfdask.features.incidence import cells_of
+from jfdask.features.stateless import Stateless
 
 # Letters and digits of any script. No underscores: FastText reads __label__x as a label.
 _WORDS = re.compile(r"[^\W_]+")
@@ -21,7 +21,7 @@ _WORDS = re.compile(r"[^\W_]+")
 _WORDS_COLUMN = "words of all texts"
 
 
-class TextVectors(BaseEstimator, TransformerMixin):
+class TextVectors(Stateless):
     """The mean of the unit vectors of the words of title, overview and taglines.
 
     The words' vectors are a FastText model's, which is given to ``transform`` every time:
@@ -35,10 +35,6 @@ class TextVectors(BaseEstimator, TransformerMixin):
 
     def __init__(self, n_dimensions: int = 0) -> None:
         self.n_dimensions = n_dimensions
-
-    def fit(self, movies: pd.DataFrame, y: object = None) -> TextVectors:  # noqa: ARG002
-        """Learn nothing: the model was trained before."""
-        return self
 
     def transform(self, movies: pd.DataFrame, text_model: TextModel | None = None) -> csr_matrix:
         """Return (n_movies, n_dimensions) float64.

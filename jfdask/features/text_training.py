@@ -83,7 +83,7 @@ def train_text_model(
         "bucket": bucket,
         "epoch": adapted_epochs(lines) if epochs is None else epochs,
         "minCount": min_count,
-        "seed": seed,
+        "seed": seed % 2**31,  # FastText's is signed
         "thread": 1,
         "verbose": 0,
         "lr": _LEARNING_RATE,

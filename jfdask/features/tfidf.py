@@ -22,7 +22,7 @@ from jfdask.features.text import movie_words
 _SHORTEST_WORD, _LONGEST_WORD = 2, 40
 
 
-class TfidfText(BaseEstimator, TransformerMixin):
+class TfidfText(TransformerMixin, BaseEstimator):
     """(1 + log count) · idf of words of 2 to 40 letters, rows of length one.
 
     The same as scikit-learn's ``TfidfVectorizer(sublinear_tf=True, min_df=3, max_df=0.2)``. In

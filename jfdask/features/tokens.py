@@ -27,7 +27,7 @@ KINDS = ("genre", "director", "actor", "writer", "producer", "studio", "collecti
 _MIN_MOVIES = {"director": 2, "actor": 2, "writer": 2, "producer": 2, "studio": 2}
 
 
-class Tokens(BaseEstimator, TransformerMixin):
+class Tokens(TransformerMixin, BaseEstimator):
     """Genres, people by trade, studios and the collection, everything but genres by id.
 
     A cell is weight · idf, idf = log((1 + n)/(1 + n_movies of the token)) + 1, and each

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import lzma
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from jfdask.errors import DumpError, SettingsError
 #: The file of ratings, and those beside it that tell which films they are of.
 KINDS = {"ratings.csv": ("links.csv", "movies.csv"), "ratings.dat": ("movies.dat",)}
 _BLOCK = 1 << 20
+_DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError)
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Dump:
                 with zipfile.ZipFile(self.path) as archive, archive.open(name) as member:
                     yield member  # type: ignore[misc]
         # What is encrypted is a RuntimeError, an unknown compression a NotImplementedError.
-        except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        except (OSError, EOFError, RuntimeError, *_DAMAGED) as error:
             raise DumpError(
                 f"{name} of {self.path} cannot be read to its end ({error}). Download it again."
             ) from error
@@ -114,10 +116,12 @@ def _names(path: Path) -> set[str]:
         return {file.relative_to(path).as_posix() for file in files if file.is_file()}
     if not path.exists():
         raise SettingsError(f"There is no {path}. Give the folder or zip file of the ratings.")
+    if path.name in KINDS:
+        raise SettingsError(f"{path} is one file of several. Give its folder: {path.parent}.")
     try:
         with zipfile.ZipFile(path) as archive:
             return {name for name in archive.namelist() if not name.startswith("__MACOSX/")}
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, NotImplementedError) as error:
         raise DumpError(
             f"{path} is neither a folder nor a whole zip file ({error}). Download it again."
         ) from error

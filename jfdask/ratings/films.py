@@ -16,10 +16,14 @@ from jfdask.model.films import plain_imdb_id
 from jfdask.ratings.dump import Dump
 from jfdask.tables import FILMS
 
-_YEAR = re.compile(
-    r"^(?P<rest>.*?)\s*\((?P<year>\d{4})(?:\s*[-\u2013]\s*\d{0,4})?\)\s*$", re.DOTALL
-)
-_OTHER = re.compile(r"^(?P<title>.*?)\s*\((?:a\.?k\.?a\.?\s*)?(?P<other>[^()]+)\)\s*$", re.DOTALL)
+_YEAR = re.compile(r"^(?P<rest>.*?)\s*\((?P<year>\d{4})(?:\s*[-\u2013]\s*\d{0,4})?\)$")
+_OTHER = re.compile(r"^(?P<title>.*?)\s*\((?:a\.?k\.?a\.?\s*)?(?P<other>[^()]+)\)$", re.IGNORECASE)
+_IDS = {
+    "tmdbId": re.compile(r"(\d+)(?:\.0+)?", re.ASCII),
+    "imdbId": re.compile(r"(?:tt)?(\d+)", re.ASCII | re.IGNORECASE),
+}
+# The largest of MovieLens' have 4 MB.
+_MOST_BYTES = 200_000_000
 
 
 def read_films(dump: Dump) -> pd.DataFrame:
@@ -34,6 +38,8 @@ def read_films(dump: Dump) -> pd.DataFrame:
     """
     rows: dict[int, dict[str, Any]] = {}
     for name in dump.beside:
+        if dump.size(name) > _MOST_BYTES:
+            raise DumpError(f"{name} of {dump.path} is too large to be a file of movies.")
         if name.endswith("links.csv"):
             for movie, row in _table(dump, name, ("movieId", "imdbId", "tmdbId")):
                 rows.setdefault(movie, {}).update(_ids(name, movie, row))
@@ -63,11 +69,12 @@ def split_title(title: str) -> dict[str, Any]:
     >>> split_title("Toy Story")
     {'title': 'Toy Story'}
     """
-    found: dict[str, Any] = {"title": title.strip()}
+    title = " ".join(title.split())
+    found: dict[str, Any] = {"title": title}
     if dated := _YEAR.match(title):
-        found["title"] = dated["rest"].strip()
+        found["title"] = dated["rest"]
         if other := _OTHER.match(found["title"]):
-            found["title"], found["other_title"] = other["title"].strip(), other["other"].strip()
+            found["title"], found["other_title"] = other["title"], other["other"].strip()
         found["year"] = float(dated["year"])
     return found
 
@@ -78,16 +85,16 @@ def _film_id(movie: int, row: dict[str, Any]) -> str:
 
 
 def _ids(file: str, movie: int, row: dict[str, str]) -> dict[str, str]:
-    found = {}
-    try:
-        if tmdb := row["tmdbId"].strip():
-            found["tmdb_id"] = str(int(float(tmdb)))
-        if imdb := row["imdbId"].strip():
-            int(imdb.removeprefix("tt"))
-            found["imdb_id"] = plain_imdb_id(imdb)
-    except (OverflowError, ValueError) as error:
-        raise DumpError(f"{file}: the ids of movie {movie} are none ({error}).") from error
-    return found
+    plain = {}
+    for column, form in _IDS.items():
+        text = row[column].strip()
+        given = form.fullmatch(text)
+        if text and not given:
+            raise DumpError(f"{file}: the {column} of movie {movie} is none: {text[:80]!r}.")
+        # 0 stands for looked for and not found.
+        plain[column] = given[1].lstrip("0") if given else ""
+    found = {"tmdb_id": plain["tmdbId"]} if plain["tmdbId"] else {}
+    return found | ({"imdb_id": plain_imdb_id(plain["imdbId"])} if plain["imdbId"] else {})
 
 
 def _table(dump: Dump, name: str, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
@@ -105,6 +112,11 @@ def _table(dump: Dump, name: str, columns: tuple[str, ...]) -> Iterator[tuple[in
                     raise DumpError(
                         f"{name}, line {reader.line_num}: it ends too early. Download it again."
                     )
+                if "\n" in row.get("title", ""):
+                    raise DumpError(
+                        f"{name}, line {reader.line_num}: a quotation mark of a line before is not "
+                        "closed. Download it again."
+                    )
                 yield _movie(name, reader.line_num, row["movieId"]), row
         except csv.Error as error:
             raise DumpError(
@@ -120,7 +132,9 @@ def _dat(dump: Dump, name: str) -> Iterator[tuple[int, str]]:
     except UnicodeDecodeError:
         text = data.decode("latin-1")
     for number, line in enumerate(text.split("\n"), 1):
-        movie, _, rest = line.partition("::")
+        movie, separator, rest = line.partition("::")
+        if line.strip() and not separator:
+            raise DumpError(f"{name}, line {number}: it ends too early. Download it again.")
         if line.strip():
             yield _movie(name, number, movie), rest.partition("::")[0]
 

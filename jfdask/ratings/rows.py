@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,8 +15,8 @@ from jfdask.errors import DumpError
 from jfdask.ratings.chunks import LONGEST_LINE, Chunk
 from jfdask.ratings.dump import Dump
 
-#: Ratings are stars, at most so many.
-MOST_STARS = 5.0
+#: Ratings are stars, at least and at most so many.
+FEWEST_STARS, MOST_STARS = 0.5, 5.0
 RATINGS = pa.schema(
     [
         pa.field("user", pa.int64()),
@@ -57,6 +56,13 @@ def read_layout(dump: Dump) -> Layout:
         raise DumpError(
             f"{dump.ratings}, line 1 cannot be read: {error}. Lines end with a line feed."
         ) from error
+    exact = {name.lower(): name for name in _COLUMNS}
+    for name in columns:
+        if name not in _COLUMNS and name.lower() in exact:
+            raise DumpError(
+                f"{dump.ratings}, line 1: the column {name} would be passed over. Is it "
+                f"{exact[name.lower()]}? Call it so."
+            )
     missing = [name for name in _REQUIRED if name not in columns]
     if missing:
         raise DumpError(
@@ -92,39 +98,45 @@ def parse_ratings(chunk: Chunk, layout: Layout) -> pa.Table:
             ),
         )
     except pa.ArrowInvalid as error:
-        raise _bad(chunk.first_line, data, layout, str(error)) from error
+        raise _bad(chunk, layout, str(error)) from error
+    if b'"' in data and found.num_rows != sum(1 for line in data.split(b"\n") if line.strip()):
+        raise _bad(chunk, layout, "a quotation mark is not closed")
     stars = np.asarray(found["rating"])
-    if not ((stars > 0) & (stars <= MOST_STARS)).all():
-        raise _bad(chunk.first_line, data, layout, f"ratings beyond 0 to {MOST_STARS:g}")
+    if not ((stars >= FEWEST_STARS) & (stars <= MOST_STARS)).all():
+        raise _bad(chunk, layout, f"ratings beyond {FEWEST_STARS:g} to {MOST_STARS:g}")
     found = found.rename_columns([_COLUMNS[name] for name in known])
     if "time" not in found.column_names:
         found = found.append_column("time", pc.multiply(found["movie"], 0))
     return found.select(RATINGS.names).cast(RATINGS)
 
 
-def _bad(first_line: int, data: bytes, layout: Layout, told: str) -> DumpError:
+def _bad(chunk: Chunk, layout: Layout, told: str) -> DumpError:
     """Return the error that names the first bad line; what Arrow says, if it is found nowhere."""
-    lines = data.decode("utf-8", errors="replace").rstrip().replace("\r", "").split("\n")
-    for number, line in enumerate(lines, first_line):
-        if line.strip() and not _is_rating(next(csv.reader([line]), []), layout.columns):
+    lines = chunk.data.decode("utf-8", errors="replace").rstrip().replace("\r", "").split("\n")
+    for number, line in enumerate(lines, chunk.first_line):
+        if line.strip() and not _is_rating(line, layout):
             return DumpError(
                 f"{layout.file}, line {number}: {line[:80]!r} is no rating, which is "
-                f"{layout.separator.join(layout.columns)}, whole numbers but for the rating (0.5 "
-                f"to {MOST_STARS:g} stars). Download the file again, or take the line out."
+                f"{layout.separator.join(layout.columns)}, whole numbers but for the rating "
+                f"({FEWEST_STARS:g} to {MOST_STARS:g} stars). Download the file again, or take the "
+                "line out."
             )
+    last = chunk.first_line + len(lines) - 1
     return DumpError(
-        f"{layout.file}, lines {first_line} to {first_line + len(lines) - 1} cannot be read: "
-        f"{told}. Download the file again."
+        f"{layout.file}, lines {chunk.first_line} to {last} cannot be read: {told}. Download the "
+        "file again."
     )
 
 
-def _is_rating(fields: Sequence[str], columns: Sequence[str]) -> bool:
-    if len(fields) != len(columns):
+def _is_rating(line: str, layout: Layout) -> bool:
+    is_csv = layout.separator == ","
+    fields = next(csv.reader([line]), []) if is_csv else line.split(layout.separator)
+    if len(fields) != len(layout.columns) or line.count('"') % 2:
         return False
-    row = dict(zip(columns, fields, strict=True))
+    row = dict(zip(layout.columns, fields, strict=True))
     try:
         for name in ("userId", "movieId", "timestamp"):
             int(row.get(name, "0"))
-        return 0 < float(row["rating"]) <= MOST_STARS
+        return FEWEST_STARS <= float(row["rating"]) <= MOST_STARS
     except ValueError:
         return False

@@ -38,6 +38,9 @@ def test_what_is_no_model_is_refused(text_model_bytes):
     newer = text_model_bytes[:4] + struct.pack("<i", 99) + text_model_bytes[8:]
     with pytest.raises(TextModelError, match="unknown FastText version"):
         load_text_model(newer)
+    wider = text_model_bytes[:8] + struct.pack("<i", 16) + text_model_bytes[12:]
+    with pytest.raises(TextModelError, match="have 16 dimensions, and they have 8"):
+        load_text_model(wider)
 
 
 @pytest.mark.parametrize("where", [0.3, 0.9, 1.0])

@@ -7,6 +7,9 @@ import skops.io
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix, vstack
+from sklearn.base import clone
+from sklearn.pipeline import make_pipeline
+from sklearn.utils.validation import check_is_fitted
 
 from jfdask.errors import DataError, TextModelError
 from jfdask.features.fasttext_file import load_text_model
@@ -77,6 +80,18 @@ def test_every_block_stands_in_its_place(movies_of, text_model_bytes):
     files = list(dict.fromkeys(column.split("__")[0] for column in fitted.columns))
     assert files == list(SEED_BLOCKS + LABEL_FREE_BLOCKS)
     assert fit_blocks(movies, None, ("date", "decade")).columns[-1] == "decade__1990"
+
+
+@pytest.mark.parametrize("name", SEED_BLOCKS + LABEL_FREE_BLOCKS)
+def test_a_block_is_fitted_as_scikit_learn_knows_it(movies_of, name):
+    movies = movies_of(
+        {"name": "Farm", "genres": ["War", "Drama"], "official_rating": float("nan")}
+    )
+    [block] = fit_blocks(movies, None, (name,)).blocks
+    check_is_fitted(block)
+    pipeline = make_pipeline(clone(block)).fit(movies)
+    found, alone = pipeline.transform(movies).toarray(), block.transform(movies).toarray()
+    np.testing.assert_array_equal(found, alone)
 
 
 def test_the_blocks_for_the_svd_are_finite(movies_of):

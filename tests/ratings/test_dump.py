@@ -1,5 +1,6 @@
 import zipfile
 
+import numpy as np
 import pytest
 
 from jfdask.errors import DumpError, SettingsError
@@ -67,7 +68,28 @@ def test_two_dumps_in_one_folder(folder):
 
 def test_a_file_that_is_no_zip(folder):
     with pytest.raises(DumpError, match="neither a folder nor a whole zip file"):
+        open_dump(folder / "ml-tiny" / "README.txt")
+    with pytest.raises(SettingsError, match=rf"Give its folder: {folder / 'ml-tiny'}"):
         open_dump(folder / "ml-tiny" / "ratings.csv")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_zip_file_with_any_damage_is_told_of(folder, method):
+    chance, path = np.random.default_rng(0), folder / "damaged.zip"
+    with zipfile.ZipFile(path, "w", method) as files:
+        for file in sorted((folder / "ml-tiny").iterdir()):
+            files.write(file, file.name)
+    whole, n_told = path.read_bytes(), 0
+    for _ in range(300):
+        data = bytearray(whole)
+        at = int(chance.integers(len(data) - 4))
+        data[at : at + 4] = chance.bytes(4)
+        path.write_bytes(bytes(data))
+        try:
+            open_dump(path).sha256()
+        except DumpError:
+            n_told += 1
+    assert n_told > 100
 
 
 def test_a_zip_file_cut_short(archive):

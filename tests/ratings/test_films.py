@@ -1,7 +1,10 @@
+import time
+
 import numpy as np
 import pytest
 
 from jfdask.errors import DumpError
+from jfdask.ratings import films as module
 from jfdask.ratings.dump import open_dump
 from jfdask.ratings.films import read_films, split_title
 
@@ -44,6 +47,7 @@ def test_dat_files_are_read_in_their_encoding(films, encoding):
         ("Heat (1995)", ("Heat", None, 1995)),
         ("(500) Days of Summer (2009)", ("(500) Days of Summer", None, 2009)),
         ("Seven (a.k.a. Se7en) (1995)", ("Seven", "Se7en", 1995)),
+        ("Seven  (A.K.A. Se7en)  (1995) ", ("Seven", "Se7en", 1995)),
         ("Fawlty Towers (1975-1979)", ("Fawlty Towers", None, 1975)),
         ("Das Millionenspiel (1970-)", ("Das Millionenspiel", None, 1970)),
         ("2001", ("2001", None, None)),
@@ -54,14 +58,45 @@ def test_titles_come_apart(title, expected):
     assert (found["title"], found.get("other_title"), found.get("year")) == expected
 
 
+def test_an_id_of_0_is_none(films):
+    links = "movieId,imdbId,tmdbId\n1,0000000,0\n2,0000000,0\n3,TT0114709,0862.0\n"
+    found = films(ratings_csv="", links_csv=links)
+    assert found["film_id"].tolist() == ["movielens:1", "movielens:2", "tmdb:862"]
+    assert found["imdb_id"].tolist()[2] == "tt0114709"
+
+
+@pytest.mark.parametrize("link", ["1,-5,", "1,,-1", "1,,1_0", "1,,862.7", "1,\u0663,"])
+def test_an_id_that_is_none_is_named(films, link):
+    with pytest.raises(DumpError, match=r"links\.csv: the (imdb|tmdb)Id of movie 1 is none"):
+        films(ratings_csv="", links_csv=f"movieId,imdbId,tmdbId\n{link}\n")
+
+
+def test_a_quotation_mark_that_is_not_closed_swallows_no_film(films):
+    movies = 'movieId,title,genres\n1,"Foo (1995),A\n2,Bar (1996),A\n3,Baz (1997),"A"\n'
+    with pytest.raises(DumpError, match=r"movies\.csv, line 4: a quotation mark"):
+        films(ratings_csv="", movies_csv=movies)
+
+
+def test_a_title_of_spaces_takes_no_time():
+    began = time.process_time()
+    assert split_title("a" + " " * 100_000 + "b")["title"] == "a b"
+    assert time.process_time() - began < 1
+
+
+def test_a_file_that_is_too_large_is_not_read(films, monkeypatch):
+    monkeypatch.setattr(module, "_MOST_BYTES", 10)
+    with pytest.raises(DumpError, match="too large to be a file of movies"):
+        films(ratings_csv="", links_csv="movieId,imdbId,tmdbId\n")
+
+
 @pytest.mark.parametrize(
     ("links", "told"),
     [
         ("movieId,imdbId\n1,2\n", r"links\.csv, line 1: there is no column tmdbId"),
         ("", r"there is no column movieId or imdbId or tmdbId"),
         ("movieId,imdbId,tmdbId\n1,0114709,862\nx,1,2\n", r"links\.csv, line 3: 'x' is no movie"),
-        ("movieId,imdbId,tmdbId\n1,abc,2\n", r"links\.csv: the ids of movie 1 are none"),
-        ("movieId,imdbId,tmdbId\n1,2,inf\n", r"links\.csv: the ids of movie 1 are none"),
+        ("movieId,imdbId,tmdbId\n1,abc,2\n", r"links\.csv: the imdbId of movie 1 is none: 'abc'"),
+        ("movieId,imdbId,tmdbId\n1,2,inf\n", r"links\.csv: the tmdbId of movie 1 is none: 'inf'"),
         ("movieId,imdbId,tmdbId\n1\n", r"links\.csv, line 2: it ends too early"),
         (f"movieId,imdbId,tmdbId\n{9**30},1,2\n", r"links\.csv, line 2: '\d+' is no movie"),
         ('movieId,imdbId,tmdbId\n1,"' + "2,3\n" * 99_999, r"line \d+: field larger than"),
@@ -76,9 +111,11 @@ def test_lines_of_a_dat_file_end_with_a_line_feed_alone(films):
     text = "\ufeff1::A\u2028B\x85C (1995)::X\r\n2::D (1996)::Y\r\n"
     found = films(ratings_dat="", movies_dat=text)
     assert found["movie"].tolist() == [1, 2]
-    assert found["title"].tolist() == ["A\u2028B\x85C", "D"]
+    assert found["title"].tolist() == ["A B C", "D"]
 
 
 def test_a_bad_line_of_a_dat_file(films):
     with pytest.raises(DumpError, match=r"movies\.dat, line 2: 'Heat' is no movie's number"):
-        films(ratings_dat="", movies_dat="1::Toy Story (1995)::A\nHeat\n")
+        films(ratings_dat="", movies_dat="1::Toy Story (1995)::A\nHeat::Drama\n")
+    with pytest.raises(DumpError, match=r"movies\.dat, line 2: it ends too early"):
+        films(ratings_dat="", movies_dat="1::Toy Story (1995)::A\n2\n")

@@ -53,6 +53,7 @@ def test_nothing_is_nothing():
         "1,2.5,3,4",
         "1,2,6,4",
         "1,2,0,4",
+        "1,2,0.4,4",
         "1,2,nan,4",
         "é",
     ],
@@ -62,6 +63,24 @@ def test_a_bad_line_is_named(line):
         parse(f"1,2,3,4\n\n{line}\n1,2,3,4\n", first_line=100)
     assert repr(line) in str(error.value)
     assert "take the line out" in str(error.value)
+
+
+def test_a_quotation_mark_that_is_not_closed_swallows_no_line():
+    layout = Layout("ratings.csv", (*CSV.columns, "tags"), ",")
+    with pytest.raises(DumpError, match=r"line 3: '1,3,3,4,\"abc'"):
+        parse('1,2,3,4,x\n1,3,3,4,"abc\n1,4,3,4,x\n1,5,3,4,x"\n', layout)
+
+
+def test_a_bad_line_of_a_dat_file_is_told_as_it_stands():
+    with pytest.raises(DumpError, match="line 3: '1::3::0::5' is no rating"):
+        parse("1::2::3::4\n1::3::0::5\n", DAT)
+
+
+def test_a_column_that_is_spelled_otherwise_is_not_passed_over(tmp_path):
+    (tmp_path / "ratings.csv").write_text("userId,movieId,rating,Timestamp\n")
+    (tmp_path / "links.csv").write_text("movieId,imdbId,tmdbId\n")
+    with pytest.raises(DumpError, match="Is it timestamp"):
+        read_layout(open_dump(tmp_path))
 
 
 def test_a_number_that_is_too_long_is_told_of_by_its_chunk():

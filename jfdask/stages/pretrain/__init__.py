@@ -132,7 +132,7 @@ def _digest(dump: Dump, home: Home, settings: Settings) -> str:
     """Return the digest of all that a prior comes of."""
     made_of = {
         "dump": dump.sha256(),
-        "features": home.features,
+        "library": home.library,
         "random_state": settings.train.random_state,
         "code": code_version(),
     }

@@ -32,7 +32,7 @@ class Home:
     """A household with features, in the newest run that made them."""
 
     place: Place
-    features: str  # digest of its features; a manifest has times
+    library: str  # digest of its movies and features; a manifest has times
 
     @property
     def name(self) -> str:
@@ -60,13 +60,13 @@ def featurized_homes(store: Store, wanted: Sequence[str]) -> list[Home]:
                 continue
             try:
                 unit = load_unit(store, run_id, FEATURIZE, name)
-                load_unit(store, run_id, FETCH, name)
+                fetched = load_unit(store, run_id, FETCH, name)
             except MissingArtifact:
                 continue
             except (DamagedArtifact, NewerArtifact) as error:
                 logger.warning("%s", error)
                 continue
-            found[name] = Home(Place(store.address, run_id, name), _digest(unit))
+            found[name] = Home(Place(store.address, run_id, name), _digest(fetched, unit))
     if not found:
         whose = f"of household {' or '.join(wanted)}" if wanted else "of any household"
         raise MissingArtifact(
@@ -109,5 +109,7 @@ def _in_common(home: Home, films: pd.DataFrame) -> int:
     return len(np.unique(found[found >= 0]))
 
 
-def _digest(unit: Manifest) -> str:
-    return sha256_of(encode_json(unit.checksums()))
+def _digest(fetched: Manifest, featurized: Manifest) -> str:
+    # The ids by which films are found are in no feature.
+    movies = fetched.files[MOVIES_TABLE].sha256
+    return sha256_of(encode_json([movies, featurized.checksums()]))

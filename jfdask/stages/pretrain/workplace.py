@@ -9,7 +9,8 @@
     pretrain/<digest>/rows-<part>.parquet    what the model learns from
     pretrain/<digest>/model.skops
 
-The digest is of all that it comes of: the dump, the household's features, settings and code. All
+The digest is of all that it comes of: the dump, the household's movies and features, settings
+and code. All
 of it is removed once the prior is there.
 """
 

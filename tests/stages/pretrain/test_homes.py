@@ -1,8 +1,12 @@
+from dataclasses import replace
+
 import pytest
 
 from jfdask.errors import DumpError, MissingArtifact
 from jfdask.ratings.dump import open_dump
 from jfdask.ratings.films import read_films
+from jfdask.stages.files import FETCH, MOVIES_TABLE
+from jfdask.stages.pretrain import homes
 from jfdask.stages.pretrain.homes import Home, best_of, featurized_homes, films_in_common, told
 
 pytestmark = [pytest.mark.cluster, pytest.mark.server]
@@ -26,6 +30,22 @@ def test_too_few_films_in_common(finished, invented, tmp_path):
 def test_a_household_that_is_not_there(finished):
     with pytest.raises(MissingArtifact, match="no features of household cabin"):
         featurized_homes(finished.store, ["cabin"])
+
+
+def test_with_other_ids_it_is_another_library(finished, monkeypatch):
+    [before], [again] = (featurized_homes(finished.store, ()) for _ in range(2))
+    load_unit = homes.load_unit
+
+    def with_other_ids(store, run_id, stage, household):
+        unit = load_unit(store, run_id, stage, household)
+        if stage != FETCH:
+            return unit
+        movies = replace(unit.files[MOVIES_TABLE], sha256="0" * 64)
+        return replace(unit, files={**unit.files, MOVIES_TABLE: movies})
+
+    monkeypatch.setattr(homes, "load_unit", with_other_ids)
+    [changed] = featurized_homes(finished.store, ())
+    assert again.library == before.library != changed.library
 
 
 def test_the_library_with_most_films_is_learned_on(finished):
