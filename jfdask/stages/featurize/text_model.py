@@ -1,8 +1,8 @@
 """The household's FastText model: trained in a child process, or loaded from a given file.
 
-It is kept in the household's state and trained again only when a tenth of the library is new:
-a library that grows by a film a night would otherwise give every movie other vectors, and
-everything computed from them would have to be done again.
+It is kept in the household's state and trained again only when a tenth of the library is new, or
+has other texts: a library that grows by a film a night would otherwise give every movie other
+vectors, and everything computed from them would have to be done again.
 """
 
 from __future__ import annotations
@@ -27,14 +27,15 @@ from jfdask.settings import at_home
 from jfdask.stages.files import FETCH, MOVIES_TABLE
 from jfdask.stages.places import Place
 from jfdask.stages.unit_tasks import reader
+from jfdask.store.documents import encode_json
 from jfdask.store.filesystem import StoreAddress, open_store, sha256_of
 from jfdask.store.keys import state_key
 from jfdask.store.state import recall_state, write_state
 from jfdask.tables import MOVIES
 
-VERSION = 2  # 2: words go on over combining marks
+VERSION = 3  # 2: words go on over combining marks; 3: digests of texts
 DOCUMENT, MODEL = "text_model.json", "text_model.bin"
-#: Share of the library that may be new before the model is trained again.
+#: Share of the library that may be new, or have other texts, before the model is trained again.
 LARGEST_NEWS = 0.1
 #: Models a worker process keeps loaded, some 20 MB each.
 KEPT_MODELS = 4
@@ -76,15 +77,24 @@ def ensure_text_model(place: Place, request: TextModelRequest) -> str | None:
         data = read_model_file(request.path)
         if known and known["sha256"] == sha256_of(data) and _is_whole(place, known["sha256"]):
             return str(known["sha256"])
-        return _keep(place, data, wanted, [])
+        return _keep(place, data, wanted, {})
     if not _has_words(movies):
         return None
-    movie_ids = list(movies["movie_id"])
+    texts = _digests(movies)
     if known and known["wanted"] == wanted:
-        n_new = len(set(movie_ids) - set(known["movie_ids"]))
-        if n_new <= LARGEST_NEWS * len(movie_ids) and _is_whole(place, known["sha256"]):
+        n_new = sum(known["texts"].get(movie_id) != text for movie_id, text in texts.items())
+        if n_new <= LARGEST_NEWS * len(texts) and _is_whole(place, known["sha256"]):
             return str(known["sha256"])
-    return _keep(place, train(movie_texts(movies), request), wanted, movie_ids)
+    return _keep(place, train(movie_texts(movies), request), wanted, texts)
+
+
+def _digests(movies: pd.DataFrame) -> dict[str, str]:
+    """Return a short digest of each movie's texts, by its id."""
+    columns = (movies["name"], movies["overview"], movies["taglines"])
+    return {
+        movie_id: sha256_of(encode_json(texts))[:8]
+        for movie_id, *texts in zip(movies["movie_id"], *columns, strict=True)
+    }
 
 
 def _has_words(movies: pd.DataFrame) -> bool:
@@ -175,9 +185,9 @@ def read_model_file(path: str) -> bytes:
     return data
 
 
-def _keep(place: Place, data: bytes, wanted: dict[str, object], movie_ids: list[str]) -> str:
+def _keep(place: Place, data: bytes, wanted: dict[str, object], texts: dict[str, str]) -> str:
     sha256 = sha256_of(data)
     place.store.write(state_key(place.household, MODEL), data)
-    document = {"wanted": wanted, "sha256": sha256, "movie_ids": movie_ids}
+    document = {"wanted": wanted, "sha256": sha256, "texts": texts}
     write_state(place.store, place.household, DOCUMENT, document, version=VERSION)
     return sha256
