@@ -20,7 +20,7 @@ from jfdask.stages.files import FEATURIZE, FETCH, MOVIES_TABLE, blocks_part, mat
 from jfdask.stages.places import Place
 from jfdask.stages.unit_tasks import Draft, Plan, UnitReport
 from jfdask.stages.units import Night, run_units
-from jfdask.stages.window import Call, Work, values
+from jfdask.stages.window import Call, Work, answer_to, values
 from jfdask.store.manifests import Receipt
 
 NAME = FEATURIZE
@@ -49,20 +49,17 @@ def _plan(place: Place, *, settings: Settings) -> Work[Plan]:
         settings.train.random_state,
         settings.features.text_model_seconds,
     )
-    asked = [
-        Call(ensure_text_model, (place, request), "text models"),
-        Call(tasks.longest_history, (place,)),
-    ]
-    text_model, longest = values((yield asked))
-    is_seed = settings.train.method == "seed"
+    text_model = yield from answer_to(Call(ensure_text_model, (place, request), "text models"))
+    is_seed, n_components = settings.train.method == "seed", settings.features.n_components
+    if n_components is None and is_seed:
+        n_components = yield from answer_to(Call(tasks.longest_history, (place,)))
     return Plan(
         stage=NAME,
         inputs=((FETCH, MOVIES_TABLE),),
         settings={
             "blocks": tasks.BLOCKS,
             "reduced_blocks": SEED_BLOCKS if is_seed else ("text",),
-            "n_components": settings.features.n_components
-            or (longest if is_seed else TEXT_COMPONENTS),
+            "n_components": n_components or TEXT_COMPONENTS,
             "random_state": settings.train.random_state,
         },
         extra={} if text_model is None else {"text_model": text_model},
