@@ -2,6 +2,8 @@
 
 import pytest
 
+from .conftest import house_in
+
 pytestmark = [
     pytest.mark.faults,
     pytest.mark.cluster,
@@ -36,6 +38,20 @@ def test_a_killed_worker_costs_time_only(first_night, server, undisturbed, task)
         assert night.end() == 0, night.told
         assert night.leaves_nobody()
     assert house.result() == undisturbed
+    assert house.damages() == []
+
+
+def test_a_worker_killed_in_a_search_costs_time_only(first_night, tmp_path_factory):
+    # Of fewer favourites there are rows to search on.
+    searching = {**TWO, "train.search": "small", "train.min_favorites": 3}
+    house = first_night.with_settings(searching)
+    undisturbed = house_in(tmp_path_factory.mktemp("undisturbed"), house.demo, **house.changes)
+    assert undisturbed.run().code == 0
+    with house.night(is_open=True) as night:
+        night.kill_worker_doing("('householdclassifier-fit-score")
+        assert night.end() == 0, night.told
+        assert night.leaves_nobody()
+    assert house.result() == undisturbed.result()
     assert house.damages() == []
 
 
