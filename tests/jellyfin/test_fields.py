@@ -125,3 +125,22 @@ def test_an_id_is_32_hex_digits(value):
         assert len(checked) == 32
         assert checked == value.lower()
         assert int(checked, 16) >= 0
+
+
+@pytest.mark.parametrize("control", ["\x9b", "\x80", "\x9f", "\x7f", "\x1b", "\x00"])
+def test_control_characters_are_taken_out(control):
+    broken = Counter()
+    assert Fields({"Name": f"A{control}31mB"}, broken).text("Name") == "A31mB"
+    assert broken == {"Name has control characters": 1}
+
+
+def test_a_text_that_is_cut_ends_with_no_space():
+    assert Fields({"Name": "ab cd"}, Counter()).text("Name", 3) == "ab"
+
+
+def test_what_is_just_short_enough_is_not_cut():
+    broken = Counter()
+    fields = Fields({"Name": "abc", "Tags": ["a"] * MAX_LIST}, broken)
+    assert fields.text("Name", 3) == "abc"
+    assert fields.texts("Tags") == ["a"] * MAX_LIST
+    assert not broken

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jfdask.jellyfin.fields import item_id
+from jfdask.jellyfin.fields import MAX_LIST, item_id
 from jfdask.jellyfin.parsing import parse_credits, parse_id, parse_item, parse_plays
 from jfdask.tables import CREDITS, ITEM_IDS, ITEM_PLAYS, ITEMS
 
@@ -307,3 +307,57 @@ def test_anything_at_all_costs_at_most_itself(raw):
     for parser in (parse_item, parse_id, parse_credits, parse_plays):
         row, broken = parse(raw, parser)
         assert broken if row is None else item_id(raw["Id"]) == row["item_id"]
+
+
+def test_a_rating_of_0_is_one():
+    said = {**GOOD_PLAYS["UserData"], "Rating": 0}
+    row, broken = parse({**GOOD_PLAYS, "UserData": said}, parse_plays)
+    assert row["rating"] == 0.0
+    assert not broken
+
+
+@pytest.mark.parametrize("imdb", ["tt0000000", "tt0"])
+def test_an_imdb_id_of_zeros_is_none(imdb):
+    row, broken = parse({**GOOD, "ProviderIds": {"Imdb": imdb}})
+    assert row["imdb_id"] is None
+    assert not broken
+
+
+def test_of_several_spellings_the_same_one_counts():
+    rows = [
+        parse({**GOOD, "ProviderIds": dict(ids)})[0]
+        for ids in ([("Tmdb", "1"), ("tmdb", "2")], [("tmdb", "2"), ("Tmdb", "1")])
+    ]
+    assert rows[0]["tmdb_id"] == rows[1]["tmdb_id"] == "2"
+
+
+@pytest.mark.parametrize("year", [1870, 1888, 2200])
+def test_the_first_films_have_a_year(year):
+    row, broken = parse({**GOOD, "ProductionYear": year})
+    assert row["production_year"] == year
+    assert not broken
+
+
+def test_studios_are_cut_together():
+    studios = [{"Name": f"Studio {i}", "Id": f"{i + 1:032x}"} for i in range(MAX_LIST + 1)]
+    row, broken = parse({**GOOD, "Studios": studios})
+    assert len(row["studio_ids"]) == len(row["studio_names"]) == MAX_LIST
+    assert broken == {f"Studios has more than {MAX_LIST} entries": 1}
+
+
+def test_the_position_goes_before_the_percentage():
+    half = {
+        **GOOD_PLAYS["UserData"],
+        "PlaybackPositionTicks": 18_000_000_000,
+        "PlayedPercentage": 7,
+    }
+    row, _ = parse({**GOOD_PLAYS, "UserData": half}, parse_plays)
+    assert row["position_fraction"] == 0.5
+
+
+def test_a_film_of_more_than_a_hundred_hours_is_broken():
+    hour = 36_000_000_000
+    for hours, told in ((99, 99.0), (101, None)):
+        row, broken = parse({**GOOD, "RunTimeTicks": hours * hour})
+        assert row["runtime_hours"] == told
+        assert len(broken) == (told is None)

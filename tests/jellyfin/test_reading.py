@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from jfdask.errors import NotFound, UnexpectedAnswer
+from jfdask.jellyfin.listing import Listing, identity_of
 from jfdask.jellyfin.paging import find_shift, page_starts
 from jfdask.jellyfin.reading import (
     Collection,
@@ -400,3 +401,21 @@ def test_collections_that_never_settle_are_reported(client_of, caplog):
     found = read_collections(client_of(answer), ANNA)
     assert len(found) == n_calls == 3
     assert "kept changing" in caplog.text
+
+
+def test_a_broken_item_is_the_same_whatever_its_plays():
+    odd = {"Id": "odd", "Name": "Alien"}
+    one, other = ({**odd, "UserData": {"PlayCount": n}} for n in (1, 2))
+    assert identity_of(one) == identity_of(other) != identity_of({**odd, "Name": "Aliens"})
+
+
+def test_a_broken_item_is_the_same_in_any_order():
+    assert identity_of({"Id": "odd", "Name": "Alien"}) == identity_of(
+        {"Name": "Alien", "Id": "odd"}
+    )
+
+
+def test_a_whole_list_needs_no_fingerprints():
+    items = [{"Id": f"{i:032x}", "Type": "Movie"} for i in range(1, 4)]
+    assert Listing(0, 3, 3, items, None).receipt().fingerprints == b""
+    assert len(Listing(1, 3, 3, items, None).receipt().fingerprints) == 24

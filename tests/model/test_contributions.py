@@ -2,7 +2,15 @@ import numpy as np
 import pytest
 from scipy.special import logit
 
-from jfdask.model.contributions import favorite_parts, played_parts
+from jfdask.model.catalogue import TOKEN_BLOCKS
+from jfdask.model.contributions import N_GROUPS as N_KINDS
+from jfdask.model.contributions import (
+    _spread,
+    favorite_parts,
+    group_of_column,
+    played_parts,
+    token_affinities,
+)
 from jfdask.model.personal import LearnOptions, fit
 from jfdask.model.personal_list import score_movies, score_parts
 from jfdask.model.prior import favorite_log_odds
@@ -81,3 +89,42 @@ def test_models_that_cannot_say(library):
     score = score_movies(played, library.catalogue, some.unplayed)
     assert parts.total == pytest.approx(logit(score), abs=1e-9)
     assert score_parts(played, library.catalogue, np.empty(0, dtype=int)) is None
+
+
+def test_kernel_ridge_with_the_crowd_is_kernel_ridge():
+    kernel = group_of_column("affinity__kernel_ridge")
+    assert group_of_column("crowd__ridge") == kernel
+    assert (
+        group_of_column("crowd__bias")
+        == group_of_column("person__n_plays")
+        == N_KINDS - 1
+        != kernel
+    )
+
+
+def test_what_moved_down_is_of_what_leans_down(library):
+    """What a kind moved down is of those of the movie's tokens that lean down."""
+    catalogue, kind = library.catalogue, [b.name for b in TOKEN_BLOCKS].index("actor")
+    query = np.array([0])
+    own = catalogue.tokens[query].indices
+    actors = own[catalogue.block_of_token[own] == kind]
+    leaning = np.zeros(catalogue.tokens.shape[1])
+    leaning[actors] = -1.0
+    leaning[actors[0]] = 1.0
+    for moved, theirs in ((0.3, actors[:1]), (-0.3, actors[1:])):
+        of_kinds = np.zeros((1, len(TOKEN_BLOCKS)))
+        of_kinds[0, kind] = moved
+        shared, nobodys = _spread(catalogue, query, of_kinds, leaning)
+        assert sorted(shared.toarray()[0].nonzero()[0]) == sorted(theirs)
+        assert shared.sum() == pytest.approx(moved)
+        assert nobodys[0] == 0.0
+
+
+def test_affinities_of_tokens_by_hand(library):
+    catalogue, plays = library.catalogue, np.arange(40)
+    residual = np.where(plays % 3 == 0, 0.6, -0.3)
+    found = token_affinities(catalogue, plays, residual)
+    for token in (0, 60, 200, len(found) - 1):
+        having = catalogue.tokens[plays, token].toarray().ravel() != 0
+        shrinkage = TOKEN_BLOCKS[catalogue.block_of_token[token]].shrinkage
+        assert found[token] == pytest.approx(residual[having].sum() / (having.sum() + shrinkage))

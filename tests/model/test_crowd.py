@@ -118,3 +118,22 @@ def test_a_crowd_without_plays():
     np.testing.assert_array_equal(
         crowd.factors["loved"].scores(np.array([1]), np.ones(1)), np.zeros(4)
     )
+
+
+def test_nobody_is_scored_with_a_crowd_of_a_handful():
+    names = [name for i in range(2000) if group_of(name := f"u{i}", N_GROUPS) == 0]
+    others = [name for i in range(200) if group_of(name := f"v{i}", N_GROUPS) == 1]
+    plays = np.arange(3), np.zeros(3, dtype=bool)
+    for n_outside, is_none in ((FEWEST // 2 - 1, True), (FEWEST // 2, False)):
+        members = [Member(name, *plays) for name in [*names[:40], *others[:n_outside]]]
+        crowds = crowds_of(members, 3)
+        assert (crowds.of(names[0]) is None) is is_none
+        assert crowds.of(others[0]) is not None
+
+
+def test_factors_of_many_movies_are_the_same_each_time(monkeypatch):
+    A = csr_matrix((np.random.default_rng(1).random((80, 25)) < 0.3).astype(float))
+    monkeypatch.setattr(module, "_EXACT", 10)
+    monkeypatch.setattr(module, "MOST_FACTORS", 6)
+    one, two = factors_of(A, 5.0), factors_of(A, 5.0)
+    np.testing.assert_array_equal(one.vectors, two.vectors)

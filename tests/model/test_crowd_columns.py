@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
 
-from jfdask.model.affinity import outside_folds
+from jfdask.model.affinity import everything, outside_folds
 from jfdask.model.crowd import Member, crowd_of
 from jfdask.model.crowd_columns import CROWD_COLUMNS, crowd_columns
 from jfdask.model.kernel import similarity
+
+from .test_crowd import checker_board
 
 N_FOLDS = 3
 
@@ -72,3 +74,35 @@ def test_without_a_crowd_nothing_is_known(library, plays):
     found = crowd_columns(library.catalogue, None, positions, folds, references)
     assert found.shape == (45, len(CROWD_COLUMNS))
     assert np.isnan(found).all()
+
+
+def test_columns_by_hand(library):
+    crowd = crowd_of(checker_board(40, 420), 420)
+    positions = np.arange(0, 60, 2)
+    liked = positions % 12 == 0
+    query, group = np.array([66, 71, 90]), np.zeros(3, dtype=int)
+    found = crowd_columns(
+        library.catalogue, crowd, query, group, everything(positions, liked),
+        np.array([False, False, True]),
+    )  # fmt: skip
+    column = dict(zip(CROWD_COLUMNS, found.T, strict=True))
+    together = crowd.factors["together"].scores(positions, np.where(liked, 4.0, 1.0))
+    others = np.delete(together, positions)
+    loved = crowd.factors["loved"].scores(positions[liked], np.ones(liked.sum()))
+    expected = {
+        "crowd__plays": np.log((crowd.n_plays[query] + 0.5) / 40),
+        "crowd__likes": np.log((crowd.n_likes[query] + 0.5) / 40),
+        "crowd__share_liked": (crowd.n_likes[query] + 1) / (crowd.n_plays[query] + 2),
+        "crowd__bias": crowd.bias[query],
+        "crowd__together": together[query],
+        "crowd__together_scaled": (together[query] - others.mean()) / others.std(),
+        "crowd__loved": loved[query],
+    }
+    for name, values in expected.items():
+        np.testing.assert_allclose(column[name][:2], values[:2], err_msg=name)
+    # As of a movie that nobody knows.
+    for name in ("crowd__plays", "crowd__likes", "crowd__share_liked"):
+        assert np.isnan(column[name][2])
+    for name in ("crowd__bias", "crowd__together", "crowd__loved"):
+        assert column[name][2] == 0.0
+    assert loved[90] != 0.0

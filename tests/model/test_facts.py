@@ -23,3 +23,16 @@ def test_a_movie_without_a_title_has_words_for_it(library):
 def test_movies_of_another_run_are_refused(library):
     with pytest.raises(DataError, match="Run featurize again"):
         facts_of(library.movies.iloc[1:], library.features.movie_ids, {})
+
+
+def test_the_median_is_of_rated_movies(library):
+    rating = library.movies["community_rating"].where(np.arange(420) > 9)
+    facts = facts_of(library.movies.assign(community_rating=rating), library.features.movie_ids, {})
+    assert facts.median_rating == rating.median()
+    none = facts_of(library.movies.assign(community_rating=np.nan), library.features.movie_ids, {})
+    assert np.isnan(none.median_rating)
+
+
+def test_a_movie_without_a_title_is_called_so(library):
+    facts = facts_of(library.movies.assign(name=""), library.features.movie_ids, {})
+    assert facts.titles[0] == "an untitled movie"

@@ -138,3 +138,14 @@ def test_plain_forms():
     assert plain_title("Them!") == "them"
     assert plain_title("Dr. Strangelove") == "dr strangelove"
     assert plain_imdb_id("tt12345678") == "tt12345678"
+
+
+def test_titles_are_compared_without_case_in_any_language():
+    known = films({"title": "FUSSBALL", "year": 1999})
+    assert positions_of(known, movies({"name": "Fußball", "production_year": 1999})) == [0]
+
+
+def test_a_title_that_the_pool_lacks_excludes_nothing():
+    known = films({"title": "Hero", "year": 2002})
+    hero = {"name": "Hero", "original_title": "Ying xiong", "production_year": 2002}
+    assert positions_of(known, movies(hero)).tolist() == [0]

@@ -111,3 +111,12 @@ def test_both_kinds_of_plays_stay(library):
     half = library.history("anna", list(range(20)), (np.arange(20) < 10).tolist()).at_most(8, ids)
     assert half.n_liked == 4
     assert len(half.played) == 8
+
+
+def test_which_plays_are_learned_from_is_drawn_for_each_person(library):
+    ids = library.features.movie_ids
+    kept = [
+        library.history(name, list(range(60)), [False] * 60).at_most(10, ids).played.tolist()
+        for name in ("anna", "ben")
+    ]
+    assert kept[0] != kept[1]

@@ -99,3 +99,18 @@ def test_stated_dislikes_are_no_plays_of_which_nothing_is_known():
     told = [evidence(20, 480, n) for n in (0, 1, 10, 100)]
     assert told == sorted(told)
     assert evidence(20, 10, 0) <= evidence(20, 0, 10)
+
+
+def test_which_plays_are_kept_is_drawn_for_each_person():
+    plays = pd.DataFrame([BLANK | {"movie_id": f"m{i:03}", "played": True} for i in range(200)])
+    plays.loc[:8, "rating"] = 2.0
+    anna, ben = (graded(name, plays)[1] for name in ("anna", "ben"))
+    assert not np.array_equal(anna, ben)
+
+
+def test_dislikes_are_weighed_not_counted():
+    plays = pd.DataFrame([BLANK | {"movie_id": f"m{i:03}", "played": True} for i in range(600)])
+    plays.loc[:11, ["played", "abandoned"]] = False, True
+    weight = graded("anna", plays)[1]
+    assert (weight[:12] == SHOWN).all()
+    assert (weight[12:] > 0).mean() == pytest.approx(3 / (3 + 12 * SHOWN), abs=0.04)

@@ -16,6 +16,7 @@ from jfdask.model.personal_list import (
     SCORE_MEANINGS,
     recommend,
     score_movies,
+    score_parts,
 )
 from jfdask.model.pooled import PooledModel, training_rows_of
 from jfdask.model.prior import favorite_log_odds
@@ -198,3 +199,22 @@ def test_a_newcomer_with_a_crowd_is_told_of_it(library, histories, crowds):
         assert told == often & set(frame["movie_id"][:EXPLAINED])
         one, _ = recommend(learned, nobody, library.features, library.facts, n_reasons=1)
         assert one["reasons"][:EXPLAINED].map(len).eq(1).all()
+
+
+def test_what_she_has_marked_is_no_question_of_chance(library, listed, planted):
+    history, _ = planted
+    wished = np.setdiff1d(history.unplayed, [7, 19, 53, 111])[:3]
+    liked = history.played[history.liked]
+    hearts = np.isin(np.arange(420), np.r_[liked, wished])
+    history = library.history("anna", history.played, history.liked, is_favorite=hearts)
+    frame, _ = listed(history, learn(history, library.features, QUICK))
+    untold = frame["movie_id"][frame["p_favorite"].isna()]
+    assert sorted(untold) == sorted(library.features.movie_ids[wished])
+
+
+def test_the_original_method_has_no_parts(library, planted):
+    history, _ = planted
+    vectors = np.random.default_rng(0).normal(size=(420, 20))
+    options = LearnOptions(method="seed", params={"n_estimators": 5})
+    learned = fit(history, library.features, options, vectors=vectors)
+    assert score_parts(learned, library.catalogue, history.unplayed[:9]) is None

@@ -86,3 +86,15 @@ def test_what_is_stored(library):
         "jfdask.model.trees.Trees",
     }
     assert len(data) < 2_000_000
+
+
+def test_negatives_are_drawn_by_seed_and_stay_as_the_library_grows(library, monkeypatch):
+    monkeypatch.setattr("jfdask.model.played._FEWEST", 50)
+    left = np.arange(60, 420)
+    of_one, again, of_other = (
+        sampled_negatives(library.catalogue, left, 10, seed)[0].tolist() for seed in (1, 1, 2)
+    )
+    assert of_one == again != of_other
+    # A movie more in the library moves at most one other out.
+    fewer = sampled_negatives(library.catalogue, np.delete(left, 5), 10, 1)[0]
+    assert len(np.setdiff1d(fewer, of_one)) <= 1

@@ -7,6 +7,7 @@ import pytest
 
 from jfdask.errors import NotEnoughPlays
 from jfdask.model import pooled as module
+from jfdask.model import pooled as pooled_module
 from jfdask.model.affinity import everything
 from jfdask.model.crowd_columns import CROWD_COLUMNS, crowd_columns
 from jfdask.model.holdout import stable_seed
@@ -228,3 +229,78 @@ def test_columns_are_named(library, histories):
     assert rows.columns == pooled_columns(library.catalogue)
     assert rows.X.shape[1] == len(rows.columns) == len(set(rows.columns))
     assert np.isnan(rows.X[:, rows.columns.index("crowd__bias")]).all()
+
+
+def test_a_sample_is_drawn_by_person_and_seed(monkeypatch):
+    monkeypatch.setattr(pooled_module, "MOST_ROWS", 500)
+    one, two = pooled_module._sampled([np.arange(1000)] * 2, 42)
+    assert not np.array_equal(one, two)
+    assert not np.array_equal(one, pooled_module._sampled([np.arange(1000)] * 2, 43)[0])
+
+
+def test_labels_that_weigh_more_make_nobody_like_more():
+    """Hearts are worth more than plays without one; that makes nobody like more."""
+    rows = rows_of(600, ("a", "b"), 0)
+    plain = PooledModel({"max_iter": 5}).fit_favorite([rows])
+    weight = np.where(rows.liked, 1.0, 0.5)
+    graded = PooledModel({"max_iter": 5}).fit_favorite([replace(rows, weight=weight)])
+    np.testing.assert_allclose(graded.favorite(rows), plain.favorite(rows))
+
+
+def test_what_the_crowd_does_not_know_is_drawn_for_each_person(histories, library, crowds):
+    crowd = crowds(histories).of("u00")
+    hidden = []
+    for user_id in ("u00", "u00-too"):
+        one = replace(histories[0], user_id=user_id)
+        rows = training_rows_of(library.catalogue, crowd, one, 42)
+        of_plays = rows.X[: len(one.played), rows.columns.index("crowd__plays")]
+        hidden.append(np.isnan(of_plays))
+    assert hidden[0].any()
+    assert not np.array_equal(*hidden)
+
+
+def test_rows_of_labels_are_hidden_from_the_crowd_too(histories, library, crowds):
+    one = histories[0]
+    known = np.sort(np.r_[one.played[::2], one.unplayed[:40]])
+    labels = Labels(known, np.isin(known, one.played[one.liked]), np.full(len(known), 0.5))
+    rows = training_rows_of(
+        library.catalogue, crowds(histories).of(one.user_id), replace(one, labels=labels), 42
+    )
+    unknown = np.isnan(rows.X[~rows.contrast, rows.columns.index("crowd__plays")])
+    assert 0 < unknown.mean() < 0.3
+
+
+def test_what_she_marked_or_began_is_not_taught_as_left(library):
+    n = len(library.movies)
+    fraction, rating = np.zeros(n), np.full(n, np.nan)
+    fraction[:100], rating[100:200] = 0.5, 9.0
+    history = library.history(
+        "anna", np.arange(400, 420), np.arange(20) < 8, position_fraction=fraction, rating=rating,
+        is_favorite=np.isin(np.arange(n), np.r_[200:300, 400:408]),
+    )  # fmt: skip
+    rows = training_rows_of(library.catalogue, None, history, 42)
+    assert (~rows.played).sum() == 100
+
+
+def test_labels_weigh_what_they_are_worth(histories, library):
+    one = histories[0]
+    known = np.sort(np.r_[one.played, one.unplayed[:6]])
+    weight = np.where(np.isin(known, one.played), 1.0, 0.5)
+    labels = Labels(known, np.isin(known, one.played[one.liked]), weight)
+    rows = training_rows_of(library.catalogue, None, replace(one, labels=labels), 42)
+    np.testing.assert_array_equal(rows.weight[~rows.contrast], weight)
+
+
+@pytest.mark.parametrize("fitting", ["fit_favorite", "fit_played"])
+def test_no_more_rows_are_gathered_than_the_cap(monkeypatch, fitting):
+    monkeypatch.setattr(pooled_module, "MOST_ROWS", 300)
+    sizes = []
+    gathered = pooled_module._gathered
+
+    def noted(people, kept, columns):
+        sizes.append(sum(map(len, kept)))
+        return gathered(people, kept, columns)
+
+    monkeypatch.setattr(pooled_module, "_gathered", noted)
+    getattr(PooledModel({"max_iter": 1}, {"max_iter": 1}), fitting)([rows_of(1000, ("a", "b"), 0)])
+    assert 200 < sizes[0] < 400

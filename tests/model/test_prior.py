@@ -62,3 +62,10 @@ def test_a_share_of_1_is_what_was_learned_and_of_0_what_is_thought_without():
     assert np.all(
         (half > np.minimum(learned, expit(prior))) & (half < np.maximum(learned, expit(prior)))
     )
+
+
+def test_a_missing_count_makes_no_odds_missing(library):
+    completeness = library.catalogue.completeness.copy()
+    completeness[5, 0] = np.nan
+    odds = favorite_log_odds(replace(library.catalogue, completeness=completeness))
+    assert np.isfinite(odds).all()

@@ -2,8 +2,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 
-from jfdask.model.ranking import N_DIVERSE, candidates_of, diversified, rank
+from jfdask.model.ranking import N_DIVERSE, candidates_of, diversified, likeness, rank
 
 PARTS = [7, 19, 53, 111]  # of the one collection, in order
 
@@ -159,3 +160,34 @@ def test_equal_scores_keep_their_order(library):
     order = diversified(library.catalogue, np.arange(9), np.full(9, 0.5), 0.9)
     assert order.tolist() == list(range(9))
     assert diversified(library.catalogue, np.arange(0), np.empty(0), 0.9).tolist() == []
+
+
+def test_all_films_of_a_collection_that_is_no_series_are_candidates(library):
+    facts = replace(library.facts, collection_order=np.full(420, np.nan))
+    found = candidates_of(library.history("anna", [7], [False]), facts)
+    assert np.intersect1d(found, [7, 19, 53, 111]).tolist() == [19, 53, 111]
+
+
+def test_movies_without_metadata_are_like_nothing(library):
+    catalogue = library.catalogue
+    bare = np.ones(420)
+    bare[[0, 1]] = 0.0
+    nothing = replace(
+        catalogue,
+        kernel_tokens=csr_matrix(catalogue.kernel_tokens.multiply(bare[:, None])),
+        text=csr_matrix(catalogue.text.multiply(bare[:, None])),
+    )
+    best = np.arange(12)
+    assert np.isfinite(likeness(nothing, best)).all()
+    order = diversified(nothing, best, np.linspace(1, 0.4, 12), 0.2)
+    assert order[:2].tolist() == [0, 1]
+    assert sorted(order.tolist()) == best.tolist()
+
+
+def test_rounding_makes_no_other_order(library):
+    catalogue = library.catalogue
+    unlike = replace(
+        catalogue, kernel_tokens=catalogue.kernel_tokens * 0.0, text=catalogue.text * 0.0
+    )
+    scores = np.array([1.0, 0.5, 0.5 + 1e-13, 0.0])
+    assert diversified(unlike, np.arange(4), scores, 0.2).tolist() == [0, 1, 2, 3]

@@ -1,5 +1,6 @@
 """Lists of a store that was written by hand: no cluster, no server."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from jfdask.errors import DamagedArtifact, MissingArtifact, SettingsError
 from jfdask.settings import StoreSettings
 from jfdask.stages.files import FETCH, METRICS, RECOMMEND, RECOMMENDATIONS, TRAIN, USER
-from jfdask.stages.lists import figures_of, list_of
+from jfdask.stages.lists import figures_of, list_of, lists_of_run
 from jfdask.store.filesystem import Store, address_of, open_store
 from jfdask.store.keys import person
 from jfdask.store.lock import hold_lock
@@ -159,3 +160,28 @@ def test_figures_that_cannot_be_read_do_not_keep_the_list_back(store, caplog):
     store.write(key(NEW, TRAIN, "home", "people/a1", METRICS), b"{}")
     assert figures_of(store, found) == {"metrics": {}}
     assert "without figures" in caplog.text
+
+
+def newer(store, key):
+    document = json.loads(store.read(key))
+    store.write(key, json.dumps({**document, "schema": 99}).encode())
+
+
+def test_lists_are_sorted_by_name_whatever_the_case(store):
+    people = {"home": {"a1": "eve", "b2": "Zoë", "c3": "Ben"}}
+    write_run(store, NEW, people, people)
+    assert [one.name for one in lists_of_run(store, NEW)] == ["Ben", "eve", "Zoë"]
+
+
+@pytest.mark.parametrize("stage", [None, RECOMMEND])
+def test_a_list_of_a_newer_version_is_passed_over(store, caplog, stage):
+    newer(store, f"runs/{NEW}/{stage}/manifest.json" if stage else f"runs/{NEW}/manifest.json")
+    assert list_of(store, "anna").run_id == OLD
+
+
+def test_who_has_no_name_is_called_by_id(store):
+    for run_id in (OLD, NEW):
+        for stage, file in ((FETCH, USER), (RECOMMEND, RECOMMENDATIONS)):
+            store.write(key(run_id, stage, "home", person("b2", file)), b"{")
+    with pytest.raises(SettingsError, match="there are lists of: anna, b2, cleo"):
+        list_of(store, "nobody")

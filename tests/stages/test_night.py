@@ -133,7 +133,8 @@ class TestFirstNight:
             # None for those alone of which she has said what she thinks.
             favorites = {m.item_id for m in said_of(document["name"])}
             rows = document["recommendations"]
-            assert {r["item_id"] for r in rows if r["p_favorite"] is None} <= favorites
+            untold = {row["item_id"] for row in rows if row["p_favorite"] is None}
+            assert untold == favorites & {row["item_id"] for row in rows}
             assert all(0 < p < 1 for p in told if p is not None)
             measured = trained.json(name)
             n_plays += measured["n"]

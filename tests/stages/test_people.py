@@ -5,7 +5,13 @@ from datetime import UTC, datetime
 import pytest
 
 from jfdask.errors import ClusterError, JfdaskError, StoreError
-from jfdask.stages.people import PersonReport, each_person, in_chunks
+from jfdask.stages.people import (
+    PersonReport,
+    each_person,
+    in_chunks,
+    shared_out,
+    who_is_there,
+)
 from jfdask.stages.places import Place
 from jfdask.stages.window import Call
 from jfdask.store.address import StoreAddress
@@ -92,3 +98,50 @@ def test_whose_worker_dies_keeps_what_she_had(place, night_before):
 def test_if_nothing_came_of_anybody_the_household_has_failed(place):
     with pytest.raises(JfdaskError, match="Nothing came of anybody"):
         drive(in_chunks(place, "recommend", [["ann", "bob"]], call), {"ann", "bob"})
+
+
+def test_people_are_shared_out():
+    people = [f"u{i:02}" for i in range(10)]
+    assert [len(c) for c in shared_out(people, 1, 50)] == [3, 3, 3, 1]
+    assert [len(c) for c in shared_out(people, 1, 2)] == [2] * 5
+    assert [len(c) for c in shared_out(people, 99, 50)] == [1] * 10
+    assert [one for chunk in shared_out(people, 2, 50) for one in chunk] == people
+    assert shared_out([], 2, 50) == []
+
+
+def test_people_are_chosen_by_name_or_id(place):
+    now = datetime(2026, 8, 1, tzinfo=UTC)
+    writer = UnitWriter(place.store, TONIGHT, "fetch", "home")
+    for user_id, name in (("u1", "Zoë"), ("u2", "Bob")):
+        writer.json(person(user_id, "user.json"), {"user_id": user_id, "name": name})
+    writer.close(inputs={}, settings={}, code_version="", started=now, finished=now)
+    everybody = who_is_there(place, ())
+    assert (everybody.user_ids, everybody.chosen) == (("u1", "u2"), ("u1", "u2"))
+    for wanted in ("ZOË", "u1", "zoë"):
+        assert who_is_there(place, [wanted]).chosen == ("u1",)
+    assert who_is_there(place, ["eve"]).names == ("Bob", "Zoë")
+
+
+def test_a_household_of_nobody(place):
+    assert drive(in_chunks(place, "recommend", [], call), set()) == []
+
+
+def test_a_store_that_is_away_costs_each_person_hers(place, monkeypatch):
+    def away(*_):
+        raise StoreError("the store is away")
+
+    monkeypatch.setattr("jfdask.stages.people.carry_person_over", away)
+    ann, bob = each_person(place, "recommend", ["ann", "bob"], "list", fail)
+    assert [one.problem for one in (ann, bob)] == [
+        f"User {u!r}: no list tonight: no room for {u}" for u in ("ann", "bob")
+    ]
+
+
+def test_a_sentence_ends_once(place, night_before):
+    def fail(user_id):
+        raise StoreError("There is no room.")
+
+    [ann] = each_person(place, "recommend", ["ann"], "list", fail)
+    assert ann.problem == (
+        "User 'ann': no list tonight: There is no room. That of the night before stays."
+    )

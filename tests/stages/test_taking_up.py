@@ -1,5 +1,6 @@
 """Which run a night works in, told by what lies in the store."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -16,7 +17,7 @@ from jfdask.store.filesystem import address_of, open_store
 from jfdask.store.keys import stage_manifest_key
 from jfdask.store.lock import hold_lock
 from jfdask.store.manifests import close_stage
-from jfdask.store.runs import new_run_id, release_run
+from jfdask.store.runs import look_at_run, new_run_id, release_run
 from jfdask.store.units import UnitWriter
 
 
@@ -118,3 +119,42 @@ def test_whether_nothing_but_earlier_results_was_to_be_had(statuses, is_all_kept
     assert summary.is_all_kept is is_all_kept
     summary.reports["recommend"]["c"] = UnitReport("c", "done", is_carried=True)
     assert summary.is_all_kept is is_all_kept
+
+
+def test_a_run_that_is_another_nights_is_not_released(settings):
+    store = open_store(address_of(settings.store))
+    with hold_lock(store, "a test", 60) as lock:
+        run = choose_run(settings, store, STAGE_NAMES)
+        UnitWriter(store, run.run_id, "fetch", "a").json("x.json", 1)
+        store.write("lock", store.read("lock").replace(lock.token.encode(), b"0" * 32))
+        release(store, lock, run)
+        assert look_at_run(store, run.run_id) is None
+
+
+def newer(store, key):
+    document = json.loads(store.read(key))
+    store.write(key, json.dumps({**document, "schema": 99}).encode())
+
+
+def test_what_it_goes_on_from_is_handed_on(settings):
+    store, now = open_store(address_of(settings.store)), datetime.now(UTC)
+    with hold_lock(store, "a test", 60) as lock:
+        forerunner = new_run_id(now)
+        UnitWriter(store, forerunner, "fetch", "a").json("x.json", 1)  # killed: not released
+        run = choose_run(settings, store, ["fetch", "featurize"])
+        assert (run.is_new, run.forerunner) == (True, forerunner)
+        UnitWriter(store, run.run_id, "fetch", "a").json("x.json", 1)
+        release(store, lock, run)
+        assert look_at_run(store, run.run_id).forerunner == forerunner
+
+
+def test_a_run_of_a_newer_version_is_not_gone_on_with(settings):
+    store, now = open_store(address_of(settings.store)), datetime.now(UTC)
+    begun = new_run_id(now)
+    unit = UnitWriter(store, begun, "fetch", "a").close(
+        inputs={}, settings={}, code_version="", started=now, finished=now
+    )
+    close_stage(store, "fetch", [unit], begun, now)
+    newer(store, stage_manifest_key(begun, "fetch"))
+    release_run(store, begun, now)
+    assert choose_run(settings, store, ["featurize"]).is_new

@@ -123,3 +123,23 @@ def test_a_unit_of_this_run_is_taken_as_it_is(folder: Store, write_unit: WriteUn
     assert reuse_unit(folder, "train", "home", unit.fingerprint, R1) == unit
     folder.write(unit.key("metrics.json"), b"1")
     assert reuse_unit(folder, "train", "home", unit.fingerprint, R1) is None
+
+
+def newer(store, key):
+    store.write(key, store.read(key).replace(b'"schema":1,', b'"schema":99,'))
+    assert b"99" in store.read(key)
+
+
+def test_a_unit_of_a_newer_version_is_passed_over(folder, write_unit, caplog):
+    old, unit = write_unit(folder, R1), write_unit(folder, R2)
+    newer(folder, f"runs/{R2}/train/home/manifest.json")
+    assert _newest(folder, "train", "home", unit.fingerprint) == old
+    assert "Upgrade" in caplog.text
+
+
+def test_what_is_damaged_is_not_kept(folder, write_unit):
+    unit = write_unit(folder, R1)
+    folder.write(unit.key("metrics.json"), b"1")
+    with pytest.raises(DamagedArtifact):
+        copy_unit(folder, unit, R1, status="kept", summary={})
+    assert load_unit(folder, R1, "train", "home").status == "done"

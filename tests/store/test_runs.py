@@ -8,8 +8,10 @@ from jfdask.store.filesystem import Store
 from jfdask.store.lock import hold_lock
 from jfdask.store.manifests import load_run
 from jfdask.store.runs import (
+    Released,
     latest_run,
     list_runs,
+    look_at_run,
     new_run_id,
     prune,
     release_run,
@@ -258,3 +260,29 @@ def test_a_store_that_is_gone_is_no_other_night(folder: Store, write_run: WriteR
             seal_run(folder, name(2), {}, lock, NOW)
     assert caught.value.exit_code == 1
     assert latest_run(folder) is None
+
+
+def newer(store, key):
+    store.write(key, store.read(key).replace(b'"schema":1,', b'"schema":99,'))
+    assert b"99" in store.read(key)
+
+
+def test_a_run_of_a_newer_version_stays(folder, write_run):
+    for day in (1, 2):
+        write_run(folder, name(day))
+    newer(folder, f"runs/{name(1)}/manifest.json")
+    assert [run.status for run in list_runs(folder)] == ["done", "damaged"]
+    assert prune(folder, 1, LATER, ALWAYS) == []
+
+
+@pytest.mark.parametrize("said", [b"[]", b"null", b'{"forerunner": 3}'])
+def test_an_odd_note_of_who_released_a_run_is_survived(folder, said):
+    folder.write(f"runs/{name(1)}/released.json", said)
+    assert take_up_run(folder, name(1)) == Released(name(1), None, True)
+
+
+def test_an_older_note_is_of_a_night(folder):
+    folder.write(f"runs/{name(1)}/released.json", b'{"forerunner": null}')
+    assert look_at_run(folder, name(1)) == Released(name(1), None, True)
+    release_run(folder, name(1), NOW, is_night=False)
+    assert look_at_run(folder, name(1)) == Released(name(1), None, False)

@@ -16,6 +16,8 @@ from jfdask.store.units import UnitReader, UnitWriter
 from jfdask.store.verify import verify
 from jfdask.tables import PLAYS
 
+from .test_reuse import R1
+
 NOW = datetime(2026, 8, 1, 3, tzinfo=UTC)
 CLOSE = {
     "inputs": {"fetch/movies.parquet": "ab"},
@@ -155,3 +157,10 @@ def test_checksums_are_the_next_stage_s_inputs(
     assert unit.checksums() == again.checksums()
     assert list(unit.checksums()) == ["train/metrics.json", "train/people/u1/list.json"]
     assert list(unit.checksums("people/")) == ["train/people/u1/list.json"]
+
+
+def test_people_are_those_who_have_a_file(folder, write_unit):
+    unit = write_unit(folder, R1, people=("u2", "u1"))
+    reader = UnitReader(folder, unit)
+    assert reader.user_ids() == reader.user_ids("list.json") == ["u1", "u2"]
+    assert reader.user_ids("other.json") == []

@@ -184,3 +184,32 @@ def test_parts_have_an_order_where_a_collection_is_a_series(names, casts, is_ser
     assert movies["collection_order"].notna().all() == is_series
     assert movies["first_in_collection"].any() == is_series
     assert movies["years_since_previous"].notna().sum() == (len(ids) - 1 if is_series else 0)
+
+
+@pytest.mark.parametrize("unknown", ["a", "b", "c"])
+def test_a_part_without_a_year_is_the_last(unknown):
+    years = {"a": 1999.0, "b": 1995.0, "c": 1990.0, unknown: None}
+    films = items(
+        *({"item_id": i, "name": f"Alien {i}", "production_year": y} for i, y in years.items())
+    )
+    movies = movies_of(films, CREDITS.frame([]), [Collection("x", "X", ("a", "b", "c"))], "s")
+    order = movies.sort_values("collection_order")["movie_id"].tolist()
+    assert order == [*(i for i in "cba" if i != unknown), unknown]
+
+
+@pytest.mark.parametrize(
+    ("left_at", "expected"),
+    [(0.04, False), (0.05, True), (0.9, True), (0.91, False), (0.97, False)],
+)
+def test_where_a_film_was_left_tells_whether_it_was_given_up(left_at, expected):
+    seen = plays(
+        {"item_id": "c", "position_fraction": left_at, "last_played": datetime(2026, 2, 1)}
+    )
+    [row] = plays_of(seen, movie_of_items(COPIES), datetime(2026, 3, 31)).to_dict("records")
+    assert row["abandoned"] is expected
+
+
+def test_copies_are_one_part():
+    box = Collection("box", "Box", ("a", "b", "c"))
+    movies = movies_of(COPIES, CREDITS.frame([]), [box], "s").set_index("movie_id")
+    assert movies.loc[["a", "c"], "collection_size"].tolist() == [2.0, 2.0]

@@ -186,3 +186,13 @@ def test_a_server_that_starts_is_waited_for(away):
         return "answer"
 
     assert asked(Server("http://server"), start) == "answer"
+
+
+def test_a_key_that_was_exchanged_is_read_again(server, monkeypatch):
+    def wait_until_ready(key, seconds, on_wait):
+        if key == "first key":
+            raise Unauthorized("401")
+        return f"ready, by the {key}"
+
+    monkeypatch.setattr(Keyed, "wait_until_ready", wait_until_ready, raising=False)
+    assert module.ready(server) == "ready, by the second key"

@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
@@ -194,3 +194,14 @@ class TestSavedMeanwhile:
         library = Library(n, saved=("movie 4",), clock=clock)
         assert is_one_reading(read(by_hand, library, 5, name))
         assert library.since == []
+
+
+def test_what_was_saved_since_the_first_page_is_looked_for(by_hand):
+    library = Library(9)
+
+    def pass_time(library):
+        library.clock += timedelta(hours=1)
+
+    library.before_page = pass_time
+    assert is_one_reading(read(by_hand, library, 4))
+    assert library.since == [NOON + timedelta(minutes=59)]

@@ -6,10 +6,10 @@ import pytest
 from jfdask.errors import ServerFault
 from jfdask.jellyfin.startup import ServerInfo
 from jfdask.stages.fetch import making, tasks
-from jfdask.stages.fetch.listing import Listing
+from jfdask.stages.fetch.listing import STATE_READING, VERSION, Listing
 from jfdask.stages.fetch.making import Reader, Reading
 from jfdask.store.keys import person
-from jfdask.store.state import write_state_table
+from jfdask.store.state import write_state, write_state_table
 from jfdask.store.tables import read_table, write_table
 from jfdask.tables import CREDITS, ITEM_IDS, ITEM_PLAYS, ITEMS, MOVIES
 
@@ -211,3 +211,36 @@ def test_what_is_remembered_and_damaged_is_read_anew(place, says, name):
     put(place, items(a="1"), plays("a"))
     assert tasks.last_reading(place, READING.server) is None or name != "reading.json"
     assert making.plan(place, PAGES, 2).credits == ((1,) if name == "credits.parquet" else ())
+
+
+def test_of_another_server_all_is_read(place):
+    began = {"server_id": "s", "began": "2026-08-01T03:00:00+00:00"}
+    write_state(place.store, "home", STATE_READING, began, version=VERSION)
+    since = tasks.last_reading(place, ServerInfo("12.0", "s", "Home"))
+    assert since == datetime(2026, 8, 1, 2, 50, tzinfo=UTC)
+    assert tasks.last_reading(place, ServerInfo("12.0", "another", "Home")) is None
+
+
+def test_a_movie_with_another_etag_is_asked_for(place):
+    write_state_table(place.store, "home", "items.parquet", ITEMS, items(a="1", b="1"), version=1)
+    write_table(place.store, Listing("ids").key(place, "1"), ITEM_IDS, ids(a="2", b="1"))
+    assert making.plan(place, ((Listing("ids"), ("1",)),), 5).items == (1,)
+
+
+def test_a_server_that_tells_no_time_is_read_whole_again(place):
+    put(place, items(a="1"), plays("a"))
+    making.plan(place, PAGES, 2)
+    making.settle(place, replace(READING, began=None), {"n_movies": 1, "people": {}})
+    assert tasks.last_reading(place, READING.server) is None
+    assert place.store.exists("state/home/items.parquet")
+
+
+def test_people_that_a_killed_night_has_read_are_not_read_again(place, says):
+    says("read_credits", lambda ids: credits(**dict.fromkeys(ids, "1")))
+    put(place, items(a="1"), plays("a"))
+    making.plan(place, PAGES, 2)
+    tasks.read_people(place, None, 0, 0)
+    later = replace(place, run_id="20260802T030000Z-0a1b2c", forerunner=place.run_id)
+    put(later, items(a="1"), plays("a"))
+    assert making.plan(later, PAGES, 2).credits == ()
+    assert list(movies_of(later).loc["a", "person_names"]) == ["1"]

@@ -141,11 +141,13 @@ def test_a_prior_that_is_damaged_or_newer_is_told_of_and_not_used(pretrained, tm
     manifest = nights.store.read(key)
     [crowd] = [n for n in nights.store.children(PRIOR) if n.startswith("crowd")]
     nights.store.write(join(PRIOR, crowd), b"not what was written")
-    for text in (manifest, manifest.replace(b'"schema": 1', b'"schema": 99')):
+    for text in (manifest, manifest.replace(b'"schema":1,', b'"schema":99,')):
         nights.store.write(key, text)
         summary = nights.run("pool", "train", "recommend")
         assert summary.exit_code == 3
         assert all("The prior cannot be used" in problem for problem in summary.problems)
+        is_newer = text != manifest
+        assert all(("Upgrade" in problem) == is_newer for problem in summary.problems)
         assert len(list(lists_of_run(nights.store, summary.run_id))) > 0
 
 

@@ -1,8 +1,14 @@
+from types import SimpleNamespace
+
+import pandas as pd
 import pytest
 
 from jfdask.demo.household import demo_household
 from jfdask.stages.files import FAVORITE, LEARNED, METRICS
 from jfdask.stages.lists import finished_unit, lists_of_run
+from jfdask.stages.places import Place
+from jfdask.stages.train import renewing
+from jfdask.store.address import StoreAddress
 from jfdask.store.keys import person
 from jfdask.store.runs import latest_run
 
@@ -57,3 +63,37 @@ def test_forests_whose_night_is_pruned_are_grown_anew(finished, own_demo, night_
     play(own_demo, 2)
     nights.run(store={"keep": 1})
     assert lea_of(nights)[0]["grown_on"] != first
+
+
+BLANK = {
+    "played": False,
+    "play_count": 0.0,
+    "is_favorite": False,
+    "rating": None,
+    "abandoned": False,
+}
+
+
+@pytest.mark.parametrize(("plays", "movies"), [(0.06, 0.0), (0.0, 0.06)])
+def test_with_much_that_is_new_models_are_learned_anew(tmp_path, monkeypatch, plays, movies):
+    document = {"learned_by": "x", "grown_on": {"plays": "1", "movies": "2"}, "summary": {}}
+    monkeypatch.setattr(renewing, "reader", lambda *_: SimpleNamespace(json=lambda name: document))
+    monkeypatch.setattr(renewing, "grown_on", lambda *_: {"plays": "3", "movies": "4"})
+    monkeypatch.setattr(renewing, "_changed_plays", lambda *_: plays)
+    monkeypatch.setattr(renewing, "_changed_movies", lambda *_: movies)
+    monkeypatch.setattr(renewing, "read_learned", lambda *_: pytest.fail("read all the same"))
+    place = Place(StoreAddress(str(tmp_path)), "20260802T030000Z-0a1b2c", "home", previous="x")
+    assert renewing.renewed(place, "ann", "x") is None
+
+
+@pytest.mark.parametrize(
+    "change", [{"rating": 2.0}, {"abandoned": True}, {"is_favorite": True}, {"play_count": 2.0}]
+)
+def test_all_that_makes_a_label_is_news(change):
+    before, now = (
+        renewing._touched(
+            pd.DataFrame([BLANK | {"movie_id": "a", "rating": 9.0} | new]).astype({"rating": float})
+        )
+        for new in ({}, change)
+    )
+    assert renewing.share_changed(before, now) == 1.0
