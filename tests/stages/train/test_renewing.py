@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from jfdask.demo.household import demo_household
-from jfdask.stages.files import FAVORITE, LEARNED, METRICS
+from jfdask.stages.files import FAVORITE, LEARNED, METRICS, RELIABILITY
 from jfdask.stages.lists import finished_unit, lists_of_run
 from jfdask.stages.places import Place
 from jfdask.stages.train import renewing
@@ -24,7 +24,8 @@ def lea_of(nights):
     trained = finished_unit(nights.store, run_id, "train", "home")
     learned = trained.json(person(user_id, LEARNED))
     model = trained.model(person(user_id, FAVORITE))
-    return learned, model, trained.bytes(person(user_id, METRICS))
+    figures = [trained.bytes(person(user_id, name)) for name in (METRICS, RELIABILITY)]
+    return learned, model, figures
 
 
 def play(demo, n):
