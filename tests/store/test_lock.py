@@ -217,6 +217,20 @@ def test_a_claim_under_way_is_respected(folder: Store, clock: Callable) -> None:
     assert read_json(folder, "lock")["owner"] == "dead"
 
 
+def test_who_renews_in_the_last_quarter_respects_a_claim(folder: Store, clock: Callable) -> None:
+    other = Lock(folder, "other", 120, clock)
+    with hold_lock(folder, "a", 120, clock) as lock:
+        for seconds, is_late in ((89, False), (91, True)):
+            clock.advance(seconds)
+            write_json(folder, "lock.claim", other._renewed().__dict__)
+            if is_late:
+                with pytest.raises(StoreError, match="Others are at the lock"):
+                    lock.renew()
+            else:
+                assert lock.renew()
+            folder.delete("lock.claim")
+
+
 def test_one_that_is_renewed_at_the_last_moment_is_not_taken_over(
     folder: Store, clock: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
