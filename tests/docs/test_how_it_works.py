@@ -9,6 +9,7 @@ from jfdask.model.grid import SMALL_AFFINITY_GRID, SMALL_SEED_GRID
 from jfdask.model.personal_list import SCORE_MEANINGS
 from jfdask.model.played import PlayedClassifier
 from jfdask.model.pooled_classifiers import OWN_FAVORITE, PooledFavorite
+from jfdask.model.ranking import DIVERSITY
 from jfdask.model.reasons import OPENINGS
 from jfdask.model.search import HouseholdClassifier
 from jfdask.settings import Settings
@@ -62,6 +63,7 @@ def test_its_numbers_are_the_codes(pages):
     sizes = {math.prod(len(v) for v in g.values()) for g in (SMALL_AFFINITY_GRID, SMALL_SEED_GRID)}
     assert sizes == {12}
     assert (forest.repetitions, forest.ridge_share, MAX_ROUNDS, KEPT) == (2, 0.5, 3, 2)
+    assert settings.recommend.diversity == DIVERSITY
     assert (GROWTH, LARGEST_NEWS, settings.train.held_out) == (1.1, 0.1, 0.2)
     told = [
         "by default 12 candidates",
