@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import sys
 import threading
@@ -11,6 +12,7 @@ from types import FrameType
 import click
 
 from jfdask.errors import JfdaskError, SettingsError
+from jfdask.stages.files import STAGE_NAMES
 from jfdask.version import code_version
 
 #: In the order of the help. Each is a module of this package.
@@ -29,6 +31,9 @@ COMMANDS = (
     "demo",
     "forget",
 )
+
+#: Those that go on where they were stopped.
+KEEPING = frozenset({"run", "serve-nightly", "pretrain", *STAGE_NAMES})
 
 #: What a shell expects of a process ended by a signal.
 INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
@@ -69,6 +74,8 @@ def jfdask() -> None:
 
 def main(argv: list[str] | None = None) -> None:
     """Run a command and exit with its code; what went wrong is a sentence, not a traceback."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # of titles that a terminal cannot show
     sys.exit(_main(argv))
 
 
@@ -89,10 +96,9 @@ def _main(argv: list[str] | None) -> int:
         click.echo(f"jfdask: {error}", err=True)
         return error.exit_code
     except (KeyboardInterrupt, click.Abort, _Terminated) as stop:
-        click.echo(
-            "\njfdask: stopped. What was finished is kept: the same command goes on from there.",
-            err=True,
-        )
+        kept = not KEEPING.isdisjoint(sys.argv[1:] if argv is None else argv)
+        told = " What was finished is kept: the same command goes on from there." if kept else ""
+        click.echo(f"\njfdask: stopped.{told}", err=True)
         return TERMINATED if isinstance(stop, _Terminated) else INTERRUPTED
     except OSError as error:
         click.echo(f"jfdask: {error}", err=True)  # a full disk, an address that is taken

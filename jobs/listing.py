@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jfdask.stages.lists import PersonalList
+from jfdask.store.runs import started_at
 
 #: How often one list tells the same reason while there are others.
 SAME_REASON = 2
@@ -44,7 +45,7 @@ def print_list(found: PersonalList, number: int, figures: Mapping[str, Any]) -> 
     table.add_column("because", overflow="fold")
     told_so_far: Counter[str] = Counter()
     for row in document["recommendations"][:number]:
-        because = _reason(row["reasons"], told_so_far)
+        because = _reason(row["reasons"], row["reason_kinds"], told_so_far)
         table.add_row(
             str(row["rank"]),
             f"{row['score']:.2f}",
@@ -54,9 +55,12 @@ def print_list(found: PersonalList, number: int, figures: Mapping[str, Any]) -> 
             Text(because),
         )
     console.print(table)
-    console.print(Text(f"score: {document['score_meaning']}", style="dim"))
+    scores = [row["score"] for row in document["recommendations"][:number]]
+    # recommend.diversity
+    lower = "; films much like one above stand lower" if scores != sorted(scores)[::-1] else ""
+    console.print(Text(f"score: {document['score_meaning']}{lower}", style="dim"))
     if has_chance:
-        told = "loved: how likely it becomes a favourite once watched"
+        told = "loved: how likely it becomes a favourite once watched; -: you have told"
         console.print(Text(told, style="dim"))
     print_figures(console, figures)
 
@@ -85,16 +89,23 @@ def print_figures(console: Console, figures: Mapping[str, Any]) -> None:
         console.print(table)
 
 
-def _reason(reasons: Sequence[str], told_so_far: Counter[str]) -> str:
-    """Return the weightiest reason that has not been told twice already, else the weightiest."""
-    fresh = [reason for reason in reasons if told_so_far[reason] < SAME_REASON]
+def _reason(reasons: Sequence[str], kinds: Sequence[str], told_so_far: Counter[str]) -> str:
+    """Return the weightiest reason that has not been told twice already, else the weightiest.
+
+    That somebody marked a film herself is told of each.
+    """
+    fresh = [
+        reason
+        for reason, kind in zip(reasons, kinds, strict=True)
+        if kind == "favorite" or told_so_far[reason] < SAME_REASON
+    ]
     chosen = (fresh or list(reasons) or [""])[0]
     told_so_far[chosen] += 1
     return chosen
 
 
 def _day(run_id: str) -> str:
-    return f"{run_id[:4]}-{run_id[4:6]}-{run_id[6:8]}"
+    return f"{started_at(run_id).astimezone():%Y-%m-%d}"
 
 
 def _percent(value: float | None) -> str:

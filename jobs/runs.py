@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -26,7 +27,7 @@ def runs(chosen: Chosen, as_json: bool) -> None:
     found = list_runs(store)
     if as_json:
         rows = [dataclasses.asdict(run) for run in found]
-        click.echo(json.dumps(rows, default=str, indent=2))
+        click.echo(json.dumps(rows, default=datetime.isoformat, indent=2))
         return
     if not found:
         is_missing = store.address.is_folder and not Path(store.url).exists()
@@ -44,4 +45,5 @@ def _line(run: RunInfo) -> str:
     status = run.status if run.is_finished else "not finished"
     n = f"{len(households)} household{'s' if len(households) != 1 else ''}"
     told = f"{seconds:7.1f} s  {n}" if run.is_finished else ""
-    return f"{mark} {run.run_id}  {run.started:%Y-%m-%d %H:%M}  {status:<12} {told}".rstrip()
+    started = run.started.astimezone()
+    return f"{mark} {run.run_id}  {started:%Y-%m-%d %H:%M}  {status:<12} {told}".rstrip()

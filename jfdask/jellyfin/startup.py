@@ -153,4 +153,5 @@ def _look(client: JellyfinClient) -> ServerInfo:
 
 
 def _gave_up(failure: JellyfinError, waited_seconds: float) -> JellyfinError:
-    return type(failure)(f"{failure} Waited {waited_seconds:.0f} s for it.")
+    waited = f" Waited {waited_seconds:.0f} s for it." if waited_seconds >= 1 else ""
+    return type(failure)(f"{failure}{waited}")

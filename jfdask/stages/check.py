@@ -23,10 +23,12 @@ from jfdask.stages import train
 from jfdask.stages.featurize.text_model import read_model_file
 from jfdask.stages.fetch.reading import chosen_people, missing_people
 from jfdask.stages.workers import look_at_workers
-from jfdask.store.filesystem import address_of, open_store
-from jfdask.store.runs import latest_run, list_runs, started_at
+from jfdask.store.filesystem import Store, address_of, open_store
+from jfdask.store.lock import is_locked
+from jfdask.store.runs import RunInfo, latest_run, list_runs, look_at_run, started_at
 from jfdask.store.verify import verify_run
 
+_AGAIN = "Its log tells why; mended since? Run: jfdask run."
 #: A night that is older was not started since, or has failed.
 LATE = timedelta(days=2)
 _ADDRESS = re.compile(r"local|kubernetes|(tcp|tls)://\S+")
@@ -192,14 +194,29 @@ def _last_night(settings: Settings) -> str:
     runs = list_runs(store)
     if not runs:
         return "there was none yet"
-    run = next((run for run in runs if run.is_finished), runs[-1])
+    if is_locked(store):
+        return f"one is under way: run {runs[0].run_id}"
+    run = next((run for run in runs if run.is_finished or _has_failed(store, run)), None)
+    if run is None:
+        return "there was none yet"
     told = f"run {run.run_id}, {run.status or 'not ended'}"
+    if run.status == "damaged":
+        raise JfdaskError(str(run.summary["error"]))
+    if not run.is_finished:
+        raise JfdaskError(f"{told}: it failed, or was stopped. {_AGAIN}")
     age = datetime.now(UTC) - started_at(run.run_id)
     if age > LATE:
         raise JfdaskError(f"{told}, {age.days} days ago. See jfdask runs, and what the job logs.")
     if run.status == "part":
-        raise JfdaskError(f"{told}: {next(iter(run.summary.get('problems', [])), 'see its log')}")
+        problem = next(iter(run.summary.get("problems", [])), "some of it failed.")
+        raise JfdaskError(f"{told}: {problem} {_AGAIN}")
     return told
+
+
+def _has_failed(store: Store, run: RunInfo) -> bool:
+    """Tell whether a run that has not ended, and nobody works in, is a night's."""
+    released = look_at_run(store, run.run_id)
+    return released is None or released.is_night
 
 
 def _local_cluster(settings: Settings) -> str:

@@ -116,7 +116,8 @@ def run_stages(
         )
     train.check(settings)
     store = open_store(address_of(settings.store))
-    with hold_lock(store, f"jfdask {' '.join(stages)}", settings.store.lock_seconds) as lock:
+    command = "run" if tuple(stages) == tuple(STAGES) else " ".join(stages)
+    with hold_lock(store, f"jfdask {command}", settings.store.lock_seconds) as lock:
         not_removed = _finish_forgetting(store, lock)
         run = choose_run(settings, store, stages)
         summary = Summary(run.run_id, store.url, not_removed=not_removed)

@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 from jfdask.errors import SettingsError
 from jfdask.settings import StoreSettings, at_home
 
+_ONE_SLASH = re.compile(r"[a-z][a-z0-9+.-]+:/(?!/)", re.IGNORECASE)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LOOKS_LIKE_A_KEY = re.compile(r"[A-Za-z0-9]{16,}")
 
@@ -79,6 +80,9 @@ def address_of(settings: StoreSettings) -> StoreAddress:
 def _absolute(url: str) -> str:
     if not url.strip():
         raise SettingsError("store.url is empty: expected a folder or an address such as s3://….")
+    if _ONE_SLASH.match(url):
+        # Not quoted, here and below: it may hold a password.
+        raise SettingsError("store.url: an address has two slashes behind its colon: s3://….")
     if "://" not in url:
         folder = at_home(url)
         if url.startswith("~") and str(folder).startswith("~"):
@@ -88,7 +92,6 @@ def _absolute(url: str) -> str:
         return str(folder.absolute())
     parts = urlsplit(url)
     if "::" in url or "@" in parts.netloc or parts.query or parts.fragment:
-        # Not quoted: it may hold a password.
         raise SettingsError(
             "store.url: expected a plain address, without user, password, query or '::'."
         )

@@ -271,6 +271,12 @@ def hold_lock(store: Store, owner: str, seconds: float, now: Clock = utc_now) ->
             _log.warning("The lock could not be released: %s", error)
 
 
+def is_locked(store: Store, now: Clock = utc_now) -> bool:
+    """Tell whether a night holds the store's lock."""
+    lease = _read(store, LOCK)
+    return lease is not None and not lease.has_expired(now())
+
+
 def _read(store: Store, key: str) -> Lease | None:
     """Return the lease in a file; None if there is no file."""
     try:

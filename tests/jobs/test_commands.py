@@ -424,9 +424,12 @@ def test_stopping_is_not_interrupted_by_another_signal(run, monkeypatch, first, 
             released.append("the lock")
 
     monkeypatch.setitem(jfdask.commands, "stopped", stopped)
+    keeps = first == signal.SIGINT
+    monkeypatch.setattr("jobs.__main__.KEEPING", frozenset({"stopped"} if keeps else ()))
     found, _, err = run("stopped", with_config=False)
     assert (found, released) == (code, ["the lock"])
-    assert "the same command goes on from there" in err
+    assert "jfdask: stopped." in err
+    assert ("the same command goes on from there" in err) == keeps
 
 
 @pytest.mark.usefixtures("_own_signals")

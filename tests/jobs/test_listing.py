@@ -1,3 +1,5 @@
+import time
+
 import pytest
 from rich.console import Console
 
@@ -8,10 +10,49 @@ from jobs.listing import print_figures, print_list
 @pytest.mark.parametrize("name", ["anna\\", "x\\[/bold]", "[red]y", "x\\[red]y", "[/]"])
 def test_a_name_is_printed_as_it_is(name, capsys):
     document = {"notice": "", "score_meaning": "", "recommendations": []}
-    found = PersonalList("20260801T030000Z-000001", f"{name} home", "a1", name, document)
+    found = PersonalList("20260801T120000Z-000001", f"{name} home", "a1", name, document)
     print_list(found, 3, {"metrics": {}})
     out = capsys.readouterr().out
     assert out.startswith(f"\n{name}, household {name} home, night of 2026-08-01\n")
+
+
+def row(rank, score, *reasons, p_favorite=0.5):
+    return {
+        "rank": rank,
+        "score": score,
+        "p_favorite": p_favorite,
+        "name": f"Film {rank}",
+        "production_year": 1999,
+        "reasons": [text for _, text in reasons],
+        "reason_kinds": [kind for kind, _ in reasons],
+    }
+
+
+def test_reasons_are_told_twice_and_what_she_marked_of_each(capsys):
+    war, marked = ("genre", "War: you liked it."), ("favorite", "You marked it.")
+    rows = [row(i, 1 - i / 10, war, ("decade", f"From {i}.")) for i in range(1, 4)]
+    rows += [row(i, 1 - i / 10, marked, war, p_favorite=None) for i in range(4, 8)]
+    document = {"notice": "", "score_meaning": "0 to 1", "recommendations": rows}
+    found = PersonalList("20260801T120000Z-000001", "home", "a1", "anna", document)
+    print_list(found, 7, {"metrics": {}})
+    out = capsys.readouterr().out
+    assert (out.count("War:"), out.count("From 3."), out.count("You marked it.")) == (2, 1, 4)
+    assert "score: 0 to 1\n" in out
+    rows[1]["score"] = 0.99
+    print_list(found, 7, {"metrics": {}})
+    assert "score: 0 to 1; films much like one above stand lower\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("zone", "day"), [("Asia/Tokyo", 2), ("America/New_York", 1)])
+def test_a_night_is_of_the_day_where_it_is_read(capsys, monkeypatch, zone, day):
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    document = {"notice": "", "score_meaning": "", "recommendations": []}
+    found = PersonalList("20260801T183000Z-000001", "home", "a1", "anna", document)
+    print_list(found, 3, {"metrics": {}})
+    assert f"night of 2026-08-0{day}\n" in capsys.readouterr().out
+    monkeypatch.undo()
+    time.tzset()
 
 
 @pytest.mark.parametrize(

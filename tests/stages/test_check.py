@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -10,6 +11,11 @@ from jfdask.errors import SettingsError
 from jfdask.settings import Settings
 from jfdask.stages import workers as module
 from jfdask.stages.check import findings, refuse_bad_settings
+from jfdask.store.documents import write_json
+from jfdask.store.filesystem import address_of, open_store
+from jfdask.store.keys import run_key
+from jfdask.store.lock import hold_lock
+from jfdask.store.runs import new_run_id, release_run, seal_run
 from jfdask.version import code_version
 
 
@@ -41,6 +47,35 @@ def test_workers_that_have_everything(settings, tmp_path):
         "2 of one thread; all with the store, every key, this code and its packages"
     )
     assert [p for p in (tmp_path / "store").rglob("*") if p.is_file()] == []
+
+
+def test_how_the_last_night_went(tmp_path):
+    settings = Settings.model_validate({"store": {"url": str(tmp_path)}})
+    store, now = open_store(address_of(settings.store)), datetime.now(UTC)
+    ids = [new_run_id(now - timedelta(minutes=m)) for m in (5, 4, 3, 2)]
+
+    def last_night():
+        [finding] = [f for f in findings(settings) if f.what == "last night"]
+        return finding.is_good, finding.told
+
+    assert last_night() == (True, "there was none yet")
+    with hold_lock(store, "jfdask run", 60) as lock:
+        write_json(store, run_key(ids[0], "fetch", "x.json"), 1)
+        assert last_night() == (True, f"one is under way: run {ids[0]}")
+        release_run(store, ids[0], now)
+    assert last_night()[0] is False
+    assert f"run {ids[0]}, not ended: it failed, or was stopped." in last_night()[1]
+    with hold_lock(store, "jfdask run", 60) as lock:
+        seal_run(store, ids[1], {}, lock, now)
+    assert last_night() == (True, f"run {ids[1]}, done")
+    # A stage alone, which another one follows, is no night.
+    write_json(store, run_key(ids[2], "fetch", "x.json"), 1)
+    release_run(store, ids[2], now, is_night=False)
+    assert last_night() == (True, f"run {ids[1]}, done")
+    # Killed: nobody has said that it was broken off.
+    write_json(store, run_key(ids[3], "fetch", "x.json"), 1)
+    assert last_night()[0] is False
+    assert last_night()[1].startswith(f"run {ids[3]}, not ended")
 
 
 @pytest.mark.cluster

@@ -36,6 +36,8 @@ def test_urls(url: str, expected: str) -> None:
     [
         "",
         "s3://",
+        "s3:/me:hush@bucket",
+        "file:/srv/store",
         "s3://me:hush@bucket/x",
         "s3://b/x?key=hush",
         "simplecache::s3://b",

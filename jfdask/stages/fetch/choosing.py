@@ -23,8 +23,8 @@ def chosen_people(users: Sequence[User], household: Household) -> list[User]:
     gone = [n for n in household.exclude_users if not _named(users, n) and not _is_id(n)]
     if gone:
         raise SettingsError(
-            f"Household {household.name!r}: the server knows no user {gone[0]!r}, so nobody is "
-            "left out under that name. Mend households.exclude_users."
+            f"The server knows no user {gone[0]!r}, so nobody is left out under that name; it "
+            f"knows: {_everybody(users)}. Mend households.exclude_users."
         )
     named = {user.user_id for n in household.users for user in _named(users, n)}
     wanted = named if household.users else {user.user_id for user in users}
@@ -35,7 +35,7 @@ def chosen_people(users: Sequence[User], household: Household) -> list[User]:
         if not user.is_disabled and user.user_id in wanted - unwanted
     ]
     if not people:
-        raise SettingsError(f"Household {household.name!r}: {_why_nobody(users, household)}")
+        raise SettingsError(_why_nobody(users, household))
     return people
 
 
@@ -51,7 +51,7 @@ def missing_people(users: Sequence[User], household: Household) -> list[str]:
     User 'Bob' is disabled on the server and is left out: enable or remove from households.users.
     The server knows no user 'al'; it knows: Bob. Mend households.users.
     """
-    there = ", ".join(sorted(user.name for user in users)) or "nobody"
+    there = _everybody(users)
     sentences = []
     for name in dict.fromkeys(household.users):
         found = _named(users, name)
@@ -79,6 +79,10 @@ def widest(users: Sequence[User], counts: Mapping[str, int]) -> User:
     return min(users, key=lambda u: (not u.sees_everything, -counts.get(u.user_id, 0), u.user_id))
 
 
+def _everybody(users: Sequence[User]) -> str:
+    return ", ".join(sorted(user.name for user in users)) or "nobody"
+
+
 def _named(users: Sequence[User], name: str) -> list[User]:
     """Return whom a name or id means: spelled like that, else all who are but for the case."""
     same = [user for user in users if name in (user.user_id, user.name)]
@@ -93,11 +97,11 @@ def _is_id(name: str) -> bool:
 
 def _why_nobody(users: Sequence[User], household: Household) -> str:
     if not users:
-        return "the server has no users: finish its set-up in a browser first."
+        return "The server has no users: finish its set-up in a browser first."
     if not household.users:
         return (
-            "nobody is there to recommend to: everybody is disabled on the server or in "
+            "Nobody is there to recommend to: everybody is disabled on the server or in "
             "households.exclude_users. Enable somebody, or exclude fewer."
         )
     why = missing_people(users, household) or ["All of them are in households.exclude_users, too."]
-    return " ".join(["nobody of households.users is left.", *why])
+    return " ".join(["Nobody of households.users is left.", *why])

@@ -38,18 +38,18 @@ def test_who_is_chosen(users, exclude, chosen):
 @pytest.mark.parametrize(
     ("users", "exclude", "there", "told"),
     [
-        (("bob",), (), ALL, "nobody of households.users is left. User 'Bob' is disabled"),
+        (("bob",), (), ALL, "Nobody of households.users is left. User 'Bob' is disabled"),
         (("nobody",), (), ALL, "knows no user 'nobody'; it knows: Ann, Bob, Cleo"),
         (("ann",), ("ann",), ALL, "in households.exclude_users, too"),
         ((), (), [BOB], "Enable somebody"),
         ((), ("ann", "cleo"), ALL, "exclude fewer"),
-        ((), (), [], "the server has no users: finish its set-up"),
-        ((), ("nobody",), ALL, "knows no user 'nobody', so nobody is left out"),
+        ((), (), [], "The server has no users: finish its set-up"),
+        ((), ("nobody",), ALL, "so nobody is left out under that name; it knows: Ann, Bob, Cleo"),
         (("ann",), ("nobody",), ALL, "Mend households.exclude_users"),
     ],
 )
 def test_nobody_is_left_or_somebody_would_not_be_left_out(users, exclude, there, told):
-    with pytest.raises(SettingsError, match="'home'") as error:
+    with pytest.raises(SettingsError) as error:
         chosen_people(there, household(users, exclude))
     assert told in str(error.value)
 
