@@ -33,7 +33,7 @@ COMMANDS = (
 )
 
 #: Those that go on where they were stopped.
-KEEPING = frozenset({"run", "serve-nightly", "pretrain", *STAGE_NAMES})
+KEEPING = frozenset({"run", "serve-nightly", "pretrain", "forget", *STAGE_NAMES})
 
 #: What a shell expects of a process ended by a signal.
 INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
@@ -74,7 +74,7 @@ def jfdask() -> None:
 
 def main(argv: list[str] | None = None) -> None:
     """Run a command and exit with its code; what went wrong is a sentence, not a traceback."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="replace")  # of titles that a terminal cannot show
     sys.exit(_main(argv))
 

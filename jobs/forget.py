@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from jfdask.stages.forget import forget_user
+from jfdask.store.address import address_of
 from jobs.options import Chosen, household_option, settings_options
 
 
@@ -21,7 +22,7 @@ def forget(chosen: Chosen, user: str, yes: bool) -> int:
     \b
     Example: jfdask forget anna
     """
-    if not yes and not _is_sure(user, chosen.settings.store.url):
+    if not yes and not _is_sure(user, address_of(chosen.settings.store).url):
         click.echo("Nothing erased. With --yes nobody is asked.", err=True)
         return 1
     forgotten = forget_user(chosen.settings, user, chosen.households)

@@ -56,8 +56,8 @@ def print_list(found: PersonalList, number: int, figures: Mapping[str, Any]) -> 
         )
     console.print(table)
     scores = [row["score"] for row in document["recommendations"][:number]]
-    # recommend.diversity
-    lower = "; films much like one above stand lower" if scores != sorted(scores)[::-1] else ""
+    is_varied = scores != sorted(scores, reverse=True)
+    lower = "; films much like one above stand lower" if is_varied else ""
     console.print(Text(f"score: {document['score_meaning']}{lower}", style="dim"))
     if has_chance:
         told = "loved: how likely it becomes a favourite once watched; -: you have told"

@@ -18,7 +18,7 @@ from jobs.options import Chosen, settings_options
 @settings_options
 @click.option("--json", "as_json", is_flag=True, help="Print them as JSON.")
 def runs(chosen: Chosen, as_json: bool) -> None:
-    """List past runs, the newest first; * is the one that is read.
+    """List past runs, the newest first, by local time; * is the one that is read.
 
     \b
     Example: jfdask runs

@@ -52,6 +52,6 @@ def show(chosen: Chosen, user: str, number: int, as_json: bool) -> None:
             **found.document,
             "recommendations": found.document["recommendations"][:number],
         }
-        click.echo(json.dumps(document, ensure_ascii=False, indent=2))
+        click.echo(json.dumps(document, indent=2))
         return
     print_list(found, number, figures_of(store, found))

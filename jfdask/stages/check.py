@@ -24,7 +24,8 @@ from jfdask.stages.featurize.text_model import read_model_file
 from jfdask.stages.fetch.reading import chosen_people, missing_people
 from jfdask.stages.workers import look_at_workers
 from jfdask.store.filesystem import Store, address_of, open_store
-from jfdask.store.lock import is_locked
+from jfdask.store.keys import run_manifest_key
+from jfdask.store.lock import lock_owner
 from jfdask.store.runs import RunInfo, latest_run, list_runs, look_at_run, started_at
 from jfdask.store.verify import verify_run
 
@@ -194,8 +195,8 @@ def _last_night(settings: Settings) -> str:
     runs = list_runs(store)
     if not runs:
         return "there was none yet"
-    if is_locked(store):
-        return f"one is under way: run {runs[0].run_id}"
+    if (owner := _at_work(store)) is not None:
+        return f"one is under way: {owner}"
     run = next((run for run in runs if run.is_finished or _has_failed(store, run)), None)
     if run is None:
         return "there was none yet"
@@ -203,6 +204,8 @@ def _last_night(settings: Settings) -> str:
     if run.status == "damaged":
         raise JfdaskError(str(run.summary["error"]))
     if not run.is_finished:
+        if _at_work(store) is not None or store.exists(run_manifest_key(run.run_id)):
+            return _last_night(settings)  # begun, or ended, since the runs were looked at
         raise JfdaskError(f"{told}: it failed, or was stopped. {_AGAIN}")
     age = datetime.now(UTC) - started_at(run.run_id)
     if age > LATE:
@@ -211,6 +214,13 @@ def _last_night(settings: Settings) -> str:
         problem = next(iter(run.summary.get("problems", [])), "some of it failed.")
         raise JfdaskError(f"{told}: {problem} {_AGAIN}")
     return told
+
+
+def _at_work(store: Store) -> str | None:
+    """Return what is at work on the store; None: nothing that makes lists."""
+    owner = lock_owner(store)
+    makes_none = owner in ("jfdask pretrain", "jfdask forget")
+    return None if makes_none else owner
 
 
 def _has_failed(store: Store, run: RunInfo) -> bool:

@@ -271,10 +271,10 @@ def hold_lock(store: Store, owner: str, seconds: float, now: Clock = utc_now) ->
             _log.warning("The lock could not be released: %s", error)
 
 
-def is_locked(store: Store, now: Clock = utc_now) -> bool:
-    """Tell whether a night holds the store's lock."""
+def lock_owner(store: Store, now: Clock = utc_now) -> str | None:
+    """Return what holds the store's lock, in its own words; None: nothing does."""
     lease = _read(store, LOCK)
-    return lease is not None and not lease.has_expired(now())
+    return None if lease is None or lease.has_expired(now()) else lease.owner
 
 
 def _read(store: Store, key: str) -> Lease | None:

@@ -7,6 +7,20 @@ from jfdask.stages.lists import PersonalList
 from jobs.listing import print_figures, print_list
 
 
+@pytest.fixture(autouse=True)
+def here(monkeypatch):
+    """Be in a time zone, UTC if no other is asked for."""
+
+    def be_in(zone):
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+
+    be_in("UTC")
+    yield be_in
+    monkeypatch.undo()
+    time.tzset()
+
+
 @pytest.mark.parametrize("name", ["anna\\", "x\\[/bold]", "[red]y", "x\\[red]y", "[/]"])
 def test_a_name_is_printed_as_it_is(name, capsys):
     document = {"notice": "", "score_meaning": "", "recommendations": []}
@@ -44,15 +58,12 @@ def test_reasons_are_told_twice_and_what_she_marked_of_each(capsys):
 
 
 @pytest.mark.parametrize(("zone", "day"), [("Asia/Tokyo", 2), ("America/New_York", 1)])
-def test_a_night_is_of_the_day_where_it_is_read(capsys, monkeypatch, zone, day):
-    monkeypatch.setenv("TZ", zone)
-    time.tzset()
+def test_a_night_is_of_the_day_where_it_is_read(capsys, here, zone, day):
+    here(zone)
     document = {"notice": "", "score_meaning": "", "recommendations": []}
     found = PersonalList("20260801T183000Z-000001", "home", "a1", "anna", document)
     print_list(found, 3, {"metrics": {}})
     assert f"night of 2026-08-0{day}\n" in capsys.readouterr().out
-    monkeypatch.undo()
-    time.tzset()
 
 
 @pytest.mark.parametrize(

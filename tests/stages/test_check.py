@@ -3,12 +3,14 @@
 import asyncio
 import secrets
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
 from jfdask.cluster.versions import Versions
 from jfdask.errors import SettingsError
 from jfdask.settings import Settings
+from jfdask.stages import check
 from jfdask.stages import workers as module
 from jfdask.stages.check import findings, refuse_bad_settings
 from jfdask.store.documents import write_json
@@ -61,13 +63,17 @@ def test_how_the_last_night_went(tmp_path):
     assert last_night() == (True, "there was none yet")
     with hold_lock(store, "jfdask run", 60) as lock:
         write_json(store, run_key(ids[0], "fetch", "x.json"), 1)
-        assert last_night() == (True, f"one is under way: run {ids[0]}")
+        assert last_night() == (True, "one is under way: jfdask run")
         release_run(store, ids[0], now)
     assert last_night()[0] is False
     assert f"run {ids[0]}, not ended: it failed, or was stopped." in last_night()[1]
     with hold_lock(store, "jfdask run", 60) as lock:
         seal_run(store, ids[1], {}, lock, now)
     assert last_night() == (True, f"run {ids[1]}, done")
+    # What makes no lists hides nothing.
+    for owner in ("jfdask pretrain", "jfdask forget"):
+        with hold_lock(store, owner, 60):
+            assert last_night() == (True, f"run {ids[1]}, done")
     # A stage alone, which another one follows, is no night.
     write_json(store, run_key(ids[2], "fetch", "x.json"), 1)
     release_run(store, ids[2], now, is_night=False)
@@ -76,6 +82,22 @@ def test_how_the_last_night_went(tmp_path):
     write_json(store, run_key(ids[3], "fetch", "x.json"), 1)
     assert last_night()[0] is False
     assert last_night()[1].startswith(f"run {ids[3]}, not ended")
+
+
+def test_a_night_that_ends_while_it_is_looked_for_has_not_failed(tmp_path, monkeypatch):
+    settings = Settings.model_validate({"store": {"url": str(tmp_path)}})
+    store, now = open_store(address_of(settings.store)), datetime.now(UTC)
+    run_id = new_run_id(now)
+    write_json(store, run_key(run_id, "fetch", "x.json"), 1)
+
+    def ends(released_of, store, run_id):
+        with hold_lock(store, "jfdask run", 60) as lock:
+            seal_run(store, run_id, {}, lock, now)
+        return released_of(store, run_id)
+
+    monkeypatch.setattr(check, "look_at_run", partial(ends, check.look_at_run))
+    [finding] = [f for f in findings(settings) if f.what == "last night"]
+    assert (finding.is_good, finding.told) == (True, f"run {run_id}, done")
 
 
 @pytest.mark.cluster
