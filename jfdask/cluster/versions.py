@@ -22,6 +22,7 @@ PACKAGES = (
     "joblib",
     "msgpack",
     "numpy",
+    "orjson",
     "pandas",
     "pyarrow",
     "pydantic",
