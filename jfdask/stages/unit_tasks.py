@@ -33,6 +33,7 @@ class Plan:
     inputs: tuple[tuple[str, str], ...]  # (stage, prefix of its files)
     settings: Mapping[str, Any]  # those that matter to the result
     extra: Mapping[str, str] = field(default_factory=dict)  # further checksums
+    problems: tuple[str, ...] = ()  # what it has to do without
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate, pairwise
 
+from jfdask.errors import TextModelError
 from jfdask.features.matrix import SEED_BLOCKS
 from jfdask.settings import Settings
 from jfdask.stages.featurize import tasks
@@ -49,8 +50,15 @@ def _plan(place: Place, *, settings: Settings) -> Work[Plan]:
         settings.train.random_state,
         settings.features.text_model_seconds,
     )
-    text_model = yield from answer_to(Call(ensure_text_model, (place, request), "text models"))
     is_seed, n_components = settings.train.method == "seed", settings.features.n_components
+    problems: tuple[str, ...] = ()
+    try:
+        text_model = yield from answer_to(Call(ensure_text_model, (place, request), "text models"))
+    except TextModelError as error:
+        if is_seed:
+            raise
+        # The method affinity does not learn from its vectors.
+        text_model, problems = None, (f"There are no text vectors: {error}",)
     if n_components is None and is_seed:
         n_components = yield from answer_to(Call(tasks.longest_history, (place,)))
     return Plan(
@@ -63,6 +71,7 @@ def _plan(place: Place, *, settings: Settings) -> Work[Plan]:
             "random_state": settings.train.random_state,
         },
         extra={} if text_model is None else {"text_model": text_model},
+        problems=problems,
     )
 
 
@@ -83,13 +92,13 @@ def _work(place: Place, planned: Plan, *, settings: Settings) -> Work[Draft]:
         "n_components": n_components,
         "n_partitions": len(made.rows),
     }
-    problems: tuple[str, ...] = ()
+    problems = planned.problems
     if not made.rows:
         problems = (
             "The server lists no movies: there is nothing to recommend. Has it a library of films, "
             "and has it been scanned?",
         )
-    elif not text_model:
+    elif not text_model and not problems:
         problems = ("No movie has a text: there are no text vectors.",)
     return Draft([*made.receipts, *made.parts, *reduced], summary, problems)
 

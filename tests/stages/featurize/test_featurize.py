@@ -90,8 +90,12 @@ def test_the_text_model_is_trained_once_and_its_state_kept(finished, night_after
     assert night_after.store.read(key) != before
 
 
-def test_a_given_model_that_is_none(night_after, tmp_path):
+@pytest.mark.parametrize(("method", "status"), [("seed", "kept"), ("affinity", "part")])
+def test_a_given_model_that_is_none(night_after, tmp_path, method, status):
+    """Nothing is made without by the method that learns from it."""
     (tmp_path / "model.bin").write_bytes(b"no model")
-    summary = night_after.run("featurize", features={"text_model": str(tmp_path / "model.bin")})
+    features = {"text_model": str(tmp_path / "model.bin")}
+    summary = night_after.run("featurize", features=features, train={"method": method})
     assert "The text model is cut short" in summary.problems[0]
-    assert summary.reports["featurize"]["home"].status == "kept"
+    assert summary.exit_code == 3
+    assert summary.reports["featurize"]["home"].status == status
