@@ -14,7 +14,8 @@ from jfdask.store.filesystem import Store
 # skops brings scikit-learn, which takes seconds to load: it is imported where it is used, so
 # that what only lists and shows is quick.
 
-# All that we store beside what skops itself holds for safe: numpy's arrays and plain values.
+# All that we store beside what skops itself holds for safe (numpy, scipy, scikit-learn's own
+# estimators).
 _TRUSTED = (
     "jfdask.features.binary.BinaryFlags",
     "jfdask.features.certificate.Certificate",

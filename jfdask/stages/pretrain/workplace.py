@@ -10,8 +10,7 @@
     pretrain/<digest>/model.skops
 
 The digest is of all that it comes of: the dump, the household's movies and features, settings
-and code. All
-of it is removed once the prior is there.
+and code. All of it is removed once the prior is there.
 """
 
 from __future__ import annotations
