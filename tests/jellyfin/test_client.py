@@ -8,6 +8,7 @@ import threading
 import time
 import traceback
 from datetime import UTC, datetime, timedelta, timezone
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -169,7 +170,7 @@ def test_what_will_not_pass_is_said_at_once(answer, error, client_of):
 
 def test_pauses_grow_vary_and_heed_retry_after(monkeypatch):
     pauses = []
-    monkeypatch.setattr(time, "sleep", pauses.append)
+    monkeypatch.setattr("tenacity.nap.time", SimpleNamespace(sleep=pauses.append))
     for headers in ({}, {"Retry-After": "007"}):
         server = Failing(5, httpx.Response(503, headers=headers))
         mock = httpx.MockTransport(server)
@@ -186,7 +187,8 @@ def test_pauses_grow_vary_and_heed_retry_after(monkeypatch):
 @pytest.mark.parametrize(("status", "error"), [(503, ServerStarting), (429, TooManyRequests)])
 def test_the_total_time_is_bounded(status, error, monkeypatch):
     """A server that wants to be left alone for longer than all tries may take is left alone."""
-    monkeypatch.setattr(time, "sleep", lambda seconds: pytest.fail(f"slept {seconds} s"))
+    clock = SimpleNamespace(sleep=lambda seconds: pytest.fail(f"slept {seconds} s"))
+    monkeypatch.setattr("tenacity.nap.time", clock)
     server = Failing(99, httpx.Response(status, headers={"Retry-After": "3600"}))
     mock = httpx.MockTransport(server)
     with (

@@ -1,8 +1,10 @@
 """The questions put to the demo Jellyfin, a process of its own over real HTTP."""
 
+import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 
@@ -129,7 +131,8 @@ def test_faults_that_pass(demo, client):
 
 
 def test_a_start_is_waited_for(demo, client, monkeypatch):
-    monkeypatch.setattr("jfdask.jellyfin.startup.time.sleep", lambda seconds: None)
+    clock = SimpleNamespace(sleep=lambda seconds: None, monotonic=time.monotonic)
+    monkeypatch.setattr("jfdask.jellyfin.startup.time", clock)
     for phase, n_requests in (("migrating", 2), ("degraded", 2), ("loading", 2)):
         demo.order("phase", phase=phase, requests=n_requests)
     reasons = []

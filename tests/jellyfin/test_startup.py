@@ -1,5 +1,5 @@
 import logging
-import time
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -31,11 +31,14 @@ def public(**change):
 
 @pytest.fixture
 def clock(monkeypatch):
-    """Time that passes only by sleeping; its list tells the pauses."""
+    """Time that passes only by sleeping; its list tells the pauses.
+
+    For this module alone: a Dask client of the same process would put its messages off for as
+    long as is slept here.
+    """
     pauses = []
-    start = time.monotonic()
-    monkeypatch.setattr(startup.time, "sleep", pauses.append)
-    monkeypatch.setattr(startup.time, "monotonic", lambda: start + sum(pauses))
+    clock = SimpleNamespace(sleep=pauses.append, monotonic=lambda: sum(pauses))
+    monkeypatch.setattr(startup, "time", clock)
     return pauses
 
 

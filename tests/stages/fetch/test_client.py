@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import httpx
 import pytest
 
@@ -163,7 +165,7 @@ def test_a_server_that_fails_while_it_is_waited_for_is_no_fault_of_what_others_a
 def test_a_server_that_stays_away_is_waited_for_once(away, error, monkeypatch):
     client = away(None, error)
     now = [100.0]
-    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0]))
     server, other = Server("http://server"), Server("http://other")
     with pytest.raises(ServerUnreachable, match=r"^nobody there$"):
         asked(server, Away.ask)
