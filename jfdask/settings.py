@@ -246,7 +246,7 @@ class FetchSettings(_Section):
     startup_seconds: Annotated[float, Field(ge=0)] = Field(
         300.0,
         description="Longest wait for a server that says it is starting; where nobody "
-        "listens it is 60 s at most.",
+        "listens it is 90 s at most.",
     )
     largest_loss: Annotated[float, Field(gt=0, le=1)] = Field(
         0.3,

@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 OLDEST, NEWEST_MAJOR = (10, 11), 12
 PRODUCT = "Jellyfin Server"
 PUBLIC_INFO = "/System/Info/Public"  # told without a key
-UNREACHABLE_SECONDS = 60.0  # how long nobody may listen, of the time for starting
+UNREACHABLE_SECONDS = 90.0  # how long nobody may listen, of the time for starting
 PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 5.0
 
 _VERSION = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})(?:[.+-].{0,50})?")

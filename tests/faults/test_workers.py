@@ -1,5 +1,8 @@
 """Workers that are killed, and workers without memory."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from .conftest import house_in
@@ -53,6 +56,32 @@ def test_a_worker_killed_in_a_search_costs_time_only(first_night, tmp_path_facto
         assert night.leaves_nobody()
     assert house.result() == undisturbed.result()
     assert house.damages() == []
+
+
+GREEDY = Path(__file__).with_name("greedy_worker.py")
+
+
+def test_a_task_that_needs_more_memory_than_there_is_costs_its_person_only(next_night, undisturbed):
+    def hers(files, user_id):
+        return {name: sha for name, sha in files.items() if f"/{user_id}/" in name}
+
+    before = next_night.result()["train"][1]
+    greedy, *others = sorted({name.split("/")[1] for name in before if name.startswith("people/")})
+    night = (
+        next_night.with_settings({"cluster.memory_limit": "1GB"})
+        .but(DASK_DISTRIBUTED__WORKER__PRELOAD=json.dumps([str(GREEDY)]), GREEDY=greedy)
+        .run()
+    )
+    assert night.code == 3, night.told
+    [problem] = next_night.problems()
+    assert greedy in problem
+    assert "Give them more (cluster.memory_limit)" in problem
+    now = next_night.result()
+    assert hers(now["train"][1], greedy) == hers(before, greedy)
+    for stage in ("train", "recommend"):
+        for user_id in others:
+            assert hers(now[stage][1], user_id) == hers(undisturbed[stage][1], user_id) != {}
+    assert next_night.damages() == []
 
 
 QUICK = {"cluster.stall_seconds": 15}
