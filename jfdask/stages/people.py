@@ -120,7 +120,7 @@ def in_chunks(
     chunks: Sequence[Sequence[str]],
     call: Callable[[Sequence[str]], Call],
 ) -> Work[list[PersonReport]]:
-    """Do chunks of people; one whose worker died is done again person by person.
+    """Do chunks of people; one whose worker died is done again, person by person.
 
     Returns
     -------
@@ -132,32 +132,34 @@ def in_chunks(
     JfdaskError
         The run has nothing of anybody: all have failed, and there is no night before.
     """
-    reports = yield from _chunk_by_chunk(place, stage, chunks, call)
+    answers = yield [call(chunk) for chunk in chunks]
+    reports: list[PersonReport] = []
+    for chunk, answer in zip(chunks, answers, strict=True):
+        if isinstance(answer, JfdaskError):
+            for user_id in chunk:
+                reports.append((yield from _alone(place, stage, user_id, call)))
+        else:
+            reports += answer
     if reports and not any(report.receipt for report in reports):
         raise JfdaskError(f"Nothing came of anybody. {reports[0].problem}")
     return reports
 
 
-def _chunk_by_chunk(
-    place: Place,
-    stage: str,
-    chunks: Sequence[Sequence[str]],
-    call: Callable[[Sequence[str]], Call],
-) -> Work[list[PersonReport]]:
-    answers = yield [call(chunk) for chunk in chunks]
-    reports: list[PersonReport] = []
-    for chunk, answer in zip(chunks, answers, strict=True):
-        if not isinstance(answer, JfdaskError):
-            reports += answer
-        elif len(chunk) == 1:
-            failed = (place, stage, chunk[0], f"User {chunk[0]}: {answer}")
-            [carried] = yield [Call(_as_before, failed)]
-            is_there = isinstance(carried, PersonReport)
-            reports.append(carried if is_there else PersonReport(chunk[0], problem=failed[-1]))
-        else:
-            one_by_one = [[user_id] for user_id in chunk]
-            reports += yield from _chunk_by_chunk(place, stage, one_by_one, call)
-    return reports
+def _alone(
+    place: Place, stage: str, user_id: str, call: Callable[[Sequence[str]], Call]
+) -> Work[PersonReport]:
+    """Do one person while nothing else of her household is under way.
+
+    To Dask a worker that is killed is a failure of whatever waited there, too: beside the task
+    that kills them others would fail that are as good as any.
+    """
+    [answer] = yield [call([user_id])]
+    if not isinstance(answer, JfdaskError):
+        [report] = answer
+        return report
+    problem = f"User {user_id}: {answer}"
+    [carried] = yield [Call(_as_before, (place, stage, user_id, problem))]
+    return PersonReport(user_id, problem=problem) if isinstance(carried, JfdaskError) else carried
 
 
 def carry_person_over(place: Place, stage: str, user_id: str) -> PersonReport | None:

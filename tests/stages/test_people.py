@@ -65,18 +65,18 @@ def test_a_mistake_of_ours_is_logged_and_costs_nobody_else(place, caplog):
 
 
 def drive(work, kills):
-    """Answer calls: a task with one of these people loses its worker."""
+    """Answer calls: a task with one of these people costs all that wait beside it its worker."""
     try:
         batch = next(work)
         while True:
-            batch = work.send([_answer(call, kills) for call in batch])
+            asked = [call for call in batch if call.kind == "people"]
+            is_lost = any(kills.intersection(call.args[0]) for call in asked)
+            lost = ClusterError("lost")
+            batch = work.send(
+                [lost if is_lost and call in asked else call.function(*call.args) for call in batch]
+            )
     except StopIteration as stop:
         return stop.value
-
-
-def _answer(call, kills):
-    lost = call.kind == "people" and kills.intersection(call.args[0])
-    return ClusterError("lost") if lost else call.function(*call.args)
 
 
 def chunk(user_ids):
