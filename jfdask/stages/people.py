@@ -157,9 +157,14 @@ def _alone(
     if not isinstance(answer, JfdaskError):
         [report] = answer
         return report
-    problem = f"User {user_id}: {answer}"
-    [carried] = yield [Call(_as_before, (place, stage, user_id, problem))]
-    return PersonReport(user_id, problem=problem) if isinstance(carried, JfdaskError) else carried
+    [carried] = yield [Call(_lost, (place, stage, user_id, str(answer)))]
+    if isinstance(carried, JfdaskError):
+        return PersonReport(user_id, problem=f"User {user_id!r}: {answer}")
+    return carried
+
+
+def _lost(place: Place, stage: str, user_id: str, told: str) -> PersonReport:
+    return _as_before(place, stage, user_id, f"User {name_of(place, user_id)!r}: {told}")
 
 
 def carry_person_over(place: Place, stage: str, user_id: str) -> PersonReport | None:

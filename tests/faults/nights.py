@@ -27,11 +27,12 @@ from distributed import Client
 
 from jfdask.demo.process import Demo
 from jfdask.settings import StoreSettings
-from jfdask.stages.files import STAGE_NAMES
+from jfdask.stages.files import STAGE_NAMES, USER
 from jfdask.store.filesystem import Store, address_of, open_store
-from jfdask.store.keys import LOCK, MANIFEST
+from jfdask.store.keys import LOCK, MANIFEST, person
 from jfdask.store.manifests import load_run, load_unit
 from jfdask.store.runs import latest_run
+from jfdask.store.units import UnitReader
 from jfdask.store.verify import verify_run
 
 #: Longest wait for anything: a busy machine is slow, a hanging night is hanging.
@@ -193,6 +194,11 @@ class House:
     def problems(self) -> list[str]:
         """Return what the summary of the run that is read names."""
         return list(load_run(self.store, self.latest() or "").summary["problems"])
+
+    def name_of(self, user_id: str) -> str:
+        """Return what the run that is read calls a person."""
+        unit = UnitReader(self.store, load_unit(self.store, self.latest() or "", "fetch", HOME))
+        return str(unit.json(person(user_id, USER))["name"])
 
     def damages(self) -> list[str]:
         """Return what is wrong with the run that readers read."""

@@ -1,6 +1,7 @@
 """Workers that are killed, and workers without memory."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -73,9 +74,10 @@ def test_a_task_that_needs_more_memory_than_there_is_costs_its_person_only(next_
         .run()
     )
     assert night.code == 3, night.told
-    [problem] = next_night.problems()
-    assert greedy in problem
-    assert "Give them more (cluster.memory_limit)" in problem
+    no_model, no_list = next_night.problems()
+    her = re.escape(f"home: User '{next_night.name_of(greedy)}': ")
+    assert re.match(her + r"Workers died .* Give them more \(cluster.memory_limit\)", no_model)
+    assert re.match(her + "no list tonight", no_list)
     now = next_night.result()
     assert hers(now["train"][1], greedy) == hers(before, greedy)
     for stage in ("train", "recommend"):

@@ -91,7 +91,7 @@ def test_whose_worker_dies_keeps_what_she_had(place, night_before):
     people = [["ann", "bob"], ["eve"]]
     ann, bob, eve = drive(in_chunks(place, "recommend", people, call), {"ann"})
     assert ann.receipt == night_before
-    assert ann.problem == "User ann: lost. That of the night before stays."
+    assert ann.problem == "User 'ann': lost. That of the night before stays."
     assert [bob.problem, eve.problem] == [None, None]
 
 
