@@ -19,7 +19,7 @@ FEATURES = (
 FIGURES = (
     *FEATURES,
     *(_JFDASK / name for name in ("model", "jellyfin/parsing.py", "jellyfin/fields.py")),
-    _JFDASK / "stages/fetch/assemble.py",
+    *(_JFDASK / "stages" / name for name in ("fetch/assemble.py", "pretrain", "pools.py")),
     _HERE,
     _HERE.parent / "quality.py",
 )
