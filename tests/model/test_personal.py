@@ -3,6 +3,7 @@ import pytest
 from scipy.stats import rankdata
 
 from jfdask.model.inputs import InMemory
+from jfdask.model.others import learn_pool
 from jfdask.model.personal import LearnOptions, fit, learn, renew
 from jfdask.model.personal_list import SCORE_MEANINGS, score_movies
 
@@ -169,9 +170,12 @@ def test_one_class_leaves_the_list_to_plays_and_ratings(library, listed, liked):
     assert np.corrcoef(scores, rated[left])[0, 1] > 0.2
 
 
-@pytest.mark.parametrize("method", ["affinity", "seed"])
-def test_nine_and_eleven_favourites_are_not_two_worlds(library, planted, method):
+@pytest.mark.parametrize("method", ["affinity", "seed", "with a pool"])
+def test_nine_and_eleven_favourites_are_not_two_worlds(library, planted, histories, crowds, method):
     whole, _ = planted
+    pool = None
+    if method == "with a pool":
+        method, pool = "affinity", learn_pool(library.catalogue, crowds(histories), histories, 42)
     vectors = (library.director[:, None] == np.arange(42)[None, :]).astype(float)
     favourites = np.random.default_rng(0).permutation(whole.played[whole.liked])
 
@@ -179,9 +183,13 @@ def test_nine_and_eleven_favourites_are_not_two_worlds(library, planted, method)
         history = library.history("anna", whole.played, np.isin(whole.played, favourites[:n]))
         few = QUICK if method == "affinity" else {"n_estimators": 15}
         learned = fit(
-            history, library.features, options(method=method, params=few), vectors=vectors
+            history,
+            library.features,
+            options(method=method, params=few),
+            vectors=vectors,
+            pool=pool,
         )
-        assert learned.kind == method
+        assert learned.kind == ("pooled" if pool else method)
         return score_movies(learned, library.catalogue, history.unplayed)
 
     of = {n: rankdata(scores(n)) for n in range(7, 15)}
