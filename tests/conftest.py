@@ -115,7 +115,6 @@ def settings_for(demo: Demo, client: Client, folder: Path) -> Settings:
     )
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Have a cluster and a finished night made once a process, when there are two.
 
