@@ -36,9 +36,9 @@ def favorite_figures(
     """Return task A's figures, from the scores of each fold's hidden plays.
 
     F1's second threshold is chosen on the held-out scores of the other folds; their models have
-    learned from this fold, which reaches the threshold in no other way. A score
-    that is no probability has no ½: it is cut where, in the other folds, as many plays lie above
-    as there are favourites; it has no log loss, and is made one of 0 to 1 to choose a threshold.
+    learned from this fold, which reaches the threshold in no other way. A score that is no
+    probability has no ½: it is cut where, in the other folds, as many plays lie above as there
+    are favourites; it has no log loss, and is made one of 0 to 1 to choose a threshold.
 
     Parameters
     ----------

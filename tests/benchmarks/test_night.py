@@ -21,7 +21,6 @@ def test_what_it_tells(tmp_path):
     told = json.loads(out.read_text(encoding="utf-8"))
     assert told["candidates"] > 1
     cold, second, changed = (told[f"{one}night_seconds"] for one in ("", "second_", "changed_"))
-    assert cold > changed > told["start_up_seconds"] > 0
     share = (changed - told["start_up_seconds"]) / (cold - told["start_up_seconds"])
     assert told["changed_share"] == pytest.approx(share, abs=0.001)
     for night_, stages in (
@@ -31,6 +30,4 @@ def test_what_it_tells(tmp_path):
     ):
         assert sorted(told[stages]) == sorted(STAGE_NAMES)
         assert sum(told[stages].values()) < night_
-    # Nothing was changed on the second night, and something was on the third.
-    assert told["stages_second"]["train"] < told["stages_changed"]["train"]
     assert told["peak_rss_mb"] > 100
