@@ -8,7 +8,9 @@ import pytest
 
 from jfdask.demo.process import start_demo
 from jfdask.errors import DataError, MissingArtifact
-from jfdask.model.crowd import FEWEST, N_GROUPS
+from jfdask.model.catalogue import catalogue_of
+from jfdask.model.crowd import FEWEST, N_GROUPS, Member, crowds_of
+from jfdask.model.others import learn_pool
 from jfdask.model.pooled import PooledModel
 from jfdask.settings import RecommendSettings, StoreSettings
 from jfdask.stages import pool
@@ -24,13 +26,14 @@ from jfdask.stages.files import (
     TRAIN,
     USER,
 )
-from jfdask.stages.household import features_digest, pool_digest
+from jfdask.stages.household import features, features_digest, history, pool_digest
 from jfdask.stages.lists import finished_unit, lists_of_run
 from jfdask.stages.places import Place
 from jfdask.stages.pool import is_fresh, tasks
 from jfdask.stages.pool.making import Making, of_plays
 from jfdask.stages.pools import POOLS, find_pool, read_pool
 from jfdask.stages.recommend.tasks import recommend_to
+from jfdask.stages.unit_tasks import reader
 from jfdask.store.filesystem import address_of, open_store
 from jfdask.store.keys import MANIFEST, join, person
 from jfdask.store.runs import latest_run
@@ -190,6 +193,7 @@ def test_a_night_of_many_people(finished, tmp_path):
             data = unpacked(nights.store.read(key))
             assert not any(user_id in data for user_id in user_ids), key
 
+        as_it_is_measured(nights, summary.run_id, stored)
         taken_up_again(nights, summary.run_id, first["prefix"])
         assert nights.run().exit_code == 0
         assert choice_of(nights) == first
@@ -227,6 +231,25 @@ def test_packed_ids_are_found():
         files.writestr("schema.json", "an id " * 50)
     for data in (table, packed.getvalue(), b"an id"):
         assert b"an id" in unpacked(data)
+
+
+def as_it_is_measured(nights, run_id, stored):
+    """What workers learn in parts is what ``learn_pool`` does, which quality.py measures."""
+    place, seed = Place(nights.store.address, run_id, "home"), nights.settings.train.random_state
+    catalogue = catalogue_of(features(place))
+    people = [history(place, user_id) for user_id in tasks.who_teaches(place)]
+    members = [Member(h.user_id, h.played, h.liked) for h in people]
+    crowds = crowds_of(members, catalogue.n_movies)
+    whole = learn_pool(catalogue, crowds, people, seed, to_measure=True)
+    parts = stored.over(reader(place, FETCH).table(MOVIES_TABLE, MOVIES), outside=False)
+    for person in people[:4]:
+        found = []
+        for pool_ in (whole, parts):
+            others = pool_.of(person.user_id)
+            rows = others.rows(catalogue, person.played, person.liked, person.unplayed)
+            unseen = pool_.unseen_of(person.user_id).model.favorite(rows)
+            found.append([others.model.favorite(rows), others.model.played(rows), unseen])
+        np.testing.assert_allclose(*found, atol=1e-6)
 
 
 def taken_up_again(nights, run_id, prefix):

@@ -10,6 +10,7 @@ from jfdask.errors import DamagedArtifact, DumpError, LockHeld, MissingArtifact
 from jfdask.model.catalogue import catalogue_of
 from jfdask.model.history import History
 from jfdask.model.metrics import area_under_curve
+from jfdask.model.sampling import LIKED
 from jfdask.stages.files import CHOICE, METRICS
 from jfdask.stages.household import features
 from jfdask.stages.lists import finished_unit, lists_of_run
@@ -75,6 +76,30 @@ def test_a_planted_taste_is_found_for_somebody_new(pretrained, invented):
     by_play, by_favorite = scores(pool, catalogue, history)
     assert area_under_curve(loved[history.unplayed], by_favorite) > 0.9
     assert area_under_curve(loved[history.unplayed], by_play) > 0.6
+
+
+def test_it_is_the_prior_that_is_measured(pretrained, invented, monkeypatch):
+    """What workers learn in parts is what quality.py learns of the same people."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[3] / "benchmarks"))
+    from quality_bench import ours, people
+
+    nights, _ = pretrained
+    place = Place(nights.store.address, latest_run(nights.store), "home")
+    catalogue, random_state = catalogue_of(features(place)), nights.settings.train.random_state
+    dump = []
+    for user_id, rated in invented.ratings.groupby("userId"):
+        position = rated["movieId"].to_numpy() - 1
+        order = np.argsort(position)
+        liked = rated["rating"].to_numpy()[order] >= LIKED
+        given = (str(user_id), position[order], liked, catalogue.movie_ids)
+        dump.append(people.whole_history(*given))
+    world = Mock(catalogue=catalogue, kept=lambda _, learn: learn())
+    measured = ours._prior(world, dump, dump, "", random_state)
+    made = read_pool(nights.store, PRIOR).over(invented.movies, outside=True)
+    played = np.arange(0, catalogue.n_movies, 5)
+    somebody = people.whole_history("somebody new", played, played % 2 == 0, catalogue.movie_ids)
+    found = [scores(pool, catalogue, somebody) for pool in (measured, made)]
+    np.testing.assert_allclose(*found, atol=1e-6)
 
 
 def test_nobody_of_the_dump_is_kept(pretrained):
