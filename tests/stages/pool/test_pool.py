@@ -242,12 +242,12 @@ def as_it_is_measured(nights, run_id, stored):
     crowds = crowds_of(members, catalogue.n_movies)
     whole = learn_pool(catalogue, crowds, people, seed, to_measure=True)
     parts = stored.over(reader(place, FETCH).table(MOVIES_TABLE, MOVIES), outside=False)
-    for person in people[:4]:
+    for somebody in people[:4]:
         found = []
         for pool_ in (whole, parts):
-            others = pool_.of(person.user_id)
-            rows = others.rows(catalogue, person.played, person.liked, person.unplayed)
-            unseen = pool_.unseen_of(person.user_id).model.favorite(rows)
+            others = pool_.of(somebody.user_id)
+            rows = others.rows(catalogue, somebody.played, somebody.liked, somebody.unplayed)
+            unseen = pool_.unseen_of(somebody.user_id).model.favorite(rows)
             found.append([others.model.favorite(rows), others.model.played(rows), unseen])
         np.testing.assert_allclose(*found, atol=1e-6)
 
