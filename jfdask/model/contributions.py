@@ -33,8 +33,7 @@ from jfdask.model.trees import Trees
 _BLOCKS = [block.name for block in TOKEN_BLOCKS]
 # What the columns of a row are about, beside kinds of tokens.
 _TEXT, _RATING, _KERNEL, _OTHER = range(len(_BLOCKS), len(_BLOCKS) + 4)
-#: Kinds of what a column is about.
-N_GROUPS = _OTHER + 1
+_N_GROUPS = _OTHER + 1
 _GROUPS = {
     "kernel_ridge": _KERNEL,
     "nearest_mean": _KERNEL,
@@ -200,25 +199,8 @@ def _forest_parts(
     """Return the parts of the forests' mean probability, shared out to the movies' tokens."""
     n_extra = rows.shape[1] - len(AFFINITY_COLUMNS) - len(catalogue.item_names)
     names = (*AFFINITY_COLUMNS, *catalogue.item_names, *("",) * n_extra)
-    of_columns = np.array([group_of_column(name) for name in names])
-    base, groups = forest_contributions(forests, rows, of_columns, N_GROUPS)
-    return parts_of_groups(catalogue, query, base, groups, ridge, leaning)
-
-
-def parts_of_groups(
-    catalogue: Catalogue, query: Ints, base: float, groups: Floats, ridge: Parts, leaning: Floats
-) -> Parts:
-    """Return the parts of what groups of columns have moved, shared out to the movies' tokens.
-
-    Parameters
-    ----------
-    base, groups
-        Where all begin, and what each group moved, shape (n, N_GROUPS).
-    ridge
-        The parts of kernel ridge, by which what the kernel's columns moved is shared out.
-    leaning
-        Which way each token leans, shape (t,).
-    """
+    of_columns = np.array([_group_of_column(name) for name in names])
+    base, groups = forest_contributions(forests, rows, of_columns, _N_GROUPS)
     moved = groups[:, : len(TOKEN_BLOCKS)].copy()
     moved[:, _GENRE] += moved[:, _PAIR]
     moved[:, _PAIR] = 0.0
@@ -229,12 +211,8 @@ def parts_of_groups(
     return Parts(base, csr_matrix(parts.tokens + shared), text, rating, other)
 
 
-def group_of_column(column: str) -> int:
-    """Return what a row's column is about, 0 to N_GROUPS - 1."""
-    if column == "crowd__ridge":  # her own tastes, mostly
-        return _KERNEL
-    if column.startswith(("person__", "crowd__", "completeness__")):
-        return _OTHER
+def _group_of_column(column: str) -> int:
+    """Return what a row's column is about, 0 to _N_GROUPS - 1."""
     if column.startswith("tokens__genre:"):
         return _GENRE
     name = column.partition("__")[2]

@@ -17,8 +17,7 @@ from jfdask.model.history import History
 from jfdask.model.inputs import Bools, Features, Floats, Ints
 from jfdask.model.parts import Parts
 from jfdask.model.personal import Kind, Learned, Played
-from jfdask.model.pooled_classifiers import PooledFavorite, PooledPlayed
-from jfdask.model.pooled_parts import crowd_parts, pooled_favorite_parts, pooled_played_parts
+from jfdask.model.pooled_classifiers import PooledFavorite, PooledPlayed, own_of
 from jfdask.model.prior import favorite_log_odds, trust
 from jfdask.model.ranking import DIVERSITY, candidates_of, rank
 from jfdask.model.reasons import Reason, evidence_of, explain
@@ -190,6 +189,9 @@ def _favorite_chance(learned: Learned, liked: Floats) -> Floats:
 def score_parts(learned: Learned, catalogue: Catalogue, candidates: Ints) -> Parts | None:
     """Return what moved the logit of ``score_movies``; None if the models cannot say.
 
+    Where many people's trees have a say, it is what moved her own models, which are blended with
+    them: the trees go by what most people go by, and it is her own plays that reasons tell of.
+
     Parameters
     ----------
     candidates
@@ -197,24 +199,17 @@ def score_parts(learned: Learned, catalogue: Catalogue, candidates: Ints) -> Par
     """
     if learned.kind in ("seed", "newcomer") or not len(candidates):
         return None
-    if isinstance(learned.favorite, PooledFavorite):
-        parts = pooled_favorite_parts(catalogue, learned.favorite, candidates)
-    elif isinstance(learned.favorite, AffinityClassifier):
-        parts = favorite_parts(catalogue, learned.favorite, candidates)
-    elif learned.others is not None:
-        parts = crowd_parts(_prior_odds(learned, catalogue, candidates), catalogue)
-    else:
-        parts = prior_parts(catalogue, candidates)
-    share = _played_share(learned.played)
-    if isinstance(learned.played, PooledPlayed):
-        played = pooled_played_parts(catalogue, learned.played, candidates)
-        parts = played.scaled(2 * share).plus(parts)
-    elif learned.played is not None:
-        played = played_parts(catalogue, learned.played, candidates)
-        parts = played.scaled(2 * share).plus(parts)
-    if learned.others is not None:
-        anybodys = learned.others.played_log_odds(catalogue)[candidates]
-        parts = parts.plus(crowd_parts(anybodys, catalogue).scaled(2 * (1 - share)))
+    favorite, played = learned.favorite, learned.played
+    parts = prior_parts(catalogue, candidates)
+    if isinstance(favorite, PooledFavorite):
+        own = favorite_parts(catalogue, own_of(favorite), candidates)
+        parts = own.scaled(favorite.trust_).plus(parts.scaled(1 - favorite.trust_))
+    elif isinstance(favorite, AffinityClassifier):
+        parts = favorite_parts(catalogue, favorite, candidates)
+    if played is not None:
+        own_played = own_of(played) if isinstance(played, PooledPlayed) else played
+        moved = played_parts(catalogue, own_played, candidates)
+        parts = moved.scaled(2 * _played_share(played)).plus(parts)
     return parts.scaled(1 / 3)
 
 

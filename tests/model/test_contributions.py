@@ -3,16 +3,16 @@ import pytest
 from scipy.special import logit
 
 from jfdask.model.catalogue import TOKEN_BLOCKS
-from jfdask.model.contributions import N_GROUPS as N_KINDS
 from jfdask.model.contributions import (
     _spread,
     favorite_parts,
-    group_of_column,
     played_parts,
     token_affinities,
 )
+from jfdask.model.others import learn_pool
 from jfdask.model.personal import LearnOptions, fit
 from jfdask.model.personal_list import score_movies, score_parts
+from jfdask.model.pooled_classifiers import own_of
 from jfdask.model.prior import favorite_log_odds
 
 QUICK = {"n_estimators": 15}
@@ -91,15 +91,19 @@ def test_models_that_cannot_say(library):
     assert score_parts(played, library.catalogue, np.empty(0, dtype=int)) is None
 
 
-def test_kernel_ridge_with_the_crowd_is_kernel_ridge():
-    kernel = group_of_column("affinity__kernel_ridge")
-    assert group_of_column("crowd__ridge") == kernel
-    assert (
-        group_of_column("crowd__bias")
-        == group_of_column("person__n_plays")
-        == N_KINDS - 1
-        != kernel
-    )
+def test_with_a_pool_it_is_what_moved_her_own_models(histories, crowds, library):
+    pool = learn_pool(library.catalogue, crowds(histories[:6]), histories[:6], 42)
+    history, catalogue = histories[8], library.catalogue
+    learned = fit(history, library.features, LearnOptions(params=QUICK), pool=pool)
+    query, plays = history.unplayed, len(history.played)
+    favorite, played = own_of(learned.favorite), own_of(learned.played)
+    trust = learned.favorite.trust_
+    assert 0.9 < trust < 1
+    liked = trust * logit(favorite.predict_proba(query)[:, 1])
+    liked += (1 - trust) * favorite_log_odds(catalogue)[query]
+    logits = liked + 2 * plays / (plays + 1) * logit(played.predict_proba(query)[:, 1])
+    parts = score_parts(learned, catalogue, query)
+    assert parts.total == pytest.approx(logits / 3, abs=1e-9)
 
 
 def test_what_moved_down_is_of_what_leans_down(library):
