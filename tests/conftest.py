@@ -34,6 +34,16 @@ from .remote import open_cluster
 # A shell that starts tests in the background has them, and all that they start, ignore it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+
+@pytest.fixture(autouse=True)
+def _signals_as_before():
+    """A command that is run in the process of the tests leaves its own handlers behind."""
+    before = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 # As if the environment were activated: tests start its programs (dask, hadolint) by name.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
