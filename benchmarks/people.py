@@ -1,12 +1,13 @@
 """Whole nights of 10, 100 and 1,000 people over 1, 10 and 100 households.
 
     python benchmarks/people.py [--people 10 100 1000] [--per-household 10] [--movies 1000]
-                                [--plays 150] [--out FILE.json]
+                                [--plays 150] [--search off] [--out FILE.json]
 
 Each household has a demo server of its own that answers with the latencies of a real one;
 histories are drawn from planted tastes. A night is all stages with default settings on two
 workers, with a cluster and an empty store of its own for each number of people; but no forest's
-settings are searched for, which is done where there is no pool, for few people, alone.
+settings are searched for, which is done where there is no pool, for few people, alone:
+`--people 10 --search small` tells what that is.
 
 Printed as JSON, by number of people: `seconds` of the stages; `share`, the seconds a
 person to those of the smallest night (1: linear); `tasks_per_person` and `bytes_per_person`,
@@ -43,11 +44,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--per-household", type=int, default=10)
     parser.add_argument("--movies", type=int, default=1000, help="of each household")
     parser.add_argument("--plays", type=int, default=150, help="of each person")
+    parser.add_argument("--search", choices=("off", "small"), default="off")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args(argv)
     nights = {}
     for people in sorted(options.people):
-        nights[people] = night_of(people, options.per_household, options.movies, options.plays)
+        nights[people] = night_of(people, options)
         print({people: rounded(nights[people])}, file=sys.stderr)
     per_person = {people: night["seconds"] / people for people, night in nights.items()}
     smallest = per_person[min(per_person)]
@@ -62,15 +64,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def night_of(people: int, per_household: int, movies: int, plays: int) -> dict[str, Any]:
+def night_of(people: int, options: argparse.Namespace) -> dict[str, Any]:
     """Run one night; return what it took."""
-    per_household = min(people, per_household)
+    per_household = min(people, options.per_household)
     households = -(-people // per_household)
     with (
         tempfile.TemporaryDirectory(prefix="jfdask-people-") as folder,
-        serve_households(households, per_household, movies, plays) as (urls, key),
+        serve_households(households, per_household, options.movies, options.plays) as (urls, key),
     ):
-        settings = settings_of(Path(folder), urls, key)
+        settings = settings_of(Path(folder), urls, key, options.search)
         with counted() as counts:
             summary = run_stages(settings, STAGE_NAMES, Quiet())
         store = open_store(address_of(settings.store))
@@ -89,7 +91,7 @@ def night_of(people: int, per_household: int, movies: int, plays: int) -> dict[s
     }
 
 
-def settings_of(folder: Path, urls: Sequence[str], key: str) -> Settings:
+def settings_of(folder: Path, urls: Sequence[str], key: str, search: str) -> Settings:
     """Return default settings for these servers, and two workers."""
     key_file = folder / "key"
     key_file.write_text(key, encoding="ascii")
@@ -101,7 +103,7 @@ def settings_of(folder: Path, urls: Sequence[str], key: str) -> Settings:
         {
             "store": {"url": str(folder / "store")},
             "cluster": {"workers": N_WORKERS, "dashboard_port": 0},
-            "train": {"search": "off"},
+            "train": {"search": search},
             "households": households,
         }
     )

@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.server]
 def test_a_night_of_two_households(tmp_path):
     out = tmp_path / "people.json"
     command = ["--people", "4", "--per-household", "2", "--movies", "120", "--plays", "30"]
-    assert people.main([*command, "--out", str(out)]) == 0
+    assert people.main([*command, "--search", "small", "--out", str(out)]) == 0
     result = json.loads(out.read_text(encoding="utf-8"))
     assert result["households"] == {"4": 2}
     assert result["share"] == {"4": 1.0}
@@ -26,6 +26,7 @@ def test_a_night_of_two_households(tmp_path):
     # Each person has a model and a list, and each list was read.
     tasks = result["tasks_of"]["4"]
     assert {"learn_people", "recommend_to", "read_first_pages", "finish"} <= tasks.keys()
+    assert any("fit-score" in name for name in tasks)
     assert result["tasks_per_person"]["4"] == sum(tasks.values()) / 4
     assert result["worker_peak_mb"]["4"] > 50
 
