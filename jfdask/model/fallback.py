@@ -5,23 +5,19 @@ from __future__ import annotations
 import numpy as np
 
 from jfdask.model.facts import Facts
-from jfdask.model.inputs import Bools, Ints
+from jfdask.model.inputs import Ints
 from jfdask.model.reasons import Reason
 
 
-def newcomer_reasons(candidates: Ints, facts: Facts, much_played: Bools) -> list[list[Reason]]:
-    """Return, for each candidate, the honest reasons there are.
+def newcomer_reasons(candidates: Ints, facts: Facts) -> list[list[Reason]]:
+    """Return, for each candidate, the one honest reason there is.
 
-    Parameters
-    ----------
-    much_played
-        Whether others play each candidate more than most movies, shape (n_candidates,).
+    A list may go by what others play, too: what it goes by is told once, by what its score means,
+    and nobody's plays but her own are reasons.
     """
-    by_others = Reason("general", "Others play it more than most films.", 0.0)
     return [
-        [by_others] * bool(much)
-        + [_reason(float(facts.community_rating[p]), float(facts.critic_rating[p]))]
-        for p, much in zip(candidates, much_played, strict=True)
+        [_reason(float(facts.community_rating[p]), float(facts.critic_rating[p]))]
+        for p in candidates
     ]
 
 

@@ -27,7 +27,7 @@ from jfdask.model.pooled import (
 )
 from jfdask.model.prior import favorite_log_odds
 
-_FEW = 4.0  # people who have played a movie, of whom nothing is told
+_FEW = 2.0  # plays below which movies are alike: a list does not tell what one person played
 _OPINIONS = 10.0  # people's worth of 'average' in what a crowd thinks of a movie
 
 
@@ -112,14 +112,6 @@ class Others:
         says = logit(clipped(chance)) - logit(clipped(np.array(share)))
         return np.asarray(public + np.where(np.isnan(n_plays), 0.0, says))
 
-    def much_played(self, catalogue: Catalogue) -> Bools:
-        """Tell which movies the crowd plays more than most that it knows, shape (n_movies,)."""
-        if self.crowd is None or np.isnan(self.crowd.n_plays).all():
-            return np.zeros(catalogue.n_movies, dtype=np.bool_)
-        n_plays = self.crowd.n_plays
-        # NaN: it has not heard of it. What few have played is theirs to tell.
-        return np.asarray(n_plays > max(float(np.nanmedian(n_plays)), _FEW))
-
     def played_log_odds(self, catalogue: Catalogue) -> Floats:
         """Return how likely anybody plays each movie, shape (n_movies,); 0 without a crowd.
 
@@ -129,5 +121,5 @@ class Others:
             return np.zeros(catalogue.n_movies)
         n_plays = self.crowd.n_plays
         n_plays = np.where(np.isnan(n_plays), np.nanmean(n_plays), n_plays)
-        n_plays = np.maximum(n_plays, _FEW / 2)  # nobody's plays are not told from a few people's
+        n_plays = np.maximum(n_plays, _FEW)
         return np.asarray(logit((n_plays + 0.5) / (self.crowd.n_people + 1.0)))

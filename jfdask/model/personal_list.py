@@ -14,7 +14,7 @@ from jfdask.model.facts import Facts
 from jfdask.model.fallback import newcomer_reasons
 from jfdask.model.forest import AffinityClassifier, clipped
 from jfdask.model.history import History
-from jfdask.model.inputs import Bools, Features, Floats, Ints
+from jfdask.model.inputs import Features, Floats, Ints
 from jfdask.model.parts import Parts
 from jfdask.model.personal import Kind, Learned, Played
 from jfdask.model.pooled_classifiers import PooledFavorite, PooledPlayed, own_of
@@ -84,8 +84,7 @@ def recommend(
     candidates, scores, chance = candidates[order], scores[order], chance[order]
     first = candidates[:EXPLAINED]
     if learned.kind == "newcomer":
-        much_played = _much_played(learned, catalogue)[first]
-        reasons = [some[:n_reasons] for some in newcomer_reasons(first, facts, much_played)]
+        reasons = newcomer_reasons(first, facts)
     else:
         parts = score_parts(learned, catalogue, first)
         reasons = explain(
@@ -160,12 +159,6 @@ def _played_odds(learned: Learned, catalogue: Catalogue, candidates: Ints) -> Fl
     if learned.played is not None:
         odds += share * logit(clipped(learned.played.predict_proba(candidates)[:, 1]))
     return odds
-
-
-def _much_played(learned: Learned, catalogue: Catalogue) -> Bools:
-    if learned.others is None:
-        return np.zeros(catalogue.n_movies, dtype=np.bool_)
-    return learned.others.much_played(catalogue)
 
 
 def _played_share(played: Played | None) -> float:

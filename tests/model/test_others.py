@@ -32,21 +32,11 @@ def test_of_what_the_crowd_has_not_heard_the_public_alone_has_an_opinion(others,
     assert beyond[IGNORED] == pytest.approx(0.0)
 
 
-def test_nobody_is_told_that_others_play_what_they_have_not_heard_of(others, library):
-    # Most movies are played by few and some by many: the mean is above what most are.
-    others.crowd.n_plays[3:10] = 95.0
-    found = others.much_played(library.catalogue)
-    assert found[LOVED]
-    assert found.sum() == 8
-    assert not found[[IGNORED, UNKNOWN]].any()
-
-
 def test_what_few_have_played_is_not_told(others, library):
     """In a large library most films were played by nobody: one person's plays would show."""
     n_plays = others.crowd.n_plays
     n_plays[:] = 0.0
     n_plays[[5, 6, 7]] = 1.0, 2.0, 5.0
-    assert np.flatnonzero(others.much_played(library.catalogue)).tolist() == [7]
     odds = others.played_log_odds(library.catalogue)
     assert odds[4] == odds[5] == odds[6] < odds[7]
 
@@ -56,8 +46,6 @@ def test_a_crowd_that_knows_nothing_is_none(library):
     others = Others(None, Crowd(100, nothing, nothing, nothing * 0, {}))
     public = Others(None, None)
     assert not others.played_log_odds(library.catalogue).any()
-    assert not others.much_played(library.catalogue).any()
-    assert not public.much_played(library.catalogue).any()
     np.testing.assert_array_equal(
         others.favorite_log_odds(library.catalogue), public.favorite_log_odds(library.catalogue)
     )
