@@ -150,14 +150,17 @@ def made_at(nights):
 
 
 def test_killed_as_it_ended_it_leaves_nothing(pretrained, invented, night_after, tmp_path):
-    dump = invented.write_csv(tmp_path)
+    dump = invented.write_dat(tmp_path)  # titles and years, no ids
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Workplace, "remove", Mock(side_effect=Stopped))
         with pytest.raises(Stopped):
             pretrain(night_after.settings, dump, night_after.told)
     assert night_after.store.list("pretrain")
-    assert pretrain(night_after.settings, dump, night_after.told).is_as_before
+    made = pretrain(night_after.settings, dump, night_after.told)
+    assert made.is_as_before
     assert not night_after.store.list("pretrain")
+    assert made.summary["n_trained"] == N_PEOPLE
+    assert made.common["home"] > 0.95 * len(invented.movies)
 
 
 def test_a_prior_that_is_damaged_or_newer_is_told_of_and_not_used(pretrained, tmp_path, caplog):
