@@ -6,8 +6,8 @@
 Each household has a demo server of its own that answers with the latencies of a real one;
 histories are drawn from planted tastes. A night is all stages with default settings on two
 workers, with a cluster and an empty store of its own for each number of people; but no forest's
-settings are searched for, which is done where there is no pool, for few people, alone:
-`--people 10 --search small` tells what that is.
+settings are searched for, which is done where there is no pool, for few people, alone
+(`--people 10 --search small` measures that).
 
 Printed as JSON, by number of people: `seconds` of the stages; `share`, the seconds a
 person to those of the smallest night (1: linear); `tasks_per_person` and `bytes_per_person`,
@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--per-household", type=int, default=10)
     parser.add_argument("--movies", type=int, default=1000, help="of each household")
     parser.add_argument("--plays", type=int, default=150, help="of each person")
-    parser.add_argument("--search", choices=("off", "small"), default="off")
+    parser.add_argument("--search", choices=("off", "small"), default="off", help="without a pool")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args(argv)
     nights = {}

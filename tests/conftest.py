@@ -41,7 +41,8 @@ def _signals_as_before():
     before = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
     yield
     for number, handler in before.items():
-        signal.signal(number, handler)
+        if handler is not None:  # one that is not Python's
+            signal.signal(number, handler)
 
 
 # As if the environment were activated: tests start its programs (dask, hadolint) by name.

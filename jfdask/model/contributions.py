@@ -69,7 +69,7 @@ def favorite_parts(catalogue: Catalogue, model: AffinityClassifier, query: Ints)
     rows = scoring_rows(catalogue, query, plays, liked)
     residual = np.asarray(liked - share_liked(liked), dtype=np.float64)
     weights = ridge_inverse(catalogue, plays, RIDGE_PENALTY) @ residual
-    ridge = ridge_parts(catalogue, query, plays, weights, share_liked(model.liked_))
+    ridge = _ridge_parts(catalogue, query, plays, weights, share_liked(model.liked_))
     forest = _forest_parts(
         catalogue, query, rows, model.trees_, ridge, token_affinities(catalogue, plays, residual)
     )
@@ -99,7 +99,7 @@ def played_parts(catalogue: Catalogue, model: PlayedClassifier, query: Ints) -> 
     rows = np.hstack([rows, catalogue.completeness[query]])
     ids = np.r_[model.movie_ids_, model.left_ids_]
     references, weights = surviving(catalogue.movie_ids, ids, model.weights_)
-    ridge = ridge_parts(catalogue, query, references, weights, model.share_)
+    ridge = _ridge_parts(catalogue, query, references, weights, model.share_)
     ridge = _without_itself(catalogue, query, references, weights, ridge)
     left, scores = surviving(catalogue.movie_ids, model.left_ids_, model.left_scores_)
     known = np.full(catalogue.n_movies, np.nan)
@@ -128,7 +128,7 @@ def token_affinities(catalogue: Catalogue, plays: Ints, residual: Floats) -> Flo
     return np.asarray((present.T @ residual) / (n_plays + shrinkage), dtype=np.float64)
 
 
-def ridge_parts(
+def _ridge_parts(
     catalogue: Catalogue, query: Ints, references: Ints, weights: Floats, base: float
 ) -> Parts:
     """Return the parts of base + Σ_i a_i k(x, i).

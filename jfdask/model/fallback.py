@@ -12,8 +12,7 @@ from jfdask.model.reasons import Reason
 def newcomer_reasons(candidates: Ints, facts: Facts) -> list[list[Reason]]:
     """Return, for each candidate, the one honest reason there is.
 
-    A list may go by what others play, too: what it goes by is told once, by what its score means,
-    and nobody's plays but her own are reasons.
+    What others play is told by the list's notice and by what its score means, not beside a movie.
     """
     return [
         [_reason(float(facts.community_rating[p]), float(facts.critic_rating[p]))]
@@ -29,4 +28,4 @@ def _reason(community: float, critic: float) -> Reason:
         return Reason("rating", f"Rated {community:.1f} of 10 by the public.", 0.0)
     if np.isfinite(critic):
         return Reason("rating", f"Rated {critic:.0f} of 100 by critics.", 0.0)
-    return Reason("general", "Not rated; nothing speaks for or against it.", 0.0)
+    return Reason("general", "Not rated.", 0.0)

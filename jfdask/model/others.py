@@ -27,7 +27,7 @@ from jfdask.model.pooled import (
 )
 from jfdask.model.prior import favorite_log_odds
 
-_FEW = 2.0  # plays below which movies are alike: a list does not tell what one person played
+_FEW = 2.0  # plays up to which movies are alike: a list does not tell what one person played
 _OPINIONS = 10.0  # people's worth of 'average' in what a crowd thinks of a movie
 
 

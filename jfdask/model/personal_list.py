@@ -182,8 +182,9 @@ def _favorite_chance(learned: Learned, liked: Floats) -> Floats:
 def score_parts(learned: Learned, catalogue: Catalogue, candidates: Ints) -> Parts | None:
     """Return what moved the logit of ``score_movies``; None if the models cannot say.
 
-    Where many people's trees have a say, it is what moved her own models, which are blended with
-    them: the trees go by what most people go by, and it is her own plays that reasons tell of.
+    With a pool it is what moved her own two models, with the pool's trust in them, and what the
+    crowd thinks is left out. Trees that many people have taught order the list; they go by what
+    most go by, and would name it before what she herself goes by.
 
     Parameters
     ----------

@@ -259,12 +259,8 @@ class PooledModel(BaseEstimator):
         """Return P(played) of rows, shape (n_rows,), relative to the sample of movies left."""
         return self._scores(self.played_, rows)
 
-    def aligned(self, rows: PooledRows) -> np.ndarray[Any, np.dtype[np.float32]]:
-        """Return the rows as the trees take them, shape (n_rows, len(columns_))."""
-        return aligned_columns(rows.X, rows.columns, self.columns_)
-
     def _scores(self, trees: BoostedTrees, rows: PooledRows) -> Floats:
-        return clipped(trees.probability(self.aligned(rows)))
+        return clipped(trees.probability(aligned_columns(rows.X, rows.columns, self.columns_)))
 
     def _trees(
         self,

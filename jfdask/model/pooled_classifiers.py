@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from jfdask.model.catalogue import Catalogue, catalogue_of
 from jfdask.model.forest import AffinityClassifier, clipped
-from jfdask.model.inputs import FeatureSource, Floats, Ints
+from jfdask.model.inputs import FeatureSource, Floats
 from jfdask.model.likelier import LikelierClass
 from jfdask.model.others import Others
 from jfdask.model.played import PlayedClassifier
@@ -27,7 +27,7 @@ from jfdask.model.positions import plain_positions, surviving, without_features
 from jfdask.model.prior import shrunk, trust
 
 #: Share of the person's own model in P(favourite), and in P(played), as log odds.
-OWN_FAVORITE, OWN_PLAYED = 0.4, 0.2
+OWN_FAVORITE, _OWN_PLAYED = 0.4, 0.2
 # The trees know how little there may be to know somebody by: a twentieth of the prior is enough.
 _PRIOR = 0.05
 
@@ -72,7 +72,7 @@ class PooledFavorite(LikelierClass, BaseEstimator):
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> PooledFavorite:
         """Learn from a person's labels; see ``AffinityClassifier.fit``."""
-        loaded(self)
+        _loaded(self)
         own = clone(self.own).set_params(features=self.features)
         return self._take(own.fit(X, y, sample_weight=sample_weight))
 
@@ -88,9 +88,9 @@ class PooledFavorite(LikelierClass, BaseEstimator):
 
         The log odds of the trees and of her own model, three to two: of movies that get watched.
         """
-        catalogue, others = loaded(self)
+        catalogue, others = _loaded(self)
         blend = clipped(own_of(self).predict_proba(X)[:, 1])
-        by_trees = others.model.favorite(self.rows(X))
+        by_trees = others.model.favorite(_rows(self, X))
         if by_trees is not None:
             blend = _mixed(by_trees, blend, OWN_FAVORITE)
         liked = self._beside_the_crowd(catalogue, others, X, blend)
@@ -102,17 +102,11 @@ class PooledFavorite(LikelierClass, BaseEstimator):
         They were shown which movies get watched, and her own model was not: of what nobody
         knows it thinks too much.
         """
-        catalogue, others = loaded(self)
-        by_trees = others.model.favorite(self.rows(X))
+        catalogue, others = _loaded(self)
+        by_trees = others.model.favorite(_rows(self, X))
         if by_trees is None:
             return self.predict_proba(X)[:, 1]
         return self._beside_the_crowd(catalogue, others, X, by_trees)
-
-    def rows(self, X: ArrayLike) -> PooledRows:
-        """Return the rows of positions that the trees are asked with."""
-        check_is_fitted(self, "movie_ids_")
-        catalogue, others = loaded(self)
-        return _rows(self, catalogue, others, X)
 
     @property
     def trust_(self) -> float:
@@ -168,7 +162,7 @@ class PooledPlayed(LikelierClass, BaseEstimator):
 
     def fit(self, X: ArrayLike, y: ArrayLike, *, others: ArrayLike) -> PooledPlayed:
         """Learn from plays and from what was left; see ``PlayedClassifier.fit``."""
-        loaded(self)
+        _loaded(self)
         own = clone(self.own).set_params(features=self.features)
         return self._take(own.fit(X, y, others=others))
 
@@ -181,16 +175,10 @@ class PooledPlayed(LikelierClass, BaseEstimator):
 
         They are relative to the shares of plays that the models were shown, not to the library.
         """
-        _, others = loaded(self)
-        by_trees = others.model.played(self.rows(X))
-        played = _mixed(by_trees, own_of(self).predict_proba(X)[:, 1], OWN_PLAYED)
+        _, others = _loaded(self)
+        by_trees = others.model.played(_rows(self, X))
+        played = _mixed(by_trees, own_of(self).predict_proba(X)[:, 1], _OWN_PLAYED)
         return np.column_stack([1 - played, played])
-
-    def rows(self, X: ArrayLike) -> PooledRows:
-        """Return the rows of positions that the trees are asked with."""
-        check_is_fitted(self, "movie_ids_")
-        catalogue, others = loaded(self)
-        return _rows(self, catalogue, others, X)
 
     def detached(self) -> PooledPlayed:
         """Return the fitted model without features and others: what is stored."""
@@ -202,7 +190,7 @@ class PooledPlayed(LikelierClass, BaseEstimator):
         return self
 
 
-def loaded(model: PooledFavorite | PooledPlayed) -> tuple[Catalogue, Others]:
+def _loaded(model: PooledFavorite | PooledPlayed) -> tuple[Catalogue, Others]:
     """Return the catalogue and the others that a model was given."""
     if model.features is None or model.others is None:
         raise ValueError("set_params(features=…, others=…) attaches what the model is read with.")
@@ -212,7 +200,7 @@ def loaded(model: PooledFavorite | PooledPlayed) -> tuple[Catalogue, Others]:
 def own_of(model: PooledFavorite | PooledPlayed) -> Any:
     """Return the model that the person would have alone, with its features attached."""
     check_is_fitted(model, "own_")
-    loaded(model)
+    _loaded(model)
     return copy.copy(model.own_).set_params(features=model.features)
 
 
@@ -221,7 +209,9 @@ def _mixed(by_trees: Floats, by_own: Floats, share: float) -> Floats:
     return np.asarray(clipped(expit(log_odds)))
 
 
-def _rows(model: Any, catalogue: Catalogue, others: Others, X: ArrayLike) -> PooledRows:
-    query: Ints = plain_positions(X, catalogue.n_movies)
+def _rows(model: PooledFavorite | PooledPlayed, X: ArrayLike) -> PooledRows:
+    """Return the rows of positions that the trees are asked with."""
+    check_is_fitted(model, "movie_ids_")
+    catalogue, others = _loaded(model)
     known = surviving(catalogue.movie_ids, model.movie_ids_, model.liked_)
-    return others.rows(catalogue, *known, query)
+    return others.rows(catalogue, *known, plain_positions(X, catalogue.n_movies))

@@ -1,6 +1,7 @@
 """Why a movie is recommended: one to three sentences from what moved its score.
 
-A sentence's weight is its part of the score (``jfdask.model.contributions``). Only what the
+A sentence's weight is its part of the score, with a pool of her own models' one
+(``jfdask.model.personal_list.score_parts``). Only what the
 person's own plays bear out is told of, with their counts, and nothing that has hardly moved it
 beside the weightiest. That comes first; if the movie's rating moved the score more, it is last.
 """

@@ -91,19 +91,23 @@ def test_models_that_cannot_say(library):
     assert score_parts(played, library.catalogue, np.empty(0, dtype=int)) is None
 
 
-def test_with_a_pool_it_is_what_moved_her_own_models(histories, crowds, library):
+@pytest.mark.parametrize("has_favorites", [True, False])
+def test_with_a_pool_it_is_what_moved_her_own_models(histories, crowds, library, has_favorites):
     pool = learn_pool(library.catalogue, crowds(histories[:6]), histories[:6], 42)
-    history, catalogue = histories[8], library.catalogue
-    learned = fit(history, library.features, LearnOptions(params=QUICK), pool=pool)
-    query, plays = history.unplayed, len(history.played)
-    favorite, played = own_of(learned.favorite), own_of(learned.played)
-    trust = learned.favorite.trust_
-    assert 0.9 < trust < 1
-    liked = trust * logit(favorite.predict_proba(query)[:, 1])
-    liked += (1 - trust) * favorite_log_odds(catalogue)[query]
-    logits = liked + 2 * plays / (plays + 1) * logit(played.predict_proba(query)[:, 1])
-    parts = score_parts(learned, catalogue, query)
-    assert parts.total == pytest.approx(logits / 3, abs=1e-9)
+    catalogue, plays = library.catalogue, histories[8].played
+    history = library.history("new", plays, histories[8].liked & has_favorites)
+    learned = fit(history, library.features, LearnOptions(), pool=pool)
+    assert learned.kind == ("pooled" if has_favorites else "played-only")
+    query = history.unplayed
+    liked = favorite_log_odds(catalogue)[query]
+    if has_favorites:
+        trust = learned.favorite.trust_
+        assert 0.9 < trust < 1
+        own = logit(own_of(learned.favorite).predict_proba(query)[:, 1])
+        liked = trust * own + (1 - trust) * liked
+    played = logit(own_of(learned.played).predict_proba(query)[:, 1])
+    expected = (liked + 2 * len(plays) / (len(plays) + 1) * played) / 3
+    assert score_parts(learned, catalogue, query).total == pytest.approx(expected, abs=1e-9)
 
 
 def test_what_moved_down_is_of_what_leans_down(library):

@@ -36,7 +36,7 @@ def test_what_few_have_played_is_not_told(others, library):
     """In a large library most films were played by nobody: one person's plays would show."""
     n_plays = others.crowd.n_plays
     n_plays[:] = 0.0
-    n_plays[[5, 6, 7]] = 1.0, 2.0, 5.0
+    n_plays[[5, 6, 7]] = 1.0, 2.0, 3.0
     odds = others.played_log_odds(library.catalogue)
     assert odds[4] == odds[5] == odds[6] < odds[7]
 

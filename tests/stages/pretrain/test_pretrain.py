@@ -1,6 +1,7 @@
 """Whole pretrainings, on a copy of the finished night's store."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from unittest.mock import Mock
 
 import numpy as np
@@ -93,7 +94,7 @@ def test_it_is_the_prior_that_is_measured(pretrained, invented, monkeypatch):
         liked = rated["rating"].to_numpy()[order] >= LIKED
         given = (str(user_id), position[order], liked, catalogue.movie_ids)
         dump.append(people.whole_history(*given))
-    world = Mock(catalogue=catalogue, kept=lambda _, learn: learn())
+    world = SimpleNamespace(catalogue=catalogue, kept=lambda _, learn: learn())
     measured = ours._prior(world, dump, dump, "", random_state)
     made = read_pool(nights.store, PRIOR).over(invented.movies, outside=True)
     played = np.arange(0, catalogue.n_movies, 5)
