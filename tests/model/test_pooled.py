@@ -51,25 +51,35 @@ def test_a_row_does_not_see_its_own_label(histories, crowds, library):
         assert not np.array_equal(again.X, rows.X, equal_nan=True)
 
 
-def test_columns_are_as_good_on_training_as_on_new_rows(histories, crowds, library):
-    """Where a column had seen labels, it would be better on the rows learned from."""
+def test_no_column_is_better_on_training_than_on_new_rows(histories, crowds, library):
+    """Where a column had seen labels, it would tell more, or the reverse, of what is learned from.
+
+    But for the person's own share of liked plays, which is that of other folds, and so a little
+    less where a row is liked: of whoever is scored it is one number, and tells nothing.
+    """
     catalogue, everybody = library.catalogue, crowds(histories)
-    differences = []
-    for history in histories[:12]:
-        hidden = np.arange(len(history.played)) % 5 == 0
-        seen = history.without(hidden)
+    found = []
+    for history in histories:
         crowd = everybody.of(history.user_id)
-        training = training_rows_of(catalogue, crowd, seen, 42)
-        scoring = scoring_rows_of(catalogue, crowd, seen.played, seen.liked, history.played[hidden])
-        for name in ("affinity__kernel_ridge", "crowd__ridge", "affinity__director_mean"):
-            which = training.columns.index(name)
-            on_training = area_under_curve(
-                training.liked[training.played], training.X[training.played, which]
-            )
-            on_new = area_under_curve(history.liked[hidden], scoring.X[:, which])
-            differences.append((on_training, on_new))
-    on_training, on_new = np.array(differences).reshape(-1, 3, 2).mean(axis=0).T
-    np.testing.assert_allclose(on_training, on_new, atol=0.12)
+        for fold in (0, 1):
+            hidden = np.arange(len(history.played)) % 5 == fold
+            seen = history.without(hidden)
+            training = training_rows_of(catalogue, crowd, seen, 42)
+            given = seen.played, seen.liked, history.played[hidden]
+            scoring = scoring_rows_of(catalogue, crowd, *given)
+            on_training = areas(training.liked[training.played], training.X[training.played])
+            found.append((on_training, areas(history.liked[hidden], scoring.X)))
+    on_training, on_new = np.abs(np.mean(found, axis=0) - 0.5)
+    shares = ("person__share_liked", "person__logit_share_liked")
+    is_share = np.isin(pooled_columns(catalogue), shares)
+    assert (on_training - on_new)[~is_share].max() < 0.08
+    assert on_new.max() > 0.4  # there is something to be told
+    assert (on_new[is_share] == 0).all()
+
+
+def areas(liked, X):
+    """Return the area under the curve of each column."""
+    return [area_under_curve(liked, column) for column in np.nan_to_num(X, nan=-9.0).T]
 
 
 def rows_of(n, columns, seed):
