@@ -216,7 +216,7 @@ RECOMMENDATIONS = Table(
         Column(
             "reasons",
             _TEXTS,
-            "one to three sentences, the weightiest first; beyond rank 300 none",
+            "one to three sentences, the weightiest first, a rating last; beyond rank 300 none",
         ),
         Column("reason_kinds", _TEXTS, "director, actor, collection, genre, …; same order"),
     ),

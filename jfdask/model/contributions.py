@@ -5,7 +5,7 @@ are exact. A forest's parts are by column (``jfdask.model.tree_paths``). Columns
 tokens (``affinity__director_max``): what a kind has moved is shared by those of the movie's own
 tokens that lean the same way; what the columns of the kernel have moved, by the parts of ridge.
 A probability's parts become the logit's by the secant from where a movie without any would
-stand. So the base and the parts of a movie sum up to its score.
+stand. So the base and the parts of a movie sum up to that model's log odds.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ def recommend(
     candidates, scores, chance = candidates[order], scores[order], chance[order]
     first = candidates[:EXPLAINED]
     if learned.kind == "newcomer":
-        reasons = newcomer_reasons(first, facts)
+        reasons = newcomer_reasons(first, facts, history.favorite_unplayed, n_reasons)
     else:
         parts = score_parts(learned, catalogue, first)
         reasons = explain(
@@ -180,11 +180,12 @@ def _favorite_chance(learned: Learned, liked: Floats) -> Floats:
 
 
 def score_parts(learned: Learned, catalogue: Catalogue, candidates: Ints) -> Parts | None:
-    """Return what moved the logit of ``score_movies``; None if the models cannot say.
+    """Return what moved a movie's score, as a logit; None if the models cannot say.
 
-    With a pool it is what moved her own two models, with the pool's trust in them, and what the
-    crowd thinks is left out. Trees that many people have taught order the list; they go by what
-    most go by, and would name it before what she herself goes by.
+    Alone, base and parts sum up to the logit of ``score_movies``. With a pool they do not: they
+    are of her own two models, weighed by the pool's trust in her plays, and of the public's
+    rating for the rest. Trees that many people have taught order that list; they go by what many
+    go by, and would name it before what she herself goes by.
 
     Parameters
     ----------

@@ -44,8 +44,8 @@ class PooledFavorite(LikelierClass, BaseEstimator):
     others
         Loads what many people tell of her (`Others`).
     prior_strength
-        Twenty times the evidence that weighs as much as what is thought of a movie anyway: for
-        one person's list alone it would be as much.
+        As ``AffinityClassifier``'s; a twentieth of it is the evidence that weighs as much as what
+        is thought of a movie anyway.
 
     Attributes
     ----------
@@ -86,7 +86,8 @@ class PooledFavorite(LikelierClass, BaseEstimator):
     def predict_proba(self, X: ArrayLike) -> Floats:
         """Return P(other) and P(liked) of positions, shape (n, 2), within [.001, .999].
 
-        The log odds of the trees and of her own model, three to two: of movies that get watched.
+        The log odds of the trees and of her own model, three to two, pulled towards what is
+        thought of a movie anyway (``trust_``): of movies that get watched.
         """
         catalogue, others = _loaded(self)
         blend = clipped(own_of(self).predict_proba(X)[:, 1])

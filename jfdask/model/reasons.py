@@ -1,9 +1,9 @@
 """Why a movie is recommended: one to three sentences from what moved its score.
 
-A sentence's weight is its part of the score, with a pool of her own models' one
-(``jfdask.model.personal_list.score_parts``). Only what the
-person's own plays bear out is told of, with their counts, and nothing that has hardly moved it
-beside the weightiest. That comes first; if the movie's rating moved the score more, it is last.
+A sentence's weight is its part of the score; with a pool, of the score of her own models
+(``jfdask.model.personal_list.score_parts``). Only what the person's own plays bear out is told,
+with their counts, and nothing that has hardly moved the score beside the weightiest. The
+weightiest comes first; a rating that has moved the score more is told last.
 """
 
 from __future__ import annotations
@@ -53,6 +53,9 @@ class Reason:
     text: str
     weight: float  # its part of the score, by which reasons are ordered; not comparable
 
+
+#: Of a favourite that is not played yet.
+MARKED = Reason("favorite", "You marked it as a favourite and have not played it.", np.inf)
 
 # Kind, weight, and how to tell it of what: most are never told.
 _Option = tuple[str, float, Callable[..., str], tuple[int, ...]]
@@ -251,7 +254,7 @@ class _Sentences:
         return f"{because}: both mention {' and '.join(telling)}."
 
     def favorite(self) -> str:
-        return "You marked it as a favourite and have not played it."
+        return MARKED.text
 
     def _kind_and_key(self, token: int) -> tuple[str, str]:
         block = TOKEN_BLOCKS[self._catalogue.block_of_token[token]]

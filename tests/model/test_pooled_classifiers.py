@@ -13,7 +13,7 @@ from jfdask.model.others import Others, learn_pool
 from jfdask.model.personal import LearnOptions, fit
 from jfdask.model.personal_list import score_movies
 from jfdask.model.played import PlayedClassifier
-from jfdask.model.pooled_classifiers import OWN_FAVORITE, PooledFavorite, PooledPlayed, _rows
+from jfdask.model.pooled_classifiers import OWN_FAVORITE, PooledFavorite, PooledPlayed
 
 
 def with_liked(history, liked):
@@ -163,7 +163,9 @@ def test_a_share_is_her_own_and_forests_stay_when_plays_change(histories, crowds
     pool = learn_pool(library.catalogue, crowds(histories[:4]), histories[:4], 42)
     before = histories[5]
     favorite, played = classifiers(library, pool.of(before.user_id), before)
-    trees = favorite.others.load().model.favorite(_rows(favorite, before.unplayed))
+    others, taste = favorite.others.load(), before.taste
+    rows = others.rows(library.catalogue, taste.positions, taste.liked, before.unplayed)
+    trees = others.model.favorite(rows)
     own = favorite.own_.set_params(features=favorite.features).predict_proba(before.unplayed)
     favorite.prior_strength = 0
     mixed = favorite.predict_proba(before.unplayed)[:, 1]
