@@ -195,12 +195,13 @@ def score_parts(learned: Learned, catalogue: Catalogue, candidates: Ints) -> Par
     if learned.kind in ("seed", "newcomer") or not len(candidates):
         return None
     favorite, played = learned.favorite, learned.played
-    parts = prior_parts(catalogue, candidates)
+    if isinstance(favorite, AffinityClassifier):
+        parts = favorite_parts(catalogue, favorite, candidates)
+    else:
+        parts = prior_parts(catalogue, candidates)
     if isinstance(favorite, PooledFavorite):
         own = favorite_parts(catalogue, own_of(favorite), candidates)
         parts = own.scaled(favorite.trust_).plus(parts.scaled(1 - favorite.trust_))
-    elif isinstance(favorite, AffinityClassifier):
-        parts = favorite_parts(catalogue, favorite, candidates)
     if played is not None:
         own_played = own_of(played) if isinstance(played, PooledPlayed) else played
         moved = played_parts(catalogue, own_played, candidates)

@@ -25,8 +25,7 @@ def reasons_of(library, history, candidates, n=3):
 
 def first_reasons(cause, pool=None):
     """Yield the group of each recommended movie, and its first reason; all must be true."""
-    library = cause.library
-    options = LearnOptions(params={} if pool else {"n_estimators": 40})
+    library, options = cause.library, LearnOptions(params={"n_estimators": 40})
     learned = fit(cause.history, library.features, options, pool=pool)
     frame, _ = recommend(learned, cause.history, library.features, library.facts)
     frame = frame[:EXPLAINED]
