@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -153,7 +153,7 @@ def make_plays(place: Place, reading: Reading, readers: Sequence[Reader]) -> Pla
         writer = unit_writer(place, FETCH)
         name_key, table_key = (person(reader.user_id, name) for name in (USER, PLAYS_TABLE))
         try:
-            rows = _item_plays(place, reader.pages, untouched)
+            rows = _item_plays(place, reader.pages, untouched, movie_of_item)
             if unknown := sorted(set(rows["item_id"]) - movie_of_item.keys()):
                 write_json(place.store, _unknown_key(place, reader.user_id), unknown)
                 strangers.append(reader.user_id)
@@ -288,7 +288,9 @@ def _pages(place: Place, pages: Iterable[PagesOfOne], *names: str, table: Table)
     return joined(frames, table)
 
 
-def _item_plays(place: Place, pages: Pages, untouched: pd.DataFrame) -> pd.DataFrame:
+def _item_plays(
+    place: Place, pages: Pages, untouched: pd.DataFrame, known: Container[str]
+) -> pd.DataFrame:
     """Return a row for every copy that a person may see, of whose lists these are the pages.
 
     Was only read what she has to do with, she sees all: the others are untouched. That a film
@@ -299,7 +301,7 @@ def _item_plays(place: Place, pages: Pages, untouched: pd.DataFrame) -> pd.DataF
     if not any(listing.only for listing, _ in pages):
         return read
     asked = _pages(place, told, "plays", table=ITEM_PLAYS)
-    asked = asked[asked["item_id"].isin(untouched["item_id"])]
+    asked = asked[[item_id in known for item_id in asked["item_id"]]]
     return joined([read, asked, untouched], ITEM_PLAYS)
 
 
