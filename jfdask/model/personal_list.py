@@ -17,7 +17,7 @@ from jfdask.model.history import History
 from jfdask.model.inputs import Features, Floats, Ints
 from jfdask.model.parts import Parts
 from jfdask.model.personal import Kind, Learned, Played
-from jfdask.model.pooled_classifiers import PooledFavorite, PooledPlayed, own_of
+from jfdask.model.pooled_classifiers import PooledFavorite, PooledPlayed
 from jfdask.model.prior import favorite_log_odds, trust
 from jfdask.model.ranking import DIVERSITY, candidates_of, rank
 from jfdask.model.reasons import Reason, evidence_of, explain
@@ -200,10 +200,10 @@ def score_parts(learned: Learned, catalogue: Catalogue, candidates: Ints) -> Par
     else:
         parts = prior_parts(catalogue, candidates)
     if isinstance(favorite, PooledFavorite):
-        own = favorite_parts(catalogue, own_of(favorite), candidates)
+        own = favorite_parts(catalogue, favorite.alone, candidates)
         parts = own.scaled(favorite.trust_).plus(parts.scaled(1 - favorite.trust_))
     if played is not None:
-        own_played = own_of(played) if isinstance(played, PooledPlayed) else played
+        own_played = played.alone if isinstance(played, PooledPlayed) else played
         moved = played_parts(catalogue, own_played, candidates)
         parts = moved.scaled(2 * _played_share(played)).plus(parts)
     return parts.scaled(1 / 3)

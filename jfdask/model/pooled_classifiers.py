@@ -8,7 +8,7 @@ in other places.
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -30,6 +30,7 @@ from jfdask.model.prior import shrunk, trust
 OWN_FAVORITE, _OWN_PLAYED = 0.4, 0.2
 # The trees know how little there may be to know somebody by: a twentieth of the prior is enough.
 _PRIOR = 0.05
+_Own = TypeVar("_Own", AffinityClassifier, PlayedClassifier)
 
 
 class PooledFavorite(LikelierClass, BaseEstimator):
@@ -80,7 +81,7 @@ class PooledFavorite(LikelierClass, BaseEstimator):
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> PooledFavorite:
         """Return a model of other labels; see ``AffinityClassifier.renewed``."""
-        own = own_of(self).renewed(X, y, sample_weight)
+        own = self.alone.renewed(X, y, sample_weight)
         return copy.copy(self)._take(own)
 
     def predict_proba(self, X: ArrayLike) -> Floats:
@@ -90,7 +91,7 @@ class PooledFavorite(LikelierClass, BaseEstimator):
         thought of a movie anyway (``trust_``): of movies that get watched.
         """
         catalogue, others = _loaded(self)
-        blend = clipped(own_of(self).predict_proba(X)[:, 1])
+        blend = clipped(self.alone.predict_proba(X)[:, 1])
         by_trees = others.model.favorite(_rows(self, X))
         if by_trees is not None:
             blend = _mixed(by_trees, blend, OWN_FAVORITE)
@@ -108,6 +109,12 @@ class PooledFavorite(LikelierClass, BaseEstimator):
         if by_trees is None:
             return self.predict_proba(X)[:, 1]
         return self._beside_the_crowd(catalogue, others, X, by_trees)
+
+    @property
+    def alone(self) -> AffinityClassifier:
+        """The model that she would have alone, with its features attached."""
+        check_is_fitted(self, "own_")
+        return _attached(self.own_, self)
 
     @property
     def trust_(self) -> float:
@@ -169,7 +176,7 @@ class PooledPlayed(LikelierClass, BaseEstimator):
 
     def renewed(self, X: ArrayLike, y: ArrayLike, *, others: ArrayLike) -> PooledPlayed:
         """Return a model of other plays; see ``PlayedClassifier.renewed``."""
-        return copy.copy(self)._take(own_of(self).renewed(X, y, others=others))
+        return copy.copy(self)._take(self.alone.renewed(X, y, others=others))
 
     def predict_proba(self, X: ArrayLike) -> Floats:
         """Return P(left) and P(played) of positions, shape (n, 2), within [.001, .999].
@@ -178,8 +185,14 @@ class PooledPlayed(LikelierClass, BaseEstimator):
         """
         _, others = _loaded(self)
         by_trees = others.model.played(_rows(self, X))
-        played = _mixed(by_trees, own_of(self).predict_proba(X)[:, 1], _OWN_PLAYED)
+        played = _mixed(by_trees, self.alone.predict_proba(X)[:, 1], _OWN_PLAYED)
         return np.column_stack([1 - played, played])
+
+    @property
+    def alone(self) -> PlayedClassifier:
+        """The model that she would have alone, with its features attached."""
+        check_is_fitted(self, "own_")
+        return _attached(self.own_, self)
 
     def detached(self) -> PooledPlayed:
         """Return the fitted model without features and others: what is stored."""
@@ -198,11 +211,11 @@ def _loaded(model: PooledFavorite | PooledPlayed) -> tuple[Catalogue, Others]:
     return catalogue_of(model.features.load()), model.others.load()
 
 
-def own_of(model: PooledFavorite | PooledPlayed) -> Any:
-    """Return the model that the person would have alone, with its features attached."""
-    check_is_fitted(model, "own_")
+def _attached(own: _Own, model: PooledFavorite | PooledPlayed) -> _Own:
+    """Return the model that the person would have alone with the features of the other one."""
     _loaded(model)
-    return copy.copy(model.own_).set_params(features=model.features)
+    attached: _Own = copy.copy(own).set_params(features=model.features)
+    return attached
 
 
 def _mixed(by_trees: Floats, by_own: Floats, share: float) -> Floats:

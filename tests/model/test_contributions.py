@@ -12,7 +12,6 @@ from jfdask.model.contributions import (
 from jfdask.model.others import learn_pool
 from jfdask.model.personal import LearnOptions, fit
 from jfdask.model.personal_list import score_movies, score_parts
-from jfdask.model.pooled_classifiers import own_of
 from jfdask.model.prior import favorite_log_odds
 
 QUICK = {"n_estimators": 15}
@@ -103,9 +102,9 @@ def test_with_a_pool_it_is_what_moved_her_own_models(histories, crowds, library,
     if has_favorites:
         trust = learned.favorite.trust_
         assert 0.9 < trust < 1
-        own = logit(own_of(learned.favorite).predict_proba(query)[:, 1])
+        own = logit(learned.favorite.alone.predict_proba(query)[:, 1])
         liked = trust * own + (1 - trust) * liked
-    played = logit(own_of(learned.played).predict_proba(query)[:, 1])
+    played = logit(learned.played.alone.predict_proba(query)[:, 1])
     expected = (liked + 2 * len(plays) / (len(plays) + 1) * played) / 3
     assert score_parts(learned, catalogue, query).total == pytest.approx(expected, abs=1e-9)
 

@@ -96,7 +96,7 @@ def test_the_planted_cause_is_named_first_by_what_many_taught(kind):
     assert named / total >= 0.95
 
 
-@pytest.mark.parametrize("kind", ["director", "actor", "similar"])
+@pytest.mark.parametrize("kind", ["director", "actor", "genre", "collection", "similar"])
 def test_what_is_told_has_moved_the_pools_score(kind):
     """Had she not seen what is planted, its movies would lose more than others do."""
     cause = plant_cause(kind, 1)
