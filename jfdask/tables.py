@@ -169,7 +169,7 @@ MOVIES = Table(
         ),
         *(c for c in ITEMS.columns if c.name not in ("item_id", "etag")),
         *(c for c in CREDITS.columns if c.name not in ("item_id", "etag")),
-        Column("collection_id", _TEXT, "the collection it is in (the smallest, if several)"),
+        Column("collection_id", _TEXT, "the collection it is in (the smallest series first)"),
         Column("collection_name", _TEXT, "its name"),
         Column("collection_size", _NUMBER, "movies in it; NaN without a collection"),
         Column("collection_order", _NUMBER, "1, 2, … by year in a series; NaN without"),

@@ -68,7 +68,7 @@ def test_its_numbers_are_the_codes(pages):
     told = [
         "by default 12 candidates",
         f"in {settings.train.folds} folds within each person",
-        f"a candidate is fitted with {HouseholdClassifier().max_trees} trees",
+        f"a candidate is fitted as one forest of {HouseholdClassifier().max_trees} trees",
         f"Two forests of {forest.n_estimators} trees",
         f"a forest of {played.n_estimators} trees",
         "three times at most",
