@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from jfdask.stages.forget import forget_user
+from jfdask.stages.forget import forget_user, look_for
 from jfdask.store.address import address_of
 from jobs.options import Chosen, household_option, settings_options
 
@@ -22,13 +22,14 @@ def forget(chosen: Chosen, user: str, yes: bool) -> int:
     \b
     Example: jfdask forget anna
     """
+    look_for(chosen.settings, user, chosen.households)
     if not yes and not _is_sure(user, address_of(chosen.settings.store).url):
         click.echo("Nothing erased. With --yes nobody is asked.", err=True)
         return 1
     forgotten = forget_user(chosen.settings, user, chosen.households)
     told = (
-        f"Erased {forgotten.n_files} files of {user}; {forgotten.n_manifests} manifests were "
-        f"written anew without {user}."
+        f"Erased {forgotten.n_files} files of {user}, and what {forgotten.n_manifests} others said "
+        f"of {user}."
     )
     excluded = {u for h in chosen.settings.households for u in h.exclude_users}
     if not excluded & {user, forgotten.user_id}:

@@ -60,7 +60,7 @@ def print_list(found: PersonalList, number: int, figures: Mapping[str, Any]) -> 
     lower = "; films much like one above stand lower" if is_varied else ""
     console.print(Text(f"score: {document['score_meaning']}{lower}", style="dim"))
     if has_chance:
-        told = "loved: how likely it becomes a favourite once watched; -: you have told"
+        told = "loved: how likely it becomes a favourite once watched; -: marked or rated already"
         console.print(Text(told, style="dim"))
     print_figures(console, figures)
 
@@ -73,6 +73,8 @@ def print_figures(console: Console, figures: Mapping[str, Any]) -> None:
     # Of too many plays those that she liked are learned from first.
     n_seen, n_plays = sum(n_of.values()), figures.get("n_plays", 0)
     thinned = f", of {n_seen} plays of {n_plays}, liked ones first" if n_seen < n_plays else ""
+    if "out_of_fold" in n_of:
+        console.print(Text(_in_words(figures["metrics"]["out_of_fold"]), style="dim"))
     for which, title in _TITLES.items():
         if which not in n_of:
             continue
@@ -87,6 +89,15 @@ def print_figures(console: Console, figures: Mapping[str, Any]) -> None:
             cells.insert(1, f"{interval[0]:.2f} to {interval[1]:.2f}" if interval else "-")
             table.add_row(method.replace("_", " "), *cells)
         console.print(table)
+
+
+def _in_words(methods: Mapping[str, Any]) -> str:
+    """Return what the AUC says to who has never heard of it."""
+    ours, by_rating = (methods[name]["auc"] for name in ("model", "community_rating"))
+    return (
+        f"Of two watched films, one liked and one not, the model scores the liked one higher "
+        f"{_percent(ours)} of the time; the public's rating does {_percent(by_rating)}."
+    )
 
 
 def _reason(reasons: Sequence[str], kinds: Sequence[str], told_so_far: Counter[str]) -> str:

@@ -81,3 +81,5 @@ def print_summary(summary: Summary) -> None:
     where = f"{summary.store_url}/runs/{summary.run_id}"
     read_now = "" if summary.is_latest else " (not the run that is read)"
     click.echo(f"artifacts: {where}{read_now}", err=True)
+    if summary.is_latest:
+        click.echo("lists: jfdask show NAME", err=True)

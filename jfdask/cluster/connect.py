@@ -105,8 +105,9 @@ def _started(settings: ClusterSettings) -> LocalCluster:
         return _local(settings)
     except (RuntimeError, OSError) as error:
         raise ClusterError(
-            f"No cluster could be started on this machine: {error}. Look at its memory, and at the "
-            "folder for what does not fit into it (DASK_TEMPORARY_DIRECTORY)."
+            f"No cluster could be started on this machine: {str(error).rstrip('.')}. Look at its "
+            "memory, and whether you may write into the folder for what does not fit into it "
+            "(DASK_TEMPORARY_DIRECTORY)."
         ) from None
 
 

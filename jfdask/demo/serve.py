@@ -21,6 +21,7 @@ from jfdask.demo.records import DemoHousehold
 from jfdask.demo.server import DemoServer
 from jfdask.demo.startup import StartUp
 from jfdask.demo.world import FULL_VERSIONS, Version
+from jfdask.errors import SettingsError
 
 #: Where `jfdask demo` keeps what it needs, unless told otherwise.
 DEFAULT_FOLDER = Path("jfdask-demo")
@@ -96,10 +97,16 @@ def _api_key(key_file: Path | None) -> str:
 
 def ensure_key_file(path: Path) -> Path:
     """Return the file with the demo's key; a new one is written if it is not there."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_hex(16), encoding="ascii")
+    try:
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)
+            path.write_text(secrets.token_hex(16), encoding="ascii")
+    except OSError as error:
+        raise SettingsError(
+            f"The demo's key cannot be written to {path.absolute()}: {error.strerror}. Name "
+            "another place, or go to a folder of your own."
+        ) from None
     return path.resolve()
 
 

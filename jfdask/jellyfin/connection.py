@@ -13,6 +13,7 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
@@ -163,7 +164,10 @@ def _read_file(path: str, named_by: str) -> str:
     except UnicodeDecodeError:
         reason = "it is not text"
     # Outside the handler: an error that comes along would show the bytes that were read.
-    raise SettingsError(f"API key file {path} ({named_by}): {reason}.")
+    raise SettingsError(
+        f"API key file {path} ({named_by}): {reason}. Write the key into it, or correct the path; "
+        f"a relative one counts from {Path.cwd()}."
+    )
 
 
 def _usable(text: str, place: str) -> str:

@@ -20,7 +20,7 @@ from jfdask.model.catalogue import TOKEN_BLOCKS, Catalogue
 from jfdask.model.contributions import token_affinities, token_lifts
 from jfdask.model.facts import Facts
 from jfdask.model.history import History
-from jfdask.model.inputs import Floats, Ints
+from jfdask.model.inputs import Bools, Floats, Ints
 from jfdask.model.kernel import share_liked
 from jfdask.model.labels import STATED
 from jfdask.model.parts import Parts
@@ -41,7 +41,7 @@ _SPEAKING = np.array([b.name in OPENINGS for b in TOKEN_BLOCKS])
 _FEWEST_PLAYS = np.array([1 if b.shrinkage <= 2.0 else 3 for b in TOKEN_BLOCKS])
 _LEAST_SIMILARITY = 0.12  # of the texts of two movies that are called alike
 _WITHOUT_PARTS = 0.03  # what likeness weighs beside affinities where a model cannot say
-_MOST_SHARED = 2
+_NAMED_WORDS = 2  # that both descriptions have: one alone may be any ('weeks')
 _LEAST_SHARE = 0.1  # of the weightiest sentence's weight, to be told beside it
 
 
@@ -72,11 +72,14 @@ class Evidence:
     n_again: Floats  # (t,) of these: liked, as far as is known, because they were watched again
     again: frozenset[int]  # positions of such plays
     pull: Floats  # (n_played,) weight of each play in kernel ridge
+    telling: Bools  # (n_words,) words of descriptions that are not in every text
     by_plays_alone: bool  # favourites say nothing: tokens are told by what was played
 
 
 def evidence_of(catalogue: Catalogue, history: History) -> Evidence:
     """Return the evidence of a person's plays, all of them, whichever are learned from."""
+    words = (str(name).removeprefix("tfidf__") for name in catalogue.text_names)
+    telling = np.array([word not in ENGLISH_STOP_WORDS for word in words], dtype=np.bool_)
     tokens = catalogue.tokens[history.played]
     present = (tokens != 0).astype(np.float64)
     taste = history.taste
@@ -88,7 +91,7 @@ def evidence_of(catalogue: Catalogue, history: History) -> Evidence:
     if not history.liked.any():
         lift = token_lifts(catalogue, history.played)
         pull = np.zeros(len(history.played))
-        return Evidence(history, lift, n_plays, n_liked, n_again, again, pull, True)
+        return Evidence(history, lift, n_plays, n_liked, n_again, again, pull, telling, True)
     residual = np.asarray(history.liked - share_liked(history.liked), dtype=np.float64)
     affinity = token_affinities(catalogue, history.played, residual)
     taught = history.thinned(catalogue.movie_ids)
@@ -98,7 +101,7 @@ def evidence_of(catalogue: Catalogue, history: History) -> Evidence:
     # What is not learned from pulls nothing.
     pull = np.zeros(len(history.played))
     pull[np.isin(history.played, taught.played)] = weights
-    return Evidence(history, affinity, n_plays, n_liked, n_again, again, pull, False)
+    return Evidence(history, affinity, n_plays, n_liked, n_again, again, pull, telling, False)
 
 
 def explain(
@@ -188,26 +191,31 @@ def _most_alike(
 ) -> tuple[Ints, Floats]:
     """Return the position of the liked play whose text is most alike, or -1, and its weight.
 
-    Its weight is what the texts of all plays that may be called alike have moved: a theme that
-    several share is told by one of them.
+    May be called alike whose texts have enough in common, words that a sentence can name among
+    it. Its weight is what the texts of all such plays have moved: a theme that several share is
+    told by one of them.
     """
     nobody = np.full(len(query), -1, dtype=np.int64)
     liked = evidence.history.played[evidence.history.liked]
     if not len(liked):
         return nobody, np.zeros(len(query))
     texts = np.asarray((catalogue.text[query] @ catalogue.text[liked].T).toarray())
+    telling = catalogue.text[:, evidence.telling] != 0
+    n_words = (telling[query].astype(np.int32) @ telling[liked].T.astype(np.int32)).toarray()
+    is_alike = (texts >= _LEAST_SIMILARITY) & (n_words >= _NAMED_WORDS)
     pulled = texts if moved is None else texts * evidence.pull[evidence.history.liked]
-    best = pulled.argmax(axis=1)
+    pulled_alike = np.where(is_alike, pulled, 0.0)
+    best = pulled_alike.argmax(axis=1)
     rows = np.arange(len(query))
     if moved is None:
         weight = _WITHOUT_PARTS * texts[rows, best]
     else:
-        up = np.maximum(pulled, 0.0)
-        alike, everything = (up * (texts >= _LEAST_SIMILARITY)).sum(axis=1), up.sum(axis=1)
+        alike = np.maximum(pulled_alike, 0.0).sum(axis=1)
+        everything = np.maximum(pulled, 0.0).sum(axis=1)
         weight = moved * np.divide(
             alike, everything, out=np.zeros_like(alike), where=everything > 0
         )
-    holds = (texts[rows, best] >= _LEAST_SIMILARITY) & (pulled[rows, best] > 0) & (weight > 0)
+    holds = (pulled_alike[rows, best] > 0) & (weight > 0)
     return np.where(holds, liked[best], nobody), weight
 
 
@@ -244,14 +252,12 @@ class _Sentences:
         if play in self._evidence.again:
             because = f"Because you watched {title} again"
         shared = self._catalogue.text[position].multiply(self._catalogue.text[play]).tocsr()
-        order = np.argsort(-shared.data, kind="stable")
-        words = [str(self._catalogue.text_names[i]) for i in shared.indices[order]]
-        words = [word.removeprefix("tfidf__") for word in words]
         # Words that every text has tell a reader nothing, much as they may weigh.
-        telling = [f"'{w}'" for w in words if w not in ENGLISH_STOP_WORDS][:_MOST_SHARED]
-        if not telling:
-            return f"{because}: the descriptions are alike."
-        return f"{because}: both mention {' and '.join(telling)}."
+        weight = np.where(self._evidence.telling[shared.indices], shared.data, 0.0)
+        named = shared.indices[np.argsort(-weight, kind="stable")[:_NAMED_WORDS]]
+        names = [str(self._catalogue.text_names[i]).removeprefix("tfidf__") for i in named]
+        quoted = " and ".join(f"'{name}'" for name in names)
+        return f"{because}: both mention {quoted}."
 
     def favorite(self) -> str:
         return MARKED.text
@@ -279,7 +285,9 @@ class _Sentences:
             return f": you {verb} both you have seen."
         if liked == n:
             return f": you {verb} all {n} you have seen."
-        return f": you {verb} {liked} of the {n} you have seen."
+        # Told of what she likes more than the rest: of who likes little that is no half of it.
+        usual = ", more than usual" if 2 * liked < n else ""
+        return f": you {verb} {liked} of the {n} you have seen{usual}."
 
 
 def _general(facts: Facts, position: int) -> Reason:

@@ -187,7 +187,8 @@ def _is_for_everybody(path: Path) -> bool:
 def _store(settings: Settings) -> str:
     store = open_store(address_of(settings.store))
     store.check()
-    return "reads, writes, creates exclusively"
+    where = f"{store.url}: " if store.address.is_folder else ""
+    return f"{where}reads, writes, creates exclusively"
 
 
 def _last_night(settings: Settings) -> str:

@@ -40,6 +40,21 @@ _log = logging.getLogger(__name__)
 _OF_A_PERSON = 5  # parts of state/<household>/people/<user>/<file>
 
 
+def look_for(settings: Settings, user: str, households: tuple[str, ...]) -> None:
+    """Look whether there is anything to erase, before anybody is asked or the lock is taken.
+
+    Raises
+    ------
+    SettingsError
+        Nobody in the store bears that name or id, or several people do.
+    """
+    store = open_store(address_of(settings.store))
+    people = _people(store, households)
+    # Who was half erased may have left nothing but the note of it.
+    if not _ids_of(user, people) and not store.exists(FORGETTING):
+        raise SettingsError(_nothing_of(user, store, people))
+
+
 def forget_user(settings: Settings, user: str, households: tuple[str, ...]) -> Forgotten:
     """Erase all that is stored of a person, in every run and in the state.
 
@@ -55,18 +70,11 @@ def forget_user(settings: Settings, user: str, households: tuple[str, ...]) -> F
     LockHeld
         A night is at work on this store, or has taken the lock over: not all is erased.
     """
-    if not user.strip():
-        raise SettingsError("Nobody is named: give the name or the id of who is to be forgotten.")
     store = open_store(address_of(settings.store))
     with hold_lock(store, "jfdask forget", settings.store.lock_seconds) as lock:
         begun = finish_forgetting(store, lock)
         people = _people(store, households)
-        ids = {user_id for user_id, name in people if matches(user, user_id, name)}
-        if len(ids) > 1:
-            them = sorted(f"{i} ({name})" for i, name in people if i in ids and name)
-            told = f"Several people are named {user!r}: {', '.join(them)}."
-            raise SettingsError(f"{told} Give the id.")
-        if ids:
+        if ids := _ids_of(user, people):
             [user_id] = ids
             names = {name for found, name in people if found == user_id and name}
             return _erase(store, lock, _Whom(user_id, tuple(sorted(names)), households))
@@ -170,6 +178,18 @@ def _people(store: Store, households: tuple[str, ...]) -> set[tuple[str, str]]:
     return people
 
 
+def _ids_of(user: str, people: set[tuple[str, str]]) -> set[str]:
+    """Return the id of whoever is named so, if anybody is; SettingsError: several people are."""
+    if not user.strip():
+        raise SettingsError("Nobody is named: give the name or the id of who is to be forgotten.")
+    ids = {user_id for user_id, name in people if matches(user, user_id, name)}
+    if len(ids) > 1:
+        them = sorted(f"{i} ({name})" for i, name in people if i in ids and name)
+        told = f"Several people are named {user!r}: {', '.join(them)}."
+        raise SettingsError(f"{told} Give the id.")
+    return ids
+
+
 def _name_in(store: Store, key: str) -> str:
     """Return the name in a user.json; "" if it cannot be read, which must not save anybody."""
     try:
@@ -187,6 +207,8 @@ def _name_in(store: Store, key: str) -> str:
 
 def _nothing_of(user: str, store: Store, people: set[tuple[str, str]]) -> str:
     nothing = f"Nothing is stored of {user!r} in {store.url}."
+    if names := sorted({name for _, name in people if name}):
+        nothing += f" There are {', '.join(names)}."
     nameless = {user_id for user_id, _ in people} - {user_id for user_id, name in people if name}
     if not nameless:
         return nothing

@@ -84,7 +84,10 @@ def list_of(store: Store, user: str, households: Sequence[str] = ()) -> Personal
     newest: list[_Listed] = []
     runs = finished_runs(store)
     if not runs:
-        raise MissingArtifact(f"No night has ended in the store {store.url}. Run: jfdask run.")
+        told = f"No night has ended in the store {store.url}. Run: jfdask run."
+        if store.address.is_folder:
+            told += " (A relative store.url counts from the folder that jfdask is started in.)"
+        raise MissingArtifact(told)
     for run_id in runs:
         everybody = _listed(store, run_id, households)
         newest = newest or everybody

@@ -70,8 +70,8 @@ def describe(error: BaseException, verb: str, key: str, url: str, seconds: float
         )
     if isinstance(error, PermissionError):
         return StoreError(
-            f"{what}: permission denied ({_text(error)}). Look at the rights of the folder or of "
-            "the keys that are used."
+            f"{what}: permission denied. Look whether the user that runs jfdask may write there, "
+            f"or what the keys allow ({_text(error)})."
         )
     if number in _FULL:
         return StoreError(f"{what}: no space left. Make room, or lower store.keep.")

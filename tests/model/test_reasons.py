@@ -165,13 +165,15 @@ def check_sentence(library, history, position, kind, text):
     start = SENTENCES[kind]
     of = "(?:all )?(\\d+)(?: of the (\\d+))?"
     counted = text.replace("liked both you", "liked all 2 you")
-    some = re.fullmatch(f"{start}: you liked {of} you have seen.", counted)
+    some = re.fullmatch(f"{start}: you liked {of} you have seen(, more than usual)?.", counted)
     one = re.fullmatch(f"{start}, like (.+), which you liked.*", text)
     has = members(library, kind, (some or one)[1])
     assert has[position], text
     if some:
         assert (liked & has).sum() == int(some[2])
         assert (seen & has).sum() == int(some[3] or some[2])
+        assert bool(some[4]) == (2 * (liked & has).sum() < (seen & has).sum())
+        assert not some[4] or (liked & has).sum() / (seen & has).sum() > liked.sum() / seen.sum()
     else:
         assert library.facts.titles[np.flatnonzero(liked & has)].tolist() == [one[2]]
         assert (seen & has).sum() == 1

@@ -10,7 +10,7 @@ from jfdask.errors import LockHeld, NewerArtifact, SettingsError, StoreTimeout
 from jfdask.settings import Household, Settings
 from jfdask.stages import forget as module
 from jfdask.stages import night as nights
-from jfdask.stages.forget import forget_user
+from jfdask.stages.forget import forget_user, look_for
 from jfdask.stages.night import run_stages
 from jfdask.store.documents import write_json
 from jfdask.store.filesystem import Store, address_of, open_store
@@ -118,8 +118,17 @@ def test_no_name_is_nobodys(settings, store, user):
 
 
 def test_nobody_of_that_name(settings, store):
-    with pytest.raises(SettingsError, match=r"Nothing is stored of 'cleo' in \S+\.$"):
-        forget_user(settings, "cleo", ())
+    nothing = r"Nothing is stored of 'cleo' in \S+\. There are anna, ben\.$"
+    for look in (look_for, forget_user):
+        with pytest.raises(SettingsError, match=nothing):
+            look(settings, "cleo", ())
+
+
+def test_nothing_is_made_where_there_is_nothing(tmp_path):
+    settings = Settings.model_validate({"store": {"url": str(tmp_path / "store")}})
+    with pytest.raises(SettingsError, match=r"Nothing is stored of 'anna' in \S+\.$"):
+        look_for(settings, "anna", ())
+    assert not (tmp_path / "store").exists()
 
 
 @pytest.fixture
