@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from jfdask.model.crowd import FEWEST, Crowds, Member, crowd_of, crowds_of
+from jfdask.model.crowd import FEWEST, Crowds, Member, crowd_of, crowds_apart, crowds_of
 from jfdask.model.history import History
 from jfdask.model.holdout import stable_fractions
 from jfdask.model.inputs import Bools, Floats, Ints
@@ -172,7 +172,8 @@ def _pool(
     crowds = crowds_of(members, catalogue.n_movies)
 
     def learn_anew() -> tuple[PooledModel, tuple[PooledModel, ...]]:
-        pool = learn_pool(catalogue, crowds, enough, seed, to_measure=wanted.to_measure)
+        apart = crowds_apart(members, catalogue.n_movies) if wanted.to_measure else {}
+        pool = learn_pool(catalogue, crowds, enough, seed, apart)
         return pool.model, pool.without_group
 
     # The trees take two minutes, and are small: all processes share what one has grown.

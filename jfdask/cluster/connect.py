@@ -35,9 +35,6 @@ _CONFIG = {
     # A search sends its candidates as one graph of small tasks; that is meant.
     "distributed.admin.large-graph-warning-threshold": "50MB",
     "distributed.comm.timeouts.connect": "30s",
-    # Workers note every hundredth of a second what they are at, and keep an hour of it: hundreds
-    # of MB on a long night. ``DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED=True`` has it back.
-    _PROFILED: os.environ.get(_PROFILE_VARIABLE, "").lower() == "true",
 }
 
 
@@ -63,7 +60,10 @@ def connect(settings: ClusterSettings, *, is_profiled: bool = False) -> Iterator
     for name in ("distributed", "bokeh", "tornado.application"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     method = {"distributed.worker.multiprocessing-method": start_method()}
-    with dask.config.set(_CONFIG | method | ({_PROFILED: True} if is_profiled else {})):
+    # Workers note every hundredth of a second what they are at, and keep an hour of it: hundreds
+    # of MB on a long night. ``DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED=True`` has it back.
+    profiled = is_profiled or os.environ.get(_PROFILE_VARIABLE, "").lower() == "true"
+    with dask.config.set(_CONFIG | method | {_PROFILED: profiled}):
         if address == "local":
             with deaf_children():
                 cluster = _started(settings)

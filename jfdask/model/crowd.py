@@ -5,7 +5,9 @@ A crowd is a few numbers and factors a movie, no list of anybody's plays. There 
 can be worked out again. It is as personal as they are. Whoever is scored
 with one must not be part of it: people are put into groups by a hash, and each group is given
 the crowd of all others (`Crowds`). A statistic that leaves out only the row's own person tells
-her label by what it lacks; over a fifth of all people left out together nothing shows.
+her label by what it lacks; of a fifth of all people left out together little shows. It is enough
+to tell trees whose other rows' crowds had her label among theirs: who is to be measured by models
+that have not seen her is in no crowd of the rows that they learn from (`crowds_apart`).
 
 Who picks one movie picks another: EASE (Steck 2019), a ridge regression of every movie on all
 others. With A the people's plays, P = (AᵀA + λI)⁻¹ and A = U S Vᵀ,
@@ -20,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import combinations
 
 import numpy as np
 from scipy.linalg import eigh
@@ -152,15 +155,27 @@ def crowds_of(members: Sequence[Member], n_movies: int, n_groups: int = N_GROUPS
     n_movies
         Movies of the catalogue that their positions refer to.
     """
-    members = sorted(members, key=lambda m: m.user_id)
-    group = np.array([group_of(m.user_id, n_groups) for m in members], dtype=np.int64)
-    found = []
-    for g in range(n_groups):
-        outside = [m for m, own in zip(members, group, strict=True) if own != g]
-        # Should most people be of one group, those outside of it are none.
-        are_enough = min(len(members), 2 * len(outside)) >= FEWEST
-        found.append(crowd_of(outside, n_movies) if are_enough else None)
-    return Crowds(tuple(found))
+    outside = (crowd_outside(members, (group,), n_movies, n_groups) for group in range(n_groups))
+    return Crowds(tuple(outside))
+
+
+def crowds_apart(
+    members: Sequence[Member], n_movies: int, n_groups: int = N_GROUPS
+) -> dict[tuple[int, int], Crowd | None]:
+    """Return, by any two groups in ascending order, the crowd outside of both."""
+    pairs = combinations(range(n_groups), 2)
+    return {pair: crowd_outside(members, pair, n_movies, n_groups) for pair in pairs}
+
+
+def crowd_outside(
+    members: Sequence[Member], groups: Sequence[int], n_movies: int, n_groups: int = N_GROUPS
+) -> Crowd | None:
+    """Return the crowd outside of some groups; None: too few to tell anything."""
+    outside = [m for m in members if group_of(m.user_id, n_groups) not in groups]
+    # Should most people be of one group, those outside of it are none.
+    if min(len(members), 2 * len(outside)) < FEWEST:
+        return None
+    return crowd_of(sorted(outside, key=lambda m: m.user_id), n_movies)
 
 
 def crowd_of(members: Sequence[Member], n_movies: int) -> Crowd:

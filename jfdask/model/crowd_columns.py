@@ -26,8 +26,19 @@ CROWD_COLUMNS = (
     "crowd__loved",  # EASE, favourites alone
     "crowd__ridge",  # kernel ridge of her tastes with the crowd's opinion in the kernel
 )
+_WITHOUT = " without group "
 _RIDGE_PENALTY = 1.5
 _OPINION_WEIGHT = 10.0  # of the product of two movies' biases in the kernel
+
+
+def columns_without(group: int) -> tuple[str, ...]:
+    """Return the names of the same columns of a crowd that a group of people is not in, either."""
+    return tuple(f"{name}{_WITHOUT}{group}" for name in CROWD_COLUMNS)
+
+
+def is_without(column: str) -> bool:
+    """Tell whether a column is one of ``columns_without``."""
+    return _WITHOUT in column
 
 
 def crowd_columns(

@@ -110,7 +110,16 @@ class History:
         if labels is not None:
             above = self._above(most, labels.positions, labels.liked, movie_ids)
             if len(above):
-                left = replace(left, labels=labels.without(labels.positions[above]))
+                dropped, liked = labels.positions[above], labels.liked[above]
+                # What she rated well elsewhere is not left alone, though its label is dropped.
+                touched = np.r_[left.played, left.favorite_unplayed]
+                seen = ~np.isin(left.visible, np.setdiff1d(dropped[liked], touched))
+                left = replace(
+                    left,
+                    labels=labels.without(dropped),
+                    visible=left.visible[seen],
+                    item_ids=left.item_ids[seen],
+                )
         return left
 
     def _above(self, most: int, positions: Ints, liked: Bools, movie_ids: Texts) -> Ints:

@@ -6,8 +6,9 @@ counts, factors and trees, and is as personal as plays are: see `jfdask.model.cr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from scipy.special import logit
@@ -22,6 +23,7 @@ from jfdask.model.pooled import (
     FEWEST_PLAYS,
     PooledModel,
     PooledRows,
+    label_columns,
     scoring_rows_of,
     training_rows_of,
 )
@@ -58,8 +60,7 @@ def learn_pool(
     crowds: Crowds,
     histories: Sequence[History],
     random_state: int,
-    *,
-    to_measure: bool = False,
+    apart: Mapping[tuple[int, int], Crowd | None] = MappingProxyType({}),
 ) -> Pool:
     """Learn from people over one catalogue, those with ``FEWEST_PLAYS`` or more.
 
@@ -67,24 +68,39 @@ def learn_pool(
     ----------
     crowds
         Of the same people.
-    to_measure
-        Whether models of P(favourite) without each group are fitted, too.
+    apart
+        The ``crowds_apart`` of the same people: models of P(favourite) without each group are
+        fitted, too. Nothing: they are not.
     """
     enough = sorted(
         (h.thinned(catalogue.movie_ids) for h in histories if len(h.played) >= FEWEST_PLAYS),
         key=lambda h: h.user_id,
     )
-    rows = [training_rows_of(catalogue, crowds.of(h.user_id), h, random_state) for h in enough]
+    n_groups = len(crowds.of_group)
+    own = [group_of(h.user_id, n_groups) for h in enough]
+
+    def beside(history: History, group: int) -> dict[int, Floats]:
+        """Return what the crowds tell of her labels that another group is not in, either."""
+        return {
+            other: label_columns(catalogue, crowd, history, random_state)
+            for pair, crowd in apart.items()
+            for other in set(pair) - {group}
+            if group in pair
+        }
+
+    rows = [
+        training_rows_of(catalogue, crowds.of(h.user_id), h, random_state, beside(h, group))
+        for h, group in zip(enough, own, strict=True)
+    ]
     unfitted = PooledModel(random_state=random_state)
-    groups = [group_of(h.user_id, len(crowds.of_group)) for h in enough]
     without_group = [
         clone(unfitted).fit_favorite(
-            [r for r, own in zip(rows, groups, strict=True) if own != group]
+            [r.seen_without(g) for r, group in zip(rows, own, strict=True) if group != g]
         )
-        for group in range(len(crowds.of_group))
-        if to_measure
+        for g in range(n_groups if apart else 0)
     ]
-    return Pool(unfitted.fit(rows), crowds, tuple(without_group))
+    everybody = unfitted.fit([r.seen_without(None) for r in rows])
+    return Pool(everybody, crowds, tuple(without_group))
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,8 +7,9 @@ same for everybody, known or new. Rows are made out of fold, as for one person a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,12 @@ from jfdask.model.affinity import References, everything, outside_folds
 from jfdask.model.boosting import BoostedTrees
 from jfdask.model.catalogue import Catalogue
 from jfdask.model.crowd import Crowd
-from jfdask.model.crowd_columns import CROWD_COLUMNS, crowd_columns
+from jfdask.model.crowd_columns import (
+    CROWD_COLUMNS,
+    columns_without,
+    crowd_columns,
+    is_without,
+)
 from jfdask.model.forest import clipped
 from jfdask.model.history import History
 from jfdask.model.holdout import stable_fractions, stable_seed
@@ -56,6 +62,21 @@ class PooledRows:
         """Return how many rows there are."""
         return len(self.played)
 
+    def seen_without(self, group: int | None) -> PooledRows:
+        """Return the rows with the columns of the crowd that a group of people is not in, either.
+
+        None: of the crowd that the rows are told by as a rule. The others are left out.
+        """
+        where = {name: i for i, name in enumerate(self.columns)}
+        names = tuple(name for name in self.columns if not is_without(name))
+        if group is not None:
+            for name, other in zip(CROWD_COLUMNS, columns_without(group), strict=True):
+                if name in where:
+                    where[name] = where[other]
+        elif len(names) == len(self.columns):
+            return self
+        return replace(self, X=self.X[:, [where[name] for name in names]], columns=names)
+
     def taken(self, which: Bools | Ints) -> PooledRows:
         """Return some of the rows: a mask of shape (n_rows,), or positions."""
         return PooledRows(
@@ -76,7 +97,11 @@ def pooled_columns(catalogue: Catalogue) -> tuple[str, ...]:
 
 
 def training_rows_of(
-    catalogue: Catalogue, crowd: Crowd | None, history: History, random_state: int
+    catalogue: Catalogue,
+    crowd: Crowd | None,
+    history: History,
+    random_state: int,
+    apart: Mapping[int, Floats] = MappingProxyType({}),
 ) -> PooledRows:
     """Return the rows of a person's plays, of movies that she left, and of what she thinks.
 
@@ -90,9 +115,12 @@ def training_rows_of(
         Of other people, over the same catalogue; None: there is none.
     history
         Hers. Held-out plays must be among those not played.
+    apart
+        By group of people, the ``label_columns`` of the crowd that neither they nor hers are in:
+        they stand beside, see ``PooledRows.seen_without``. NaN in rows without a label.
     """
     positions, liked = history.played, history.liked
-    seed = stable_seed(f"pooled rows of {history.user_id}", random_state)
+    seed = _seed(history, random_state)
     negatives, negative_folds = sampled_negatives(catalogue, history.left, len(positions), seed)
     folds = inner_folds(catalogue, positions, 0, seed)
     base = contrast_rows(catalogue, positions, liked, folds, negatives, negative_folds)
@@ -104,13 +132,18 @@ def training_rows_of(
     is_liked = np.zeros(len(query), dtype=np.bool_)
     is_liked[: len(positions)] = liked
     taste, weight = history.taste, np.zeros(len(query))
+    n_labels = len(taste.positions)
+    beside = np.hstack([np.empty((n_labels, 0)), *apart.values()]).astype(np.float32)
+    nothing = np.full((len(query), beside.shape[1]), np.nan, dtype=np.float32)
+    columns = (*pooled_columns(catalogue), *(c for group in apart for c in columns_without(group)))
     if np.array_equal(taste.positions, positions) and np.array_equal(taste.liked, liked):
         weight[: len(positions)] = taste.weight
-        return PooledRows(X, pooled_columns(catalogue), is_played, is_liked, weight)
-    n_labels = len(taste.positions)
+        nothing[:n_labels] = beside
+        return PooledRows(np.hstack([X, nothing]), columns, is_played, is_liked, weight)
+    of_labels = np.hstack([_rows_of_labels(catalogue, crowd, history, seed), beside])
     return PooledRows(
-        np.concatenate([X, _rows_of_labels(catalogue, crowd, history, seed)]),
-        pooled_columns(catalogue),
+        np.concatenate([np.hstack([X, nothing]), of_labels]),
+        columns,
         np.r_[is_played, np.ones(n_labels, dtype=np.bool_)],
         np.r_[is_liked, taste.liked],
         np.r_[weight, taste.weight],
@@ -124,17 +157,40 @@ def of_any_household(rows: PooledRows) -> PooledRows:
     return replace(rows, X=rows.X[:, kept], columns=tuple(rows.columns[i] for i in kept))
 
 
+def label_columns(
+    catalogue: Catalogue, crowd: Crowd | None, history: History, random_state: int
+) -> Floats:
+    """Return what a crowd tells of a person's labels, shape (n_labels, len(CROWD_COLUMNS)).
+
+    As in the rows of ``training_rows_of``.
+    """
+    positions, seed = history.taste.positions, _seed(history, random_state)
+    folds, references, unknown = _folds_of_labels(catalogue, history, seed)
+    return crowd_columns(catalogue, crowd, positions, folds, references, unknown)
+
+
 def _rows_of_labels(
     catalogue: Catalogue, crowd: Crowd | None, history: History, seed: int
 ) -> np.ndarray[Any, np.dtype[np.float32]]:
     """Return a row of each label, compared with those of other folds."""
     taste, nothing = history.taste, np.empty(0, dtype=np.int64)
-    positions = taste.positions
-    folds = inner_folds(catalogue, positions, 0, seed)
-    base = contrast_rows(catalogue, positions, taste.liked, folds, nothing, nothing)
-    references = outside_folds(positions, taste.liked, folds, INNER_FOLDS)
-    unknown = _unknown(history.user_id, catalogue, positions)
-    return _beside(base, catalogue, crowd, positions, folds, references, unknown)
+    folds, references, unknown = _folds_of_labels(catalogue, history, seed)
+    base = contrast_rows(catalogue, taste.positions, taste.liked, folds, nothing, nothing)
+    return _beside(base, catalogue, crowd, taste.positions, folds, references, unknown)
+
+
+def _folds_of_labels(
+    catalogue: Catalogue, history: History, seed: int
+) -> tuple[Ints, References, Bools]:
+    """Return each label's fold, what is known outside of the folds, and what to hide."""
+    taste = history.taste
+    folds = inner_folds(catalogue, taste.positions, 0, seed)
+    references = outside_folds(taste.positions, taste.liked, folds, INNER_FOLDS)
+    return folds, references, _unknown(history.user_id, catalogue, taste.positions)
+
+
+def _seed(history: History, random_state: int) -> int:
+    return stable_seed(f"pooled rows of {history.user_id}", random_state)
 
 
 def _unknown(user_id: str, catalogue: Catalogue, query: Ints) -> Bools:

@@ -31,6 +31,8 @@ POOLED_GRID = {
 
 #: What is set differently from the defaults; None: nothing.
 Candidate = dict[str, Any] | None
+#: Groups of people in ascending order, and how many plays there are of each, beside each other.
+Sizes = Sequence[tuple[int, int]]
 
 
 def pooled_candidates(n_candidates: int, random_state: int) -> list[Candidate]:
@@ -60,10 +62,10 @@ class GroupFolds(BaseCrossValidator):
     Parameters
     ----------
     sizes
-        Rows of each group, in their order.
+        The groups.
     """
 
-    def __init__(self, sizes: Sequence[int]) -> None:
+    def __init__(self, sizes: Sizes) -> None:
         self.sizes = sizes
 
     def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:  # noqa: ARG002
@@ -76,9 +78,15 @@ class GroupFolds(BaseCrossValidator):
         y: Any = None,  # noqa: ARG002
         groups: Any = None,  # noqa: ARG002
     ) -> Iterator[Ints]:
-        ends = np.cumsum(self.sizes)
-        for end, size in zip(ends, self.sizes, strict=True):
-            yield np.arange(end - size, end, dtype=np.int64)
+        group_at = _group_at(self.sizes)
+        for group, _ in self.sizes:
+            yield np.flatnonzero(group_at == group)
+
+
+def _group_at(sizes: Sizes) -> Ints:
+    """Return the group of each play."""
+    groups, n_plays = zip(*sizes, strict=True)
+    return np.repeat(np.array(groups, dtype=np.int64), n_plays)
 
 
 class PooledClassifier(LikelierClass, BaseEstimator):
@@ -88,6 +96,9 @@ class PooledClassifier(LikelierClass, BaseEstimator):
     ----------
     source
         Loads the plays.
+    sizes
+        Their groups. A group that no play is of that it is fitted on is in no crowd of these
+        plays, either.
     favorite_params, random_state
         Of the ``PooledModel``.
     """
@@ -95,10 +106,12 @@ class PooledClassifier(LikelierClass, BaseEstimator):
     def __init__(
         self,
         source: SampleSource | None = None,
+        sizes: Sizes = (),
         favorite_params: Candidate = None,
         random_state: int = 42,
     ) -> None:
         self.source = source
+        self.sizes = sizes
         self.favorite_params = favorite_params
         self.random_state = random_state
 
@@ -114,21 +127,24 @@ class PooledClassifier(LikelierClass, BaseEstimator):
         """
         self.classes_ = np.array([0, 1])
         unfitted = PooledModel(self.favorite_params, random_state=self.random_state)
-        self.model_ = unfitted.fit_favorite([self._taken(X)])
+        rows, group_at = self._taken(X)
+        without = next((g for g, _ in self.sizes if g not in group_at), None)
+        self.model_ = unfitted.fit_favorite([rows.seen_without(without)])
         return self
 
     def predict_proba(self, X: ArrayLike) -> Floats:
         """Return P(other) and P(liked) of plays, shape (n, 2); ½ if nothing was learned."""
         check_is_fitted(self, "model_")
-        rows = self._taken(X)
+        rows = self._taken(X)[0].seen_without(None)
         liked = self.model_.favorite(rows)
         if liked is None:
             liked = np.full(len(rows.liked), 0.5)
         return np.column_stack([1 - liked, liked])
 
-    def _taken(self, X: ArrayLike) -> PooledRows:
+    def _taken(self, X: ArrayLike) -> tuple[PooledRows, Ints]:
         rows = self._rows()
-        return rows.taken(plain_positions(X, len(rows)))
+        positions = plain_positions(X, len(rows))
+        return rows.taken(positions), _group_at(self.sizes)[positions]
 
     def _rows(self) -> PooledRows:
         if self.source is None:

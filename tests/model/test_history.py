@@ -102,6 +102,17 @@ def test_hearts_of_what_was_not_played_count_as_labels(library):
     assert np.isin(np.arange(10, 20), kept.taste.positions).all()
 
 
+def test_what_was_rated_well_elsewhere_is_never_taken_for_left_alone(library):
+    ids = library.features.movie_ids
+    rating = np.full(len(ids), np.nan)
+    rating[20:120] = 9.0
+    history = library.history("anna", list(range(20)), [True] * 10 + [False] * 10, rating=rating)
+    kept = history.at_most(40, ids)
+    assert len(kept.taste.positions) == 40
+    assert np.intersect1d(history.rated_up, history.left).size == 0
+    assert kept.left.tolist() == history.left.tolist()
+
+
 def test_both_kinds_of_plays_stay(library):
     ids = library.features.movie_ids
     liked = np.arange(20) >= 2

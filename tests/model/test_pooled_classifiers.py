@@ -5,7 +5,14 @@ import pytest
 from scipy.special import logit
 from sklearn.base import clone
 
-from jfdask.model.crowd import N_GROUPS, Crowds, group_of
+from jfdask.model.crowd import (
+    N_GROUPS,
+    Crowds,
+    Member,
+    crowd_outside,
+    crowds_apart,
+    group_of,
+)
 from jfdask.model.forest import AffinityClassifier
 from jfdask.model.inputs import InMemory
 from jfdask.model.metrics import area_under_curve
@@ -13,6 +20,7 @@ from jfdask.model.others import Others, learn_pool
 from jfdask.model.personal import LearnOptions, fit
 from jfdask.model.personal_list import score_movies
 from jfdask.model.played import PlayedClassifier
+from jfdask.model.pooled import label_columns, training_rows_of
 from jfdask.model.pooled_classifiers import OWN_FAVORITE, PooledFavorite, PooledPlayed
 
 
@@ -110,21 +118,49 @@ def test_the_order_of_people_does_not_matter(histories, crowds, library):
 
 
 def test_to_measure_there_are_models_that_have_not_seen_her(histories, crowds, library):
-    """Other labels of one person change all models but that of everybody outside her group."""
-    one = histories[2]
+    """Other labels of one person change all models but that of everybody outside her group.
+
+    Nor does it learn of them by the crowds of the rows that it is grown on.
+    """
+    one, catalogue = histories[2], library.catalogue
     group = group_of(one.user_id, N_GROUPS)
     found = []
     for her in (one, with_liked(one, ~one.liked)):
-        everybody = [*histories[:2], her, *histories[3:8]]
-        found.append(
-            learn_pool(library.catalogue, crowds(everybody), everybody, 42, to_measure=True)
-        )
+        everybody = [*histories[:2], her, *histories[3:]]
+        members = [Member(h.user_id, h.played, h.liked) for h in everybody]
+        apart = crowds_apart(members, catalogue.n_movies)
+        assert None not in apart.values()
+        found.append(learn_pool(catalogue, crowds(everybody), everybody, 42, apart))
     before, after = found
     assert before.unseen_of(one.user_id).model is before.without_group[group]
-    np.testing.assert_array_equal(
-        before.without_group[group].favorite_.nodes_, after.without_group[group].favorite_.nodes_
-    )
+    for g in range(N_GROUPS):
+        nodes = [pool.without_group[g].favorite_.nodes_ for pool in found]
+        assert np.array_equal(*nodes) == (g == group)
     assert not np.array_equal(before.model.favorite_.nodes_, after.model.favorite_.nodes_)
+
+
+def test_rows_without_a_group_differ_by_the_crowd_alone(histories, library):
+    one, catalogue = histories[2], library.catalogue
+    members = [Member(h.user_id, h.played, h.liked) for h in histories]
+    group = group_of(one.user_id, N_GROUPS)
+    crowds = [crowd_outside(members, pair, catalogue.n_movies) for pair in ((group,), (group, 9))]
+    beside = {9: label_columns(catalogue, replace(crowds[1], n_people=1), one, 42)}
+    rows = training_rows_of(catalogue, crowds[0], one, 42, beside)
+    plain = training_rows_of(catalogue, crowds[0], one, 42)
+    np.testing.assert_array_equal(rows.seen_without(None).X, plain.X)
+    without = rows.seen_without(9)
+    assert without.columns == plain.columns
+    other = without.columns.index("crowd__plays")
+    differs = [
+        name
+        for i, name in enumerate(plain.columns)
+        if not np.array_equal(without.X[rows.weight > 0, i], plain.X[rows.weight > 0, i], True)
+    ]
+    assert set(differs) == {"crowd__plays", "crowd__likes"}
+    known = ~np.isnan(plain.X[:, other]) & (rows.weight > 0)
+    np.testing.assert_allclose(
+        without.X[known, other] - plain.X[known, other], np.log(crowds[0].n_people), rtol=1e-5
+    )
 
 
 def test_what_is_thought_anyway(histories, crowds, library):

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from jfdask.errors import JfdaskError
-from jfdask.model.crowd import FEWEST, N_GROUPS
+from jfdask.model.crowd import FEWEST, N_GROUPS, group_of
 from jfdask.model.pooled import PooledModel
 from jfdask.stages.files import POOL
 from jfdask.stages.places import Place
@@ -229,4 +229,8 @@ def _learn(
 
 
 def _files(user_ids: Sequence[str]) -> list[Sequence[str]]:
-    return [user_ids[i : i + PEOPLE_A_FILE] for i in range(0, len(user_ids), PEOPLE_A_FILE)]
+    """Return the people of each file: of one group, whose crowds are read once for them."""
+    groups = [[u for u in user_ids if group_of(u, N_GROUPS) == g] for g in range(N_GROUPS)]
+    return [
+        some[i : i + PEOPLE_A_FILE] for some in groups for i in range(0, len(some), PEOPLE_A_FILE)
+    ]

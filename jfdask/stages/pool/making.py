@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import overload
 
-from jfdask.model.crowd import N_GROUPS, Crowds
+import pandas as pd
+
+from jfdask.model.crowd import N_GROUPS, Crowd, Crowds
 from jfdask.model.pooled import PooledModel, PooledRows
 from jfdask.stages.pooled_rows import decode_rows, encode_rows
 from jfdask.stages.pools import StoredPool, decode_crowd, encode_crowd
@@ -42,24 +45,31 @@ class Making:
         """Tell whether files are there: a making that was broken off is gone on with."""
         return all(self.store.exists(self.key(name)) for name in names)
 
+    def write_crowd(self, crowd: Crowd | None, *outside: int) -> None:
+        """Write the crowd outside of one or two groups of people; None: there is none."""
+        if crowd is not None:
+            self.store.write(self.key(_crowd_file(outside)), encode_crowd(crowd))
+
+    def read_crowd(self, *outside: int) -> Crowd | None:
+        """Return the crowd outside of one or two groups of people, if there is one."""
+        key = self.key(_crowd_file(outside))
+        return decode_crowd(self.store.read(key), key) if self.store.exists(key) else None
+
     def write_crowds(self, pool: StoredPool) -> None:
         """Write crowds and, last, their films."""
         for group, crowd in enumerate(pool.crowds.of_group if pool.crowds else ()):
-            if crowd is not None:
-                self.store.write(self.key(f"crowd-{group}.parquet"), encode_crowd(crowd))
+            self.write_crowd(crowd, group)
         self.store.write(self.key(FILMS_FILE), encode_table(FILMS, pool.films))
 
     def read_crowds(self) -> StoredPool:
-        """Return films and crowds, without a model yet."""
-        films = self.key(FILMS_FILE)
-        there = self.names()
-        crowds = []
-        for group in range(N_GROUPS):
-            name = f"crowd-{group}.parquet"
-            data = self.store.read(self.key(name)) if name in there else None
-            crowds.append(None if data is None else decode_crowd(data, self.key(name)))
-        table = decode_table(self.store.read(films), films, FILMS)
-        return StoredPool(PooledModel(), table, Crowds(tuple(crowds)))
+        """Return films and the crowds outside of each group, without a model yet."""
+        crowds = tuple(self.read_crowd(group) for group in range(N_GROUPS))
+        return StoredPool(PooledModel(), self.read_films(), Crowds(crowds))
+
+    def read_films(self) -> pd.DataFrame:
+        """Return the FILMS of the crowds."""
+        key = self.key(FILMS_FILE)
+        return decode_table(self.store.read(key), key, FILMS)
 
     def write_rows(self, stem: str, group: int, rows: PooledRows) -> None:
         """Write rows of people of one group, plays and others apart, see `files_of_rows`."""
@@ -67,9 +77,18 @@ class Making:
         for name, part in zip(files_of_rows(stem, group), parts, strict=True):
             self.store.write(self.key(name), encode_rows(part))
 
-    def read_rows(self, names: Iterable[str]) -> Sequence[PooledRows]:
-        """Return the rows of some files, in the order of the names; read when asked for."""
-        return _RowFiles(self, tuple(sorted(names)))
+    def read_rows(self, names: Iterable[str], without: int | None = None) -> Sequence[PooledRows]:
+        """Return the rows of some files, in the order of the names; read when asked for.
+
+        As they are without a group of people, see ``PooledRows.seen_without``.
+        """
+        return _RowFiles(
+            self, tuple(sorted(names)), partial(PooledRows.seen_without, group=without)
+        )
+
+    def read_rows_whole(self, names: Iterable[str]) -> Sequence[PooledRows]:
+        """Return the same with the columns of all crowds."""
+        return _RowFiles(self, tuple(sorted(names)), _as_they_are)
 
     def write_sample(self, rows: PooledRows) -> None:
         """Write the plays that a search sees."""
@@ -103,6 +122,7 @@ class _RowFiles(Sequence[PooledRows]):
 
     making: Making
     names: tuple[str, ...]
+    view: Callable[[PooledRows], PooledRows]
 
     def __len__(self) -> int:
         return len(self.names)
@@ -115,9 +135,17 @@ class _RowFiles(Sequence[PooledRows]):
 
     def __getitem__(self, index: int | slice) -> PooledRows | Sequence[PooledRows]:
         if isinstance(index, slice):
-            return _RowFiles(self.making, self.names[index])
+            return _RowFiles(self.making, self.names[index], self.view)
         key = self.making.key(self.names[index])
-        return decode_rows(self.making.store.read(key), key)
+        return self.view(decode_rows(self.making.store.read(key), key))
+
+
+def _as_they_are(rows: PooledRows) -> PooledRows:
+    return rows
+
+
+def _crowd_file(outside: Sequence[int]) -> str:
+    return f"crowd-{'-'.join(map(str, sorted(outside)))}.parquet"
 
 
 def remove_unfinished(store: Store) -> None:

@@ -19,6 +19,7 @@ from jfdask.model.pooled import PooledRows
 from jfdask.model.pooled_search import (
     GroupFolds,
     PooledClassifier,
+    Sizes,
     pooled_candidates,
 )
 from jfdask.settings import TrainSettings
@@ -58,13 +59,13 @@ def searched(night: Night, making: Making, names: Sequence[str]) -> Work[Mapping
     return {"search": found}
 
 
-def sample_plays(making: Making, names: Sequence[str], seed: int) -> tuple[int, ...]:
+def sample_plays(making: Making, names: Sequence[str], seed: int) -> Sizes:
     """Write some people's plays, all that count of each; return how many there are by group."""
     files = sorted(of_plays(names))  # so that a group's are beside each other
     # Read twice, file by file: the rows of all people together may be more than fits in memory.
     people = [
         (number, code, int(counted.sum()))
-        for number, rows in enumerate(making.read_rows(files))
+        for number, rows in enumerate(making.read_rows_whole(files))
         for code, counted in _by_person(rows)
     ]
     n_plays = np.array([n for _, _, n in people])
@@ -74,13 +75,15 @@ def sample_plays(making: Making, names: Sequence[str], seed: int) -> tuple[int, 
     kept = {people[i][:2] for i in chosen.tolist()}
     sample = [
         (group_of_file(name), rows.taken(counted))
-        for number, (name, rows) in enumerate(zip(files, making.read_rows(files), strict=True))
+        for number, (name, rows) in enumerate(
+            zip(files, making.read_rows_whole(files), strict=True)
+        )
         for code, counted in _by_person(rows)
         if (number, code) in kept
     ]
     making.write_sample(beneath([rows for _, rows in sample]))
     sizes = [sum(len(rows.liked) for g, rows in sample if g == group) for group in range(N_GROUPS)]
-    return tuple(size for size in sizes if size)
+    return tuple((group, size) for group, size in enumerate(sizes) if size)
 
 
 def _by_person(rows: PooledRows) -> Iterator[tuple[int, Bools]]:
@@ -91,7 +94,7 @@ def _by_person(rows: PooledRows) -> Iterator[tuple[int, Bools]]:
 
 
 def search(
-    making: Making, sizes: tuple[int, ...], settings: TrainSettings, topic: Topic
+    making: Making, sizes: Sizes, settings: TrainSettings, topic: Topic
 ) -> Work[dict[str, Any]]:
     """Return what was tried, how good it was, and what is best; of a broken off night, if there.
 
@@ -102,13 +105,14 @@ def search(
         return dict(decode_json(making.store.read(key), key))
     seed = settings.random_state
     tried = pooled_candidates(settings.pool_candidates, seed)
-    failed = {"n_plays": sum(sizes), "candidates": [], "auc": [], "chosen": {}, "failed": True}
+    n_plays = sum(size for _, size in sizes)
+    failed = {"n_plays": n_plays, "candidates": [], "auc": [], "chosen": {}, "failed": True}
     try:
         results = yield from cross_validated(
-            PooledClassifier(SampleSource(making), random_state=seed),
+            PooledClassifier(SampleSource(making), sizes, random_state=seed),
             {"favorite_params": tried},
             GroupFolds(sizes),
-            sum(sizes),
+            n_plays,
             topic,
         )
     except DataError as error:
@@ -121,7 +125,7 @@ def search(
         return failed
     chosen = chosen_params(results, len(sizes), {"favorite_params": None})["favorite_params"]
     found = {
-        "n_plays": sum(sizes),
+        "n_plays": n_plays,
         "candidates": [params["favorite_params"] or {} for params in results["params"]],
         "auc": scores.tolist(),
         "chosen": chosen or {},

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,20 @@ from sklearn.base import clone
 
 from jfdask.errors import DamagedArtifact, MissingArtifact, NewerArtifact
 from jfdask.model.catalogue import catalogue_of
-from jfdask.model.crowd import N_GROUPS, Crowds, Member, crowds_of, group_of
+from jfdask.model.crowd import (
+    N_GROUPS,
+    Crowd,
+    Member,
+    crowd_outside,
+    crowds_of,
+    group_of,
+)
 from jfdask.model.films import films_of, positions_of
 from jfdask.model.history import history_of
 from jfdask.model.holdout import stable_fractions
+from jfdask.model.inputs import Bools, Floats, Ints
 from jfdask.model.labels import graded
-from jfdask.model.pooled import FEWEST_PLAYS, PooledModel, training_rows_of
+from jfdask.model.pooled import FEWEST_PLAYS, PooledModel, label_columns, training_rows_of
 from jfdask.stages.files import CHOICE, FEATURIZE, FETCH, MOVIES_TABLE, PLAYS_TABLE, POOL
 from jfdask.stages.household import KEPT, features, history
 from jfdask.stages.places import Place
@@ -29,8 +38,11 @@ from jfdask.stages.pools import (
     NO_POOL,
     FoundPool,
     StoredPool,
+    crowd_at,
     find_pool,
+    newly_there,
     read_pool,
+    rows_over,
     write_pool,
 )
 from jfdask.stages.unit_tasks import reader, unit_writer
@@ -110,30 +122,33 @@ def make_crowds(making: Making, places: Sequence[Place]) -> None:
             members.append(Member(user_id, played, np.isin(played, liked)))
     drawn = stable_fractions("members", [m.user_id for m in members])
     chosen = [members[i] for i in np.argsort(drawn, kind="stable")[:MOST_MEMBERS]]
+    for pair in combinations(range(N_GROUPS), 2):
+        making.write_crowd(crowd_outside(chosen, pair, len(films)), *pair)
     making.write_crowds(StoredPool(PooledModel(), films, crowds_of(chosen, len(films))))
 
 
 def make_rows(making: Making, place: Place, user_ids: Sequence[str], seed: int) -> list[str]:
-    """Write the rows of some people, by group; return the names of the files."""
+    """Write the rows of some people of one group; return the names of the files."""
+    [group] = {group_of(user_id, N_GROUPS) for user_id in user_ids}
     stem = f"{place.household}-{sha256_of(encode_json(list(user_ids)))[:12]}"
-    by_group: dict[int, list[str]] = {}
-    for user_id in user_ids:
-        by_group.setdefault(group_of(user_id, N_GROUPS), []).append(user_id)
-    names = [name for group in sorted(by_group) for name in files_of_rows(stem, group)]
+    names = files_of_rows(stem, group)
     if making.has(*names):
         return names
-    crowds, catalogue = _crowds(making, place), catalogue_of(features(place))
-    for group, some in by_group.items():
-        rows = [
-            training_rows_of(
-                catalogue,
-                crowds.of(user_id),
-                history(place, user_id).thinned(catalogue.movie_ids),
-                seed,
-            )
-            for user_id in some
-        ]
-        making.write_rows(stem, group, beneath(rows))
+    catalogue = catalogue_of(features(place))
+    people = [history(place, user_id).thinned(catalogue.movie_ids) for user_id in user_ids]
+    apart: list[dict[int, Floats]] = [{} for _ in people]
+    for other in range(N_GROUPS):
+        if other != group:
+            # One after the other: over a large library each crowd is some 40 MB.
+            crowd = _over(making, place, making.read_crowd(group, other))
+            for beside, one in zip(apart, people, strict=True):
+                beside[other] = label_columns(catalogue, crowd, one, seed)
+    crowd = _over(making, place, making.read_crowd(group))
+    rows = [
+        training_rows_of(catalogue, crowd, one, seed, beside)
+        for one, beside in zip(people, apart, strict=True)
+    ]
+    making.write_rows(stem, group, beneath(rows))
     return names
 
 
@@ -142,7 +157,7 @@ def fit_favorite(
 ) -> None:
     """Fit P(favourite) on everybody's plays, or on those of people outside of a group."""
     if not making.has(_favorite(without)):
-        rows = making.read_rows(of_plays(names, without))
+        rows = making.read_rows(of_plays(names, without), without)
         making.write_model(_favorite(without), clone(unfitted).fit_favorite(rows))
 
 
@@ -201,11 +216,16 @@ def chosen_before(place: Place) -> str | None:
     return None if prefix is None else str(prefix)
 
 
+def _over(making: Making, place: Place, crowd: Crowd | None) -> Crowd | None:
+    """Return a crowd over a household's library."""
+    return None if crowd is None else crowd_at(crowd, *_rows_of_library(making, place))
+
+
 @lru_cache(maxsize=KEPT)
-def _crowds(making: Making, place: Place) -> Crowds:
-    """Return the crowds over a household's library; its people are in many files."""
+def _rows_of_library(making: Making, place: Place) -> tuple[Ints, Bools]:
+    """Return where each movie of a library is in a crowd, and which are new there."""
     movies = reader(place, FETCH).table(MOVIES_TABLE, MOVIES)
-    return making.read_crowds().over(movies, outside=False).crowds
+    return rows_over(making.read_films(), movies), newly_there(movies)
 
 
 def _favorite(without: int | None) -> str:

@@ -9,7 +9,7 @@ import pytest
 from jfdask.demo.process import start_demo
 from jfdask.errors import DataError, MissingArtifact
 from jfdask.model.catalogue import catalogue_of
-from jfdask.model.crowd import FEWEST, N_GROUPS, Member, crowds_of
+from jfdask.model.crowd import FEWEST, N_GROUPS, Member, crowds_apart, crowds_of
 from jfdask.model.others import learn_pool
 from jfdask.model.pooled import PooledModel
 from jfdask.settings import RecommendSettings, StoreSettings
@@ -240,7 +240,7 @@ def as_it_is_measured(nights, run_id, stored):
     people = [history(place, user_id) for user_id in tasks.who_teaches(place)]
     members = [Member(h.user_id, h.played, h.liked) for h in people]
     crowds = crowds_of(members, catalogue.n_movies)
-    whole = learn_pool(catalogue, crowds, people, seed, to_measure=True)
+    whole = learn_pool(catalogue, crowds, people, seed, crowds_apart(members, catalogue.n_movies))
     parts = stored.over(reader(place, FETCH).table(MOVIES_TABLE, MOVIES), outside=False)
     for somebody in people[:4]:
         found = []
@@ -259,12 +259,13 @@ def taken_up_again(nights, run_id, prefix):
     ids = tasks.who_teaches(place)
     tasks.make_crowds(making, [place])
     names = []
-    for i in range(0, len(ids), pool.PEOPLE_A_FILE):
-        names += tasks.make_rows(making, place, ids[i : i + pool.PEOPLE_A_FILE], seed)
+    files = pool._files(ids)
+    for some in files:
+        names += tasks.make_rows(making, place, some, seed)
     rows = store.read(making.key(names[0]))
     store.write(making.key(names[0]), b"there")
     tasks.make_crowds(making, [place])
-    tasks.make_rows(making, place, ids[: pool.PEOPLE_A_FILE], seed)
+    tasks.make_rows(making, place, files[0], seed)
     assert store.read(making.key(names[0])) == b"there"
     store.write(making.key(names[0]), rows)
     for _ in range(2):

@@ -49,7 +49,7 @@ def write(making, groups=(0, 0, 1, 3), columns=COLUMNS):
 
 def test_plays_that_count_are_sampled_by_group(making):
     names = write(making)
-    assert sample_plays(making, names, 42) == (2 * 6 * 24, 6 * 24, 6 * 24)
+    assert sample_plays(making, names, 42) == ((0, 2 * 6 * 24), (1, 6 * 24), (3, 6 * 24))
     sample = SampleSource(making).load()
     assert len(sample) == 4 * 6 * 24
     assert len(np.unique(sample.person)) == 24
@@ -62,9 +62,9 @@ def test_a_sample_is_of_whole_people_and_bounded(making, monkeypatch):
     names = write(making)
     monkeypatch.setattr(module, "MOST_PLAYS", 10 * 24 + 23)
     sizes = sample_plays(making, names, 42)
-    assert sum(sizes) == 10 * 24
+    assert sum(size for _, size in sizes) == 10 * 24
     assert sizes == sample_plays(making, names[::-1], 42)
-    assert all(size % 24 == 0 for size in sizes)
+    assert all(size % 24 == 0 for _, size in sizes)
 
 
 def test_households_may_have_other_columns(making):
@@ -109,7 +109,7 @@ def test_any_number_of_workers_finds_the_same(making, client):
 
 def test_what_was_found_is_not_searched_for_again(making):
     making.store.write(making.key("search.json"), json.dumps({"chosen": {"a": 1}}).encode())
-    assert end_of(search(making, (10, 10), SETTINGS, TOPIC)) == {"chosen": {"a": 1}}
+    assert end_of(search(making, ((0, 10), (1, 10)), SETTINGS, TOPIC)) == {"chosen": {"a": 1}}
 
 
 @pytest.mark.parametrize("how", ["raises", "a candidate"])
@@ -122,7 +122,7 @@ def test_a_search_that_fails_says_so_and_chooses_nothing(making, monkeypatch, ho
         return {"mean_test_score": np.array([0.7, 0.0]), **scores}
 
     monkeypatch.setattr(module, "cross_validated", fails)
-    found = end_of(search(making, (10, 10), SETTINGS, TOPIC))
+    found = end_of(search(making, ((0, 10), (1, 10)), SETTINGS, TOPIC))
     assert found["failed"]
     assert found["chosen"] == {}
     assert "search.json" not in making.names()
