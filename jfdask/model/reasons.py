@@ -200,8 +200,8 @@ def _most_alike(
     if not len(liked):
         return nobody, np.zeros(len(query))
     texts = np.asarray((catalogue.text[query] @ catalogue.text[liked].T).toarray())
-    telling = catalogue.text[:, evidence.telling] != 0
-    n_words = (telling[query].astype(np.int32) @ telling[liked].T.astype(np.int32)).toarray()
+    own, theirs = (catalogue.text[movies][:, evidence.telling] != 0 for movies in (query, liked))
+    n_words = (own.astype(np.int64) @ theirs.T.astype(np.int64)).toarray()
     is_alike = (texts >= _LEAST_SIMILARITY) & (n_words >= _NAMED_WORDS)
     pulled = texts if moved is None else texts * evidence.pull[evidence.history.liked]
     pulled_alike = np.where(is_alike, pulled, 0.0)
