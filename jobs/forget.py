@@ -28,8 +28,8 @@ def forget(chosen: Chosen, user: str, yes: bool) -> int:
         return 1
     forgotten = forget_user(chosen.settings, user, chosen.households)
     told = (
-        f"Erased {forgotten.n_files} files of {user}, and what {forgotten.n_manifests} others said "
-        f"of {user}."
+        f"Erased {forgotten.n_files} files of {user}, and every mention of {user} in the "
+        f"{forgotten.n_manifests} manifests that list them."
     )
     excluded = {u for h in chosen.settings.households for u in h.exclude_users}
     if not excluded & {user, forgotten.user_id}:

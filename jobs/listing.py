@@ -95,8 +95,9 @@ def _in_words(methods: Mapping[str, Any]) -> str:
     """Return what the AUC says to who has never heard of it."""
     ours, by_rating = (methods[name]["auc"] for name in ("model", "community_rating"))
     return (
-        f"Of two watched films, one liked and one not, the model scores the liked one higher "
-        f"{_percent(ours)} of the time; the public's rating does {_percent(by_rating)}."
+        "Of two watched films, one liked and one not, the model scores the liked one higher "
+        f"{_percent(ours)} of the time (out of fold); "
+        f"the public's rating does {_percent(by_rating)}."
     )
 
 

@@ -164,9 +164,11 @@ def _read_file(path: str, named_by: str) -> str:
     except UnicodeDecodeError:
         reason = "it is not text"
     # Outside the handler: an error that comes along would show the bytes that were read.
+    is_found_anywhere = path.startswith("~") or Path(path).is_absolute()
+    where = "" if is_found_anywhere else f" It is looked for in {Path.cwd()}."
     raise SettingsError(
-        f"API key file {path} ({named_by}): {reason}. Write the key into it, or correct the path; "
-        f"a relative one counts from {Path.cwd()}."
+        f"API key file {path} ({named_by}): {reason}. Correct the path, or see to it that it is a "
+        f"text file which jfdask may read.{where}"
     )
 
 

@@ -162,7 +162,10 @@ def crowds_of(members: Sequence[Member], n_movies: int, n_groups: int = N_GROUPS
 def crowds_apart(
     members: Sequence[Member], n_movies: int, n_groups: int = N_GROUPS
 ) -> dict[tuple[int, int], Crowd | None]:
-    """Return, by any two groups in ascending order, the crowd outside of both."""
+    """Return, by any two groups in ascending order, the crowd outside of both.
+
+    Of little more than ``FEWEST`` people there is often none: rows are told nothing by it then.
+    """
     pairs = combinations(range(n_groups), 2)
     return {pair: crowd_outside(members, pair, n_movies, n_groups) for pair in pairs}
 

@@ -38,7 +38,7 @@ def columns_without(group: int) -> tuple[str, ...]:
 
 def is_without(column: str) -> bool:
     """Tell whether a column is one of ``columns_without``."""
-    return _WITHOUT in column
+    return column.startswith("crowd__") and _WITHOUT in column
 
 
 def crowd_columns(

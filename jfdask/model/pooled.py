@@ -63,9 +63,9 @@ class PooledRows:
         return len(self.played)
 
     def seen_without(self, group: int | None) -> PooledRows:
-        """Return the rows with the columns of the crowd that a group of people is not in, either.
+        """Return the rows as told by crowds that leave out a group besides each person's own.
 
-        None: of the crowd that the rows are told by as a rule. The others are left out.
+        None: her own alone, as a rule. The columns of all other crowds are left out.
         """
         where = {name: i for i, name in enumerate(self.columns)}
         names = tuple(name for name in self.columns if not is_without(name))

@@ -147,6 +147,6 @@ class PooledClassifier(LikelierClass, BaseEstimator):
         return rows.taken(positions), _group_at(self.sizes)[positions]
 
     def _rows(self) -> PooledRows:
-        if self.source is None:
-            raise ValueError("PooledClassifier has no source of plays.")
+        if self.source is None or not self.sizes:
+            raise ValueError("PooledClassifier has no source of plays, or no groups of them.")
         return self.source.load()

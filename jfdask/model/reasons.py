@@ -72,7 +72,7 @@ class Evidence:
     n_again: Floats  # (t,) of these: liked, as far as is known, because they were watched again
     again: frozenset[int]  # positions of such plays
     pull: Floats  # (n_played,) weight of each play in kernel ridge
-    telling: Bools  # (n_words,) words of descriptions that are not in every text
+    telling: Bools  # (n_words,) words of descriptions but those that any text has, such as 'and'
     by_plays_alone: bool  # favourites say nothing: tokens are told by what was played
 
 

@@ -53,10 +53,10 @@ def validate(
     the affinities' rows are made once instead of several times, for time, and scores of several
     models are put into one order, each of which knows the labels that the others were asked for:
     those figures are a trifle low. So are those of a pool that has not seen her, as the crowd of
-    the rows that it learns from is a fourth smaller. Nothing is measured if the plays not held out
-    have fewer than two of either class, or the labels outside of a fold are all the same. Of more
-    than ``MOST_PLAYS`` plays figures are of those that are learned from; calibration and
-    reliability are of all.
+    the rows that it learns from is a fourth smaller, or too small to tell anything. Nothing is
+    measured if the plays not held out have fewer than two of either class, or the labels outside
+    of a fold are all the same. Of more than ``MOST_PLAYS`` plays figures are of those that are
+    learned from; calibration and reliability are of all.
 
     Parameters
     ----------

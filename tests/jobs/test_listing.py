@@ -84,7 +84,7 @@ def test_figures_of_a_part_of_her_plays_say_so(capsys, n_plays, told):
     print_figures(Console(width=120), figures)
     lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
     assert lines[0].startswith("Of two watched films, one liked and one not, the model scores")
-    assert "83% of the time; the public's rating does 71%." in " ".join(lines[:2])
+    assert "83% of the time (out of fold); the public's rating does 71%." in " ".join(lines[:2])
     [held_out] = [line for line in lines if line.startswith("measured on plays held out")]
     assert held_out.removeprefix("measured on plays held out from every search, ").startswith(told)
     assert ("liked" in held_out) == (n_plays > 30)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from jfdask.errors import DamagedArtifact, JfdaskError, LibraryShrunk, MissingArtifact, TableError
@@ -301,7 +302,8 @@ def _item_plays(
     if not any(listing.only for listing, _ in pages):
         return read
     asked = _pages(place, told, "plays", table=ITEM_PLAYS)
-    asked = asked[[item_id in known for item_id in asked["item_id"]]]
+    is_known = np.array([item_id in known for item_id in asked["item_id"]], dtype=np.bool_)
+    asked = asked[is_known]
     return joined([read, asked, untouched], ITEM_PLAYS)
 
 

@@ -32,7 +32,7 @@ from jfdask.store.documents import decode_json, encode_json
 
 logger = logging.getLogger(__name__)
 
-#: Plays that a search sees at most: some 40 MB in every worker process.
+#: Plays that a search sees at most: some 60 MB in every worker process.
 MOST_PLAYS = 100_000
 _FOUND = "search.json"
 _FEWEST_FOLDS = 2

@@ -140,10 +140,10 @@ def make_rows(making: Making, place: Place, user_ids: Sequence[str], seed: int) 
     for other in range(N_GROUPS):
         if other != group:
             # One after the other: over a large library each crowd is some 40 MB.
-            crowd = _over(making, place, making.read_crowd(group, other))
+            crowd = _over(making, place, _crowd(making, group, other))
             for beside, one in zip(apart, people, strict=True):
                 beside[other] = label_columns(catalogue, crowd, one, seed)
-    crowd = _over(making, place, making.read_crowd(group))
+    crowd = _over(making, place, _crowd(making, group))
     rows = [
         training_rows_of(catalogue, crowd, one, seed, beside)
         for one, beside in zip(people, apart, strict=True)
@@ -214,6 +214,12 @@ def chosen_before(place: Place) -> str | None:
         logger.warning("%s", error)
         return None
     return None if prefix is None else str(prefix)
+
+
+@lru_cache(maxsize=N_GROUPS)
+def _crowd(making: Making, *outside: int) -> Crowd | None:
+    """Return what ``Making.read_crowd`` does: the people of a group are in many files."""
+    return making.read_crowd(*outside)
 
 
 def _over(making: Making, place: Place, crowd: Crowd | None) -> Crowd | None:
