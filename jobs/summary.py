@@ -55,6 +55,8 @@ def do_stages(
             performance_report=performance_report,
         )
     print_summary(summary)
+    if summary.is_latest:
+        click.echo("lists: jfdask show NAME", err=True)
     if code_if_kept is not None and summary.is_all_kept:
         return code_if_kept
     return summary.exit_code
@@ -81,5 +83,3 @@ def print_summary(summary: Summary) -> None:
     where = f"{summary.store_url}/runs/{summary.run_id}"
     read_now = "" if summary.is_latest else " (not the run that is read)"
     click.echo(f"artifacts: {where}{read_now}", err=True)
-    if summary.is_latest:
-        click.echo("lists: jfdask show NAME", err=True)
